@@ -1,0 +1,1 @@
+"""atlas-otel: record an agent's run once, as OpenTelemetry spans."""

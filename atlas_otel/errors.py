@@ -1,0 +1,90 @@
+"""Every error that atlas-otel raises on purpose.
+
+::
+
+    AtlasOtelError
+    ├── ConfigError          a setting, file or argument is wrong; nothing was started
+    ├── UsageError           an API was called in a way that cannot work
+    ├── StoreError           a database could not do what was asked
+    │   ├── RetryableStoreError   the same call may go through later
+    │   └── PermanentStoreError   it never will: somebody has to change something
+    │       └── SchemaError       the schema is missing, or newer than this program
+    ├── SpoolError           a spool segment cannot be read or written
+    ├── RecordError          a stored or received record cannot be decoded
+    ├── ExportError          an export could not be written
+    └── AdapterError         an agent adapter failed, or answered out of contract (a RuntimeError too)
+
+None of them ever reaches a decorated function: they come from :func:`atlas_otel.configure` (only
+:class:`ConfigError`), from commands, and from readers. The first line of each message says what is wrong, where,
+and what to do about it; it never holds a password or a key.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AdapterError",
+    "AtlasOtelError",
+    "ConfigError",
+    "ExportError",
+    "PermanentStoreError",
+    "RecordError",
+    "RetryableStoreError",
+    "SchemaError",
+    "SpoolError",
+    "StoreError",
+    "UsageError",
+]
+
+
+class AtlasOtelError(Exception):
+    """The root of the tree: catch it to catch everything that is ours.
+
+    ``exit_code`` is what a command that ends with this error returns to the shell: 2 where the call itself was
+    wrong, 1 where it was right and failed.
+    """
+
+    exit_code: int = 1
+
+
+class ConfigError(AtlasOtelError):
+    """A setting is wrong: an argument, an environment variable, or a key of a config file."""
+
+    exit_code = 2
+
+
+class UsageError(AtlasOtelError):
+    """An API was called in a way that cannot work, such as a NaN reward."""
+
+    exit_code = 2
+
+
+class StoreError(AtlasOtelError):
+    """A store could not do what was asked."""
+
+
+class RetryableStoreError(StoreError):
+    """The server is away, busy, or shutting down: the same call may go through later."""
+
+
+class PermanentStoreError(StoreError):
+    """The server understood and refused; trying again changes nothing."""
+
+
+class SchemaError(PermanentStoreError):
+    """The database's schema is missing, or newer than this program knows."""
+
+
+class SpoolError(AtlasOtelError):
+    """A spool segment cannot be read or written."""
+
+
+class RecordError(AtlasOtelError):
+    """A stored or received record cannot be decoded."""
+
+
+class ExportError(AtlasOtelError):
+    """An export could not be written."""
+
+
+class AdapterError(AtlasOtelError, RuntimeError):
+    """An agent adapter failed, or answered out of the contract (contract §5)."""

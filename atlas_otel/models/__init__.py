@@ -1,0 +1,1 @@
+"""The contract's shapes: what tables, lines, intermediate steps, adapters and config files hold."""

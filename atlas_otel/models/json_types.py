@@ -1,0 +1,8 @@
+"""JSON as types, so that rows between modules are never ``dict[str, Any]`` by accident."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
+JsonObject: TypeAlias = "dict[str, JsonValue]"

@@ -1,0 +1,100 @@
+"""Every attribute key, event name and span kind that atlas-otel writes or reads of its own and GenAI's names.
+
+No other module holds one as a literal. ``gen_ai.*`` and ``error.type`` follow the OpenTelemetry GenAI semantic
+conventions (status "Development"; read at semantic-conventions 0.66b2), ``atlas.*`` is ours. Each ``atlas.*`` key is
+described in ``docs/reference/metadata.md``; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, get_args
+
+SCOPE_NAME: Final = "atlas_otel"
+"""Instrumentation scope of every span that our own API starts."""
+
+Kind = Literal["session", "step", "tool", "llm", "agent", "function", "reward", "custom"]
+"""What a span of ours is (``atlas.kind``); ``docs/architecture.md`` has the vocabulary."""
+
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+# --- which session and step a span belongs to; stamped at its start, on spans of others too ---------------------------
+ATLAS_KIND: Final = "atlas.kind"
+ATLAS_SESSION_ID: Final = "atlas.session.id"
+"""The session's key: random, ours, never the trace id. Also the baggage key that joins other processes."""
+ATLAS_PARENT_SESSION_ID: Final = "atlas.session.parent_id"
+"""On the root of a session that was opened with ``new=True`` inside another one."""
+ATLAS_STEP_ID: Final = "atlas.step.id"
+ATLAS_STEP_ATTEMPT: Final = "atlas.step.attempt"
+ATLAS_STEP_DESCRIPTION: Final = "atlas.step.description"
+
+# --- what went in and what came out; JSON text ---------------------------------------------------------------------
+ATLAS_NAME: Final = "atlas.name"
+"""The name given in code (the span's own name may carry a prefix, such as ``execute_tool``)."""
+ATLAS_TASK: Final = "atlas.task"
+ATLAS_INPUT: Final = "atlas.input"
+ATLAS_OUTPUT: Final = "atlas.output"
+ATLAS_METADATA: Final = "atlas.metadata"
+ATLAS_TAGS: Final = "atlas.tags"
+ATLAS_USER_ID: Final = "user.id"
+ATLAS_STREAM_CHUNKS: Final = "atlas.stream.chunks"
+"""How many items a streamed output had; the output itself holds them reduced."""
+ATLAS_STREAM_INCOMPLETE: Final = "atlas.stream.incomplete"
+"""True where a stream was broken off or failed, so that the output is what had come until then."""
+ATLAS_TRUNCATED: Final = "atlas.truncated"
+"""Bytes that bounding took out of this span's values; each place says so itself, with its original size."""
+ATLAS_UNFINISHED: Final = "atlas.unfinished"
+"""Why a span has no end of its own: ``abandoned`` (its process died), ``fork``."""
+ATLAS_EVENTS: Final = "atlas.events"
+"""All event records of a span packed into one JSON text, so that OTLP's event limits cost none of them."""
+ATLAS_ANOMALY: Final = "atlas.intermediate_step.anomaly"
+"""``end_without_start``, ``second_end``, ``chunk_after_end``, …: a pushed step that fits no open one."""
+
+# --- names of our event records (rows of atlas_otel.span_events, span events in Jaeger) ----------------------------
+EVENT_PLAN: Final = "atlas.plan"
+EVENT_METADATA: Final = "atlas.metadata"
+EVENT_REWARD: Final = "gen_ai.evaluation.result"
+EVENT_GUIDANCE: Final = "atlas.guidance"
+EVENT_VALIDATION: Final = "atlas.validation"
+EVENT_ADAPTER: Final = "atlas.adapter_event"
+EVENT_INTERMEDIATE_STEP: Final = "atlas.intermediate_step"
+EVENT_EXCEPTION: Final = "exception"
+
+# --- GenAI conventions ---------------------------------------------------------------------------------------------
+GEN_AI_PREFIX: Final = "gen_ai."
+GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"
+GEN_AI_PROVIDER_NAME: Final = "gen_ai.provider.name"
+GEN_AI_AGENT_NAME: Final = "gen_ai.agent.name"
+GEN_AI_CONVERSATION_ID: Final = "gen_ai.conversation.id"
+GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
+GEN_AI_RESPONSE_MODEL: Final = "gen_ai.response.model"
+GEN_AI_RESPONSE_ID: Final = "gen_ai.response.id"
+GEN_AI_RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+GEN_AI_INPUT_MESSAGES: Final = "gen_ai.input.messages"
+GEN_AI_OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+GEN_AI_SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"
+GEN_AI_TOOL_DEFINITIONS: Final = "gen_ai.tool.definitions"
+GEN_AI_TOOL_NAME: Final = "gen_ai.tool.name"
+GEN_AI_TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
+GEN_AI_TOOL_CALL_ARGUMENTS: Final = "gen_ai.tool.call.arguments"
+GEN_AI_TOOL_CALL_RESULT: Final = "gen_ai.tool.call.result"
+GEN_AI_USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+GEN_AI_USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+GEN_AI_EVALUATION_NAME: Final = "gen_ai.evaluation.name"
+GEN_AI_EVALUATION_SCORE: Final = "gen_ai.evaluation.score.value"
+GEN_AI_EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"
+
+OPERATION_CHAT: Final = "chat"
+OPERATION_EXECUTE_TOOL: Final = "execute_tool"
+OPERATION_INVOKE_AGENT: Final = "invoke_agent"
+
+# --- general -------------------------------------------------------------------------------------------------------
+ERROR_TYPE: Final = "error.type"
+EXCEPTION_TYPE: Final = "exception.type"
+EXCEPTION_MESSAGE: Final = "exception.message"
+EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
+SERVICE_NAME: Final = "service.name"
+
+ROOT_STEP: Final = "root"
+"""``parent_id`` of a step that nothing encloses, and the root function's id and name (contract §1)."""
+NOT_CAPTURED: Final = "[not captured]"
+"""What ``sessions.task`` holds where content capture is off."""

@@ -1,0 +1,230 @@
+"""The immutable record of a span, and of an event on it: what everything below the recording reads. Pure.
+
+A run is kept as two kinds of record and nothing else:
+
+- :class:`SpanRecord`: one per (trace id, span id). Several may exist for one span while it runs and travels (an
+  open snapshot, the end, a copy that came over OTLP, the reaper's mark): :func:`merge_spans` is a join of a
+  semilattice, so that any order, duplication or batching of them gives the same record.
+- :class:`EventRecord`: append-only, one per (trace id, span id, sequence).
+
+Both travel as one JSON array (:func:`encode_record`): in the spool, and between a queue and its writer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+import orjson
+
+from atlas_otel.errors import RecordError
+
+AttributeValue: TypeAlias = "str | bool | int | float | Sequence[AttributeValue] | Mapping[str, AttributeValue] | None"
+"""A span attribute as OpenTelemetry has it (its newer SDKs allow mappings and nulls too)."""
+Attributes: TypeAlias = Mapping[str, AttributeValue]
+
+# Rank of a record among those of one span: ended over reaped over open; and at each of these, what was taken in the
+# process (no limit applied) over what came through OTLP (limits may have cut it).
+RANK_OPEN: Final = 1
+RANK_REAPED: Final = 3
+RANK_ENDED_OTLP: Final = 4
+RANK_ENDED: Final = 5
+
+STATUS_UNSET: Final = 0
+STATUS_OK: Final = 1
+STATUS_ERROR: Final = 2
+
+
+class SpanEvent(NamedTuple):
+    """An event that stands on an OTel span (an exception, say), as the SDK has it."""
+
+    name: str
+    time_ns: int
+    attributes: Attributes
+
+
+class SpanLink(NamedTuple):
+    """A link of an OTel span to another one."""
+
+    trace_id: str
+    span_id: str
+    attributes: Attributes
+
+
+class SpanRecord(NamedTuple):
+    """One span, as it was at one moment.
+
+    Times are Unix nanoseconds. ``trace_id`` and ``span_id`` are lower-case hex (32 and 16 digits), as Jaeger shows
+    them. ``session_key`` is None for a span whose session is not known (yet). ``kind`` is ``atlas.kind`` where the
+    span has one, else None: what it means is for the dialects to say. ``version`` orders snapshots of one span: the
+    time at which this one was taken. ``resource`` is the producing process' OTel resource.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None
+    session_key: str | None
+    name: str
+    kind: str | None
+    span_kind: int
+    start_ns: int
+    end_ns: int | None
+    status: int
+    status_message: str | None
+    attributes: Attributes
+    events: Sequence[SpanEvent]
+    links: Sequence[SpanLink]
+    scope: str
+    resource: Attributes
+    rank: int
+    version: int
+    dropped_attributes: int = 0
+    dropped_events: int = 0
+    dropped_links: int = 0
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(trace id, span id): what identifies the span in every store."""
+        return (self.trace_id, self.span_id)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the span's own end is known."""
+        return self.rank >= RANK_ENDED_OTLP
+
+
+class EventRecord(NamedTuple):
+    """Something that happened on a span and was reported through our API: written at once, never changed.
+
+    ``sequence`` is the reporting process' clock in Unix nanoseconds, made strictly increasing within the process:
+    it is the event's time, its place in the order, and with the two ids its key. ``payload`` is JSON text.
+    """
+
+    trace_id: str
+    span_id: str
+    sequence: int
+    session_key: str | None
+    name: str
+    payload: str
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What identifies the event in every store."""
+        return (self.trace_id, self.span_id, self.sequence)
+
+
+Record: TypeAlias = SpanRecord | EventRecord
+
+
+def content_hash(span: SpanRecord) -> bytes:
+    """Sixteen bytes that differ where two records of one span differ: the tie-break of :func:`merge_spans`."""
+    return hashlib.blake2b(encode_record(span), digest_size=16).digest()
+
+
+def merge_spans(a: SpanRecord, b: SpanRecord) -> SpanRecord:
+    """The better of two records of one span: by rank, then version, then content hash.
+
+    Associative, commutative and idempotent, so that records may come in any order and any number of times. The one
+    field that is joined rather than chosen is the session key: a record that lacks it takes the other's.
+    """
+    if a == b:
+        return a
+    ranked_a, ranked_b = (a.rank, a.version), (b.rank, b.version)
+    if ranked_a == ranked_b:
+        winner, loser = (a, b) if _tie(a) >= _tie(b) else (b, a)
+    else:
+        winner, loser = (a, b) if ranked_a > ranked_b else (b, a)
+    if winner.session_key is None and loser.session_key is not None:
+        return winner._replace(session_key=loser.session_key)
+    return winner
+
+
+def merge_events(a: EventRecord, b: EventRecord) -> EventRecord:
+    """The same join for two records of one event, which differ only if somebody forged one."""
+    winner, loser = (a, b) if (a.name, a.payload) >= (b.name, b.payload) else (b, a)
+    key = max(filter(None, (a.session_key, b.session_key)), default=None)
+    return winner if winner.session_key == key else winner._replace(session_key=key)
+
+
+def _tie(span: SpanRecord) -> bytes:
+    # The session key is joined, not chosen: it must not decide which record wins.
+    return content_hash(span._replace(session_key=None))
+
+
+class RecordSet:
+    """The merged records of any number of spans and events: a set that only grows."""
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self.spans: dict[tuple[str, str], SpanRecord] = {}
+        self.events: dict[tuple[str, str, int], EventRecord] = {}
+        for record in records:
+            self.add(record)
+
+    def add(self, record: Record) -> bool:
+        """Join one record in; says whether that changed anything."""
+        if isinstance(record, EventRecord):
+            known = self.events.get(record.key)
+            joined = record if known is None else merge_events(known, record)
+            if joined == known:
+                return False
+            self.events[record.key] = joined
+            return True
+        held = self.spans.get(record.key)
+        merged = record if held is None else merge_spans(held, record)
+        if merged == held:
+            return False
+        self.spans[record.key] = merged
+        return True
+
+    def __iter__(self) -> Iterator[Record]:
+        yield from self.spans.values()
+        yield from self.events.values()
+
+    def __len__(self) -> int:
+        return len(self.spans) + len(self.events)
+
+
+_SPAN_TAG: Final = "s"
+_EVENT_TAG: Final = "e"
+
+
+def encode_record(record: Record) -> bytes:
+    """One record as a JSON array: a tag, then its fields in order.
+
+    Raises RecordError where a value is not JSON: whoever makes records normalises first (``capture``).
+    """
+    tag = _SPAN_TAG if isinstance(record, SpanRecord) else _EVENT_TAG
+    try:
+        return orjson.dumps((tag, *record), default=_plain, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+    except (TypeError, orjson.JSONEncodeError) as error:
+        raise RecordError(f"a {type(record).__name__} cannot be encoded: {error}") from None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):  # SpanEvent and SpanLink: orjson takes exact tuples only
+        return tuple(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def decode_record(data: bytes | memoryview | str) -> Record:
+    """The inverse of :func:`encode_record`. Raises RecordError on anything else."""
+    try:
+        tag, *fields = orjson.loads(data)
+        if tag == _EVENT_TAG:
+            return EventRecord(*fields)
+        if tag == _SPAN_TAG:
+            span = SpanRecord(*fields)
+            if not span.events and not span.links:
+                return span
+            return span._replace(
+                events=tuple(SpanEvent(*event) for event in span.events),
+                links=tuple(SpanLink(*link) for link in span.links),
+            )
+    except (ValueError, TypeError) as error:
+        raise RecordError(f"not a record of atlas-otel: {error}") from None
+    raise RecordError(f"not a record of atlas-otel: its tag is {tag!r}")

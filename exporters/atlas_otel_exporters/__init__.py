@@ -1,0 +1,1 @@
+"""Stored records and rows → JSONL and its kin."""
