@@ -1,0 +1,87 @@
+# What a developer and CI run. Needs make, and Python 3.10 or newer with its venv module; all else comes from the lock.
+#
+#   make demo        run the demo                         make test    everything that CI checks, but the stack
+#   make lint types imports test-suite test-wheel         the parts of `make test`
+#   make test-stack  the Collector and Jaeger, for real   make stack   only build them (Go)
+#   make lock        resolve the lock again               make clean   forget what was built
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WHEEL_VENV := .venv-wheel
+WHEEL_BIN := $(WHEEL_VENV)/bin
+WHEEL_DIR := build/wheel
+LOCK := requirements/dev.lock
+PIP_FLAGS := --quiet --disable-pip-version-check --no-input
+PYTEST_ARGS ?=
+# What runs against the installed wheel: what a user does, and what only packaging can break.
+WHEEL_TESTS ?= tests/wheel tests/acceptance
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help setup demo test lint types imports test-suite test-wheel test-stack stack lock format clean
+
+help:
+	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+
+setup: $(VENV)/.ready
+
+demo: setup
+	$(BIN)/atlas-otel demo $(DEMO_ARGS)
+
+test: lint types imports test-wheel test-suite
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+imports: setup
+	$(BIN)/lint-imports
+
+test-suite: setup
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+# The sdist is built, and the wheel from it; the tests run from the unpacked sdist without its packages, so that only
+# the installed wheel can be imported, and a file that packaging forgot is missed.
+test-wheel: setup $(WHEEL_VENV)/.locked
+	rm -rf $(WHEEL_DIR)
+	mkdir -p $(WHEEL_DIR)/src
+	$(BIN)/python -m build --no-isolation --outdir $(WHEEL_DIR) . >$(WHEEL_DIR)/build.log 2>&1 \
+	  || { cat $(WHEEL_DIR)/build.log; exit 1; }
+	$(WHEEL_BIN)/python -m pip install $(PIP_FLAGS) --no-index --no-deps --force-reinstall $(WHEEL_DIR)/*.whl
+	$(WHEEL_BIN)/python -m pip check
+	tar -xzf $(WHEEL_DIR)/*.tar.gz -C $(WHEEL_DIR)/src --strip-components=1
+	rm -rf $(WHEEL_DIR)/src/atlas_otel $(WHEEL_DIR)/src/exporters
+	cd $(WHEEL_DIR)/src && env -u PYTHONPATH PATH="$(abspath $(WHEEL_BIN)):$$PATH" \
+	  $(abspath $(WHEEL_BIN))/pytest $(PYTEST_ARGS) $(WHEEL_TESTS)
+
+# The lock is for every supported Python and platform, with hashes; plain pip installs it.
+lock: .venv-lock/bin/uv
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
+	  --upgrade --all-extras --group dev --custom-compile-command "make lock" --output-file $(LOCK) pyproject.toml
+
+.venv-lock/bin/uv:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install $(PIP_FLAGS) uv
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf build dist $(VENV) $(WHEEL_VENV) .venv-lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+# Stamps: a second run installs nothing unless the lock or the project's metadata changed.
+$(VENV)/.ready: $(VENV)/.locked pyproject.toml
+	$(BIN)/python -m pip install $(PIP_FLAGS) --no-index --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.locked $(WHEEL_VENV)/.locked: $(LOCK)
+	@$(PYTHON) -c 'import sys; sys.exit("atlas-otel needs Python 3.10 or newer; $(PYTHON) is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 …") if sys.version_info < (3, 10) else None'
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install $(PIP_FLAGS) --require-hashes --requirement $(LOCK)
+	touch $@
