@@ -1,0 +1,81 @@
+"""JSON text that is carried whole: parsed once where somebody looks inside, spliced in unparsed where nobody does. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+if TYPE_CHECKING:
+    from atlas_otel.models.json_types import JsonValue
+
+_UNREAD: Final = object()
+_INVALID: Final = object()
+
+
+class JsonText:
+    """A text that should be JSON. What is not (a foreign producer's plain text, a value cut in mid-token) counts as
+    the string that it is. :func:`dump` writes one that stands inside a larger value as it is, without a second pass."""
+
+    __slots__ = ("_value", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._value: object = _UNREAD
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, JsonText) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return f"JsonText({self.text!r})"
+
+    @property
+    def value(self) -> JsonValue:
+        """The parsed value; the text itself where it is no JSON. It is shared: callers must not change it."""
+        if self._value is _UNREAD:
+            try:
+                self._value = orjson.loads(self.text)
+            except ValueError:
+                self._value = _INVALID
+        return self.text if self._value is _INVALID else self._value  # type: ignore[return-value]
+
+    @property
+    def plain(self) -> str:
+        """For people: a JSON string is the text in it, anything else stands as JSON."""
+        value = self.value
+        return value if isinstance(value, str) else self.text
+
+    @property
+    def valid(self) -> bool:
+        """Whether the text is JSON."""
+        return self.value is not None and self._value is not _INVALID or self.text.strip() == "null"
+
+
+def dump(value: object) -> str:
+    """``value``, which may hold :class:`JsonText`, as JSON text.
+
+    orjson refuses lone surrogates, very deep nesting and integers over 64 bits, which records of other producers may
+    hold: the standard encoder takes them, with surrogates replaced.
+    """
+    try:
+        return orjson.dumps(value, default=_splice).decode()
+    except (TypeError, orjson.JSONEncodeError):
+        return json.dumps(value, ensure_ascii=False, default=_plain).encode("utf-8", "replace").decode()
+
+
+def _splice(value: object) -> object:
+    if isinstance(value, JsonText):
+        return orjson.Fragment(value.text) if value.valid else value.text
+    return _plain(value)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, JsonText):
+        return value.value
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value)

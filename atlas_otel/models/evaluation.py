@@ -1,0 +1,168 @@
+"""What a step or a session was judged to be: rewards with their judges, validations, and their statistics.
+
+The stored shapes are the contract's (§2, §3): a score is a finite number or absent, never null or text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from statistics import fmean, pstdev
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from atlas_otel.models.json_types import JsonObject, JsonValue
+
+DEFAULT_REWARD_NAME: Final = "reward"
+"""The name of a reward that was given none."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def finite(value: object) -> float | None:
+    """``value`` as a finite float; None where it is none (NaN, infinity, a boolean, text, nothing)."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def utc_time(time_ns: int) -> datetime:
+    """Unix nanoseconds as an aware datetime, cut to microseconds; clamped to the years that a datetime can hold."""
+    try:
+        return _EPOCH + timedelta(microseconds=time_ns // 1000)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=timezone.utc) if time_ns > 0 else datetime.min.replace(tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """One score that somebody gave, under a name, at ``time_ns`` (Unix nanoseconds)."""
+
+    time_ns: int
+    name: str = DEFAULT_REWARD_NAME
+    score: float | None = None
+    rationale: str | None = None
+    label: str | None = None
+    judges: tuple[JsonObject, ...] = ()
+    primary: bool = False
+    raw: JsonObject | None = None
+
+    def to_json(self) -> JsonObject:
+        """The stored mapping: ``score`` (where there is one), ``judges``, ``rationale``, ``name``, and what else the
+        judge's own mapping (``raw``) held."""
+        stored: JsonObject = {} if self.raw is None else {k: v for k, v in self.raw.items() if k != "score"}
+        if self.score is not None:
+            stored["score"] = self.score
+        stored["name"] = self.name
+        stored["rationale"] = self.rationale
+        stored["judges"] = list(self.judges)
+        if self.label is not None:
+            stored["label"] = self.label
+        return stored
+
+    def to_audit(self) -> JsonObject:
+        """The reward as an entry of ``reward_audit``: with its time, and whether it was meant to be the primary one."""
+        return {**self.to_json(), "timestamp": utc_time(self.time_ns).isoformat(), "primary": self.primary}
+
+
+def judge_entry(value: JsonValue) -> JsonObject | None:
+    """A judge's entry in the contract's form; None where ``value`` is no mapping. Keys that it has besides are kept."""
+    if not isinstance(value, Mapping):
+        return None
+    entry: JsonObject = {k: v for k, v in value.items() if k not in ("score", "samples")}
+    entry.setdefault("identifier", "judge")
+    if (score := finite(value.get("score"))) is not None:
+        entry["score"] = score
+    entry.setdefault("rationale", None)
+    entry.setdefault("principles", [])
+    samples = value.get("samples")
+    entry["samples"] = [_sample(one) for one in samples] if isinstance(samples, Sequence) else []
+    entry.setdefault("escalated", False)
+    entry.setdefault("escalation_reason", None)
+    return entry
+
+
+def _sample(value: JsonValue) -> JsonValue:
+    if not isinstance(value, Mapping):
+        return value
+    kept: JsonObject = {}
+    for name, held in value.items():
+        if name not in ("score", "uncertainty"):
+            kept[name] = held
+        elif (number := finite(held)) is not None:
+            kept[name] = number
+    return kept
+
+
+def choose_rewards(rewards: Iterable[tuple[tuple[int, str], Reward]]) -> dict[str, Reward]:
+    """The reward in force under each name, the primary one first.
+
+    ``rewards`` come with their order, (time, id): the latest of a name wins. Primary is the name that was flagged so
+    last; else the unnamed reward; else the name that was scored last.
+    """
+    latest: dict[str, tuple[tuple[int, str], Reward]] = {}
+    flagged: tuple[tuple[int, str], str] | None = None
+    for order, reward in rewards:
+        held = latest.get(reward.name)
+        if held is None or order > held[0]:
+            latest[reward.name] = (order, reward)
+        if reward.primary and (flagged is None or order > flagged[0]):
+            flagged = (order, reward.name)
+    if not latest:
+        return {}
+    if flagged is not None:
+        first = flagged[1]
+    elif DEFAULT_REWARD_NAME in latest:
+        first = DEFAULT_REWARD_NAME
+    else:
+        first = max(latest, key=lambda name: (latest[name][1].score is not None, latest[name][0]))
+    return {first: latest[first][1]} | {name: latest[name][1] for name in sorted(latest) if name != first}
+
+
+def stored_reward(chosen: Mapping[str, Reward]) -> JsonObject | None:
+    """The contract's reward mapping for the rewards in force (primary first): the others under ``rewards``, by name."""
+    if not chosen:
+        return None
+    primary = next(iter(chosen.values()))
+    stored = primary.to_json()
+    if len(chosen) > 1:
+        stored["rewards"] = {name: reward.to_json() for name, reward in chosen.items()}
+    return stored
+
+
+def reward_statistics(reward: Reward) -> JsonObject | None:
+    """``reward_stats`` of a reward (contract §5): over its judges' samples, else over its judges, else over itself.
+
+    None where there is no score. Deviations are of the population. Uncertainties are absent where no judge gave any.
+    """
+    if reward.score is None:
+        return None
+    samples = [sample for judge in reward.judges for sample in _mappings(judge.get("samples"))]
+    scored = _numbers(samples, "score") or _numbers(reward.judges, "score") or [reward.score]
+    stats: JsonObject = {
+        "score": reward.score,
+        "score_mean": fmean(scored),
+        "score_stddev": pstdev(scored),
+        "sample_count": len(scored),
+        "timestamp": utc_time(reward.time_ns).isoformat(),
+    }
+    uncertain = _numbers(samples, "uncertainty") or _numbers(reward.judges, "uncertainty")
+    if uncertain:
+        stats["uncertainty_mean"] = fmean(uncertain)
+        stats["uncertainty_stddev"] = pstdev(uncertain)
+        stats["best_uncertainty"] = min(uncertain)
+    # Scores near the largest float overflow a sum of squares: such statistics are left out, as any non-number is.
+    return {name: value for name, value in stats.items() if not isinstance(value, float) or math.isfinite(value)}
+
+
+def _mappings(value: JsonValue) -> list[Mapping[str, JsonValue]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
+def _numbers(entries: Iterable[Mapping[str, JsonValue]], name: str) -> list[float]:
+    return [number for entry in entries if (number := finite(entry.get(name))) is not None]
