@@ -1,0 +1,1 @@
+"""Postgres: where the records and the contract's rows are kept."""
