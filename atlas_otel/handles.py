@@ -1,0 +1,120 @@
+"""What ``with atlas.step(...) as step`` gives: a small handle on the scope in force."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from atlas_otel import semconv
+from atlas_otel.state import absorbed
+
+if TYPE_CHECKING:
+    from atlas_otel.context import SessionState
+    from atlas_otel.scope import Scope
+
+
+class Observation:
+    """A span of ours while it runs. Setting something after its end does nothing."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Observation) and other._scope is self._scope
+
+    def __hash__(self) -> int:
+        return hash(id(self._scope))
+
+    @property
+    def trace_id(self) -> str:
+        """The trace's id: 32 hex digits, as Jaeger shows it; zeros where no tracer is at work."""
+        return self._scope.trace_id
+
+    @property
+    def span_id(self) -> str:
+        """The span's id: 16 hex digits."""
+        return self._scope.span_id
+
+    @property
+    def input(self) -> None:
+        """What went in: set it; it cannot be read back."""
+        return None
+
+    @input.setter
+    def input(self, value: object) -> None:
+        self._set(_INPUT_KEYS.get(self._scope.kind, semconv.ATLAS_INPUT), value)
+
+    @property
+    def output(self) -> None:
+        """What came out: set it; it cannot be read back."""
+        return None
+
+    @output.setter
+    def output(self, value: object) -> None:
+        try:
+            self._scope.output(value)
+        except Exception:
+            absorbed("capture")
+
+    def set_metadata(self, metadata: dict[str, Any]) -> None:
+        """Keep ``metadata`` (JSON-like) with this span; a later call replaces it whole."""
+        self._set(semconv.ATLAS_METADATA, metadata)
+
+    def set_usage(self, *, input_tokens: int | None = None, output_tokens: int | None = None) -> None:
+        """Tokens that the model call took, where they cannot be read from what it returned."""
+        if input_tokens is not None:
+            self._scope.set(semconv.GEN_AI_USAGE_INPUT_TOKENS, input_tokens)
+        if output_tokens is not None:
+            self._scope.set(semconv.GEN_AI_USAGE_OUTPUT_TOKENS, output_tokens)
+
+    def _set(self, key: str, value: object) -> None:
+        try:
+            self._scope.set_value(key, value)
+        except Exception:
+            absorbed("capture")
+
+
+_INPUT_KEYS = {"tool": semconv.GEN_AI_TOOL_CALL_ARGUMENTS}
+
+
+class Step(Observation):
+    """A step of the session's plan, one attempt at it."""
+
+    __slots__ = ()
+
+    @property
+    def id(self) -> int:
+        """The step's number in the session's plan."""
+        identity = self._scope.identity
+        return identity.id if identity is not None else 0
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt at the step this is, from 1."""
+        identity = self._scope.identity
+        return identity.attempt if identity is not None else 1
+
+
+class Session(Observation):
+    """One task given to an agent, with its final answer."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, scope: Scope, state: SessionState) -> None:
+        super().__init__(scope)
+        self._state = state
+
+    @property
+    def id(self) -> str:
+        """The session's key: random, ours; every command takes it (or ``sessions.id``)."""
+        return self._state.key
+
+    @property
+    def final_answer(self) -> None:
+        """The answer to the task: set it; it cannot be read back. What a decorated function returns is set for it."""
+        return None
+
+    @final_answer.setter
+    def final_answer(self, value: object) -> None:
+        self.output = value

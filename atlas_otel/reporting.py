@@ -1,0 +1,219 @@
+"""What an agent says of its run while it runs: plan, rewards, guidance, validation, events, metadata.
+
+Each is one event record, on its way at once. A reward, guidance or validation goes to the step that is named, else to
+the step in force, else to the session. Nothing here raises for what the agent's run brings about; a call that cannot
+mean anything (a NaN score, a step that is no number) is the programmer's error and raises at once.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from opentelemetry import context as otel_context
+
+from atlas_otel import semconv, state
+from atlas_otel.context import Frame, activate, current_frame, restore, with_frame
+from atlas_otel.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from atlas_otel.scope import Scope
+    from atlas_otel.span_record import AttributeValue, EventRecord
+
+
+def set_plan(
+    steps: Sequence[str | Mapping[str, Any]] | Mapping[str, Any], *, execution_mode: str = "stepwise"
+) -> None:
+    """The session's plan: descriptions, or steps ``{id, description, tool, tool_params, depends_on}``, or a whole plan
+    ``{"steps": [...], "execution_mode": ...}``.
+
+    Steps without an id are numbered from 1. A later plan replaces an earlier one; steps that ran keep their numbers.
+    ``execution_mode`` is ``stepwise`` or ``single_shot``. Raises UsageError for a step that is neither.
+    """
+    if hasattr(steps, "keys"):
+        execution_mode = str(steps.get("execution_mode", execution_mode))
+        steps = steps.get("steps", [])
+    plan = [_plan_step(number, step) for number, step in enumerate(steps, start=1)]
+    session = current_frame().session
+    if session is not None:
+        session.plan({step["id"]: str(step["description"]) for step in plan})
+    # The plan is the session's, wherever in it it was made.
+    _report(
+        session.root if session is not None else None,
+        semconv.EVENT_PLAN,
+        {"steps": plan, "execution_mode": execution_mode},
+        {semconv.ATLAS_PLAN_STEPS: len(plan)},
+    )
+
+
+def _plan_step(number: int, step: str | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(step, str):
+        step = {"description": step}
+    try:
+        return {
+            "id": int(step.get("id", number)),
+            "description": str(step["description"]),
+            "tool": step.get("tool"),
+            "tool_params": step.get("tool_params"),
+            "depends_on": list(step.get("depends_on") or ()),
+        }
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise UsageError(
+            f"step {number} of the plan: expected a description or a mapping with one and a whole-number id"
+        ) from None
+
+
+def record_reward(
+    score: float,
+    *,
+    rationale: str | None = None,
+    step: int | None = None,
+    attempt: int | None = None,
+    name: str = "reward",
+    judge: str | None = None,
+    judges: Sequence[Mapping[str, Any]] = (),
+    primary: bool = False,
+    raw: Mapping[str, Any] | None = None,
+) -> None:
+    """A score for a step or the session: a finite number (NaN and infinity raise UsageError).
+
+    Several names may be scored; of one name the latest counts. The session's reward is the ``primary`` one, else the
+    one named ``reward``, else the latest. ``judges`` and ``raw`` are kept whole (contract §3, "A reward").
+    """
+    payload: dict[str, Any] = {"name": name, "score": finite_score(score)}
+    optional = {"rationale": rationale, "judge": judge, "judges": list(judges), "raw": raw}
+    payload.update({key: value for key, value in optional.items() if value})
+    if primary:
+        payload["primary"] = True
+    shown: dict[str, AttributeValue] = {
+        semconv.GEN_AI_EVALUATION_NAME: name,
+        semconv.GEN_AI_EVALUATION_SCORE: payload["score"],
+    }
+    _report_on_target(semconv.EVENT_REWARD, payload, step, attempt, shown)
+
+
+def finite_score(score: float) -> float:
+    """``score`` as a float; UsageError where it is not a finite number (contract §2: numbers or absent)."""
+    if isinstance(score, bool) or not isinstance(score, (int, float)):
+        try:
+            score = float(score)  # numpy's numbers
+        except (TypeError, ValueError):
+            raise UsageError(f"a reward's score is a number, not {type(score).__name__}") from None
+    if not math.isfinite(score):
+        raise UsageError(f"a reward's score is a finite number, not {score}")
+    return float(score)
+
+
+def add_guidance(note: str, *, step: int | None = None, attempt: int | None = None) -> None:
+    """A teacher's note, such as one that precedes a retry."""
+    _report_on_target(semconv.EVENT_GUIDANCE, {"note": str(note)}, step, attempt, {})
+
+
+def set_validation(
+    valid: bool | Mapping[str, Any], *, step: int | None = None, attempt: int | None = None, **details: Any
+) -> None:
+    """Whether a step's result holds: True or False, or a mapping with ``valid`` in it; ``details`` are kept beside."""
+    verdict = {"valid": bool(valid)} if not hasattr(valid, "keys") else dict(valid)
+    payload = {**verdict, **details}
+    shown: dict[str, AttributeValue] = {semconv.ATLAS_VALIDATION_VALID: bool(payload.get("valid"))}
+    _report_on_target(semconv.EVENT_VALIDATION, payload, step, attempt, shown)
+
+
+def emit_event(name: str, payload: Any = None) -> None:
+    """Something the agent reports while it works (an ``ADAPTER_EVENT`` step, contract §1), on the span in force."""
+    frame = current_frame()
+    _report(frame.scope, semconv.EVENT_ADAPTER, {"name": str(name), "payload": payload}, {semconv.ATLAS_NAME: str(name)})
+
+
+def set_metadata(metadata: Mapping[str, Any] | None = None, /, *, step: int | None = None, **more: Any) -> None:
+    """Merge into the session's metadata (top level), or with ``step`` into that step's."""
+    payload = {**(metadata or {}), **more}
+    frame = current_frame()
+    if step is not None:
+        _report_on_target(semconv.EVENT_METADATA, {"metadata": payload}, step, None, {})
+        return
+    root = frame.session.root if frame.session is not None else None
+    _report(root, semconv.EVENT_METADATA, {"metadata": payload}, {})
+
+
+@contextmanager
+def using_attributes(
+    *,
+    user_id: str | None = None,
+    tags: Sequence[str] = (),
+    metadata: Mapping[str, Any] | None = None,
+) -> Iterator[None]:
+    """Put a user, tags and metadata on every span of ours that starts in the block."""
+    frame = current_frame()
+    before = frame.inherited or {}
+    inherited = dict(before)
+    if user_id is not None:
+        inherited["user_id"] = user_id
+    if tags:
+        inherited["tags"] = [*before.get("tags", ()), *tags]
+    if metadata:
+        inherited["metadata"] = {**before.get("metadata", {}), **metadata}
+    token = activate(with_frame(Frame(*frame[:3], inherited), otel_context.get_current()))
+    try:
+        yield
+    finally:
+        restore(token)
+
+
+def _report_on_target(
+    name: str,
+    payload: dict[str, Any],
+    step: int | None,
+    attempt: int | None,
+    shown: dict[str, AttributeValue],
+) -> None:
+    """On the named step's scope where this process knows it, else on the session's with the target in the payload."""
+    frame = current_frame()
+    session = frame.session
+    scope = frame.step or (session.root if session is not None else None) or frame.scope
+    if step is not None:
+        if isinstance(step, bool) or not isinstance(step, int):
+            raise UsageError(f"a step is named by its number, not {step!r}")
+        payload["target"] = {"step": step, **({"attempt": attempt} if attempt is not None else {})}
+        shown = {**shown, semconv.ATLAS_STEP_ID: step}
+        latest = session.latest(step) if session is not None else None
+        scope = latest or (session.root if session is not None else None) or scope
+    elif attempt is not None:
+        payload["target"] = {"attempt": attempt}
+    _report(scope, name, payload, shown)
+
+
+def _report(
+    scope: Scope | None, name: str, payload: Mapping[str, Any], shown: Mapping[str, AttributeValue]
+) -> EventRecord | None:
+    parts = state.current()
+    if not parts.enabled:
+        return None
+    if scope is None:
+        state.absorbed("event_outside_session")
+        return None
+    try:
+        text = event_payload(parts, name, payload)
+        return scope.report(name, text, {**shown, **event_content(parts, name, text)})
+    except Exception:
+        state.absorbed("event")
+        return None
+
+
+def event_payload(parts: state.Instrumentation, name: str, payload: Mapping[str, Any]) -> str:
+    """A payload as JSON text; with content capture off, only what is no content."""
+    captured = parts.capture.value(payload, name)
+    if captured is not None:
+        return captured.json
+    from atlas_otel.privacy import event_skeleton
+
+    return orjson.dumps(event_skeleton(name, payload)).decode()
+
+
+def event_content(parts: state.Instrumentation, name: str, text: str) -> dict[str, AttributeValue]:
+    """What OTel backends see of an event's content: its payload, as JSON that Jaeger draws as a tree."""
+    return {semconv.ATLAS_EVENT_PAYLOAD: text} if parts.capture.content else {}

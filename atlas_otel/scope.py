@@ -1,0 +1,427 @@
+"""One scope under every decorator, context manager and pushed step: a span that is started, activated, reported on, ended.
+
+A scope makes the :class:`~atlas_otel.span_record.SpanRecord` itself, from what it was told, and not from the OTel span: a
+sampler, a span limit or an adopted provider's settings change what Jaeger shows, never what is stored. The OTel span
+gets the same attributes, so that any backend sees them too.
+
+Nothing here raises an ``Exception`` into the code that runs inside: what goes wrong is counted (``state.absorbed``).
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+from atlas_otel import fork, semconv
+from atlas_otel.context import Frame, StepIdentity, activate, current_frame, restore, with_frame
+from atlas_otel.span_record import (
+    RANK_ENDED,
+    RANK_OPEN,
+    STATUS_ERROR,
+    STATUS_UNSET,
+    EventRecord,
+    SpanEvent,
+    SpanRecord,
+)
+from atlas_otel.state import Instrumentation, absorbed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextvars import Token
+
+    from opentelemetry.context import Context
+
+    from atlas_otel.context import SessionState
+    from atlas_otel.semconv import Kind
+    from atlas_otel.span_record import AttributeValue
+
+MIRRORED_EVENTS: Final = 100
+"""How many of our events a span also shows to OTel backends one by one; ``atlas.events`` holds all of them."""
+KEPT_ITEMS: Final = 100_000
+"""How many items of a stream are kept for its output; the rest is counted."""
+
+
+class Scope:
+    """A span of ours while it runs."""
+
+    __slots__ = (
+        "_added",
+        "_context",
+        "_ended",
+        "_errors",
+        "_generation",
+        "_mirrored",
+        "_packed",
+        "_token",
+        "attributes",
+        "describe",
+        "frame",
+        "identity",
+        "instrumentation",
+        "items",
+        "items_seen",
+        "kind",
+        "name",
+        "output_key",
+        "parent_span_id",
+        "reducer",
+        "session",
+        "span",
+        "span_id",
+        "span_kind",
+        "start_ns",
+        "status",
+        "status_message",
+        "trace_id",
+    )
+
+    def __init__(
+        self,
+        instrumentation: Instrumentation,
+        kind: Kind,
+        name: str,
+        attributes: dict[str, AttributeValue],
+        *,
+        frame: Frame,
+        context: Context,
+        session: SessionState | None,
+        identity: StepIdentity | None = None,
+        span_kind: SpanKind = SpanKind.INTERNAL,
+        start_ns: int | None = None,
+    ) -> None:
+        """Start the span. ``frame`` is the one around it, ``session`` the one it belongs to."""
+        self.instrumentation = instrumentation
+        self.kind = kind
+        self.name = name
+        self.session = session
+        self.identity = identity
+        self.attributes = attributes
+        self.span_kind = span_kind
+        self.status = STATUS_UNSET
+        self.status_message: str | None = None
+        self.output_key: str | None = semconv.ATLAS_OUTPUT
+        self.reducer: Callable[[list[Any]], Any] | None = None
+        self.describe: Callable[[Scope, object], None] | None = None
+        self.items: list[Any] | None = None
+        self.items_seen = 0
+        self._errors: list[SpanEvent] = []
+        self._packed: list[EventRecord] = []
+        self._mirrored = 0
+        self._added = len(attributes)
+        self._ended = False
+        self._generation = fork.generation()
+        self._token: Token[Context] | None = None
+        self.start_ns = instrumentation.clock.now_ns() if start_ns is None else start_ns
+        parent = trace.get_current_span(context).get_span_context()
+        self.parent_span_id = format(parent.span_id, "016x") if parent.is_valid else None
+        self.span = self._start_span(context, parent)
+        ids = self.span.get_span_context()
+        self.trace_id = format(ids.trace_id, "032x")
+        self.span_id = format(ids.span_id, "016x")
+        inside = Frame(session, self if kind == "step" else frame.step, self, frame.inherited)
+        self.frame = inside
+        self._context = with_frame(inside, trace.set_span_in_context(self.span, context))
+
+    def _start_span(self, context: Context, parent: SpanContext) -> trace.Span:
+        try:
+            span = self.instrumentation.tracer.start_span(
+                self.name,
+                context=context,
+                kind=self.span_kind,
+                attributes=self.attributes,
+                start_time=self.start_ns,
+            )
+        except Exception:  # a guest's processor or sampler: its fault must not reach the agent
+            absorbed("start_span")
+            span = trace.INVALID_SPAN
+        if span.get_span_context().is_valid or not self.instrumentation.records:
+            return span
+        # No SDK span (a provider that makes none, a guest that raised): the record still needs ids of its own.
+        from atlas_otel.ids import AtlasIdGenerator
+
+        ids = AtlasIdGenerator()
+        trace_id = parent.trace_id if parent.is_valid else ids.generate_trace_id()
+        return NonRecordingSpan(SpanContext(trace_id, ids.generate_span_id(), False, TraceFlags(0)))
+
+    # --- while it runs -------------------------------------------------------------------------------------------
+
+    def announce(self) -> None:
+        """Tell the recorder that the span runs: sessions and steps at once, others if they last."""
+        try:
+            durable = self.kind in ("session", "step")
+            self.instrumentation.recorder.span_started(self, durable=durable)
+        except Exception:
+            absorbed("recorder")
+
+    def enter(self, *, context: Context | None = None) -> None:
+        """Make the span current."""
+        self._token = activate(self._context if context is None else context)
+
+    def leave(self) -> None:
+        """Make what was current before current again."""
+        token, self._token = self._token, None
+        if token is not None:
+            restore(token)
+
+    def set(self, key: str, value: AttributeValue) -> None:
+        """Set an attribute, on the record and on the OTel span. After the end: nothing."""
+        if self._ended:
+            return
+        if key not in self.attributes:
+            self._added += 1
+        self.attributes[key] = value
+        try:
+            self.span.set_attribute(key, value)  # type: ignore[arg-type]
+        except Exception:
+            absorbed("set_attribute")
+
+    def set_value(self, key: str, value: object) -> None:
+        """Capture ``value`` as JSON and set it; nothing where content capture is off."""
+        captured = self.instrumentation.capture.value(value, key)
+        if captured is None:
+            return
+        self.set(key, captured.json)
+        if captured.truncated:
+            held = self.attributes.get(semconv.ATLAS_TRUNCATED)
+            self.set(semconv.ATLAS_TRUNCATED, captured.truncated + (held if isinstance(held, int) else 0))
+
+    def report(self, name: str, payload: str, shown: Mapping[str, AttributeValue] | None = None) -> EventRecord | None:
+        """Record an event on this span, at once. ``payload`` is JSON text; ``shown`` what OTel backends see of it.
+
+        Also after the span's end, and from any thread.
+        """
+        try:
+            event = EventRecord(
+                self.trace_id,
+                self.span_id,
+                self.instrumentation.clock.now_ns(),
+                self.session.key if self.session is not None else None,
+                name,
+                payload,
+            )
+            if fork.generation() == self._generation and not self._ended:
+                self._packed.append(event)
+                if self._mirrored < MIRRORED_EVENTS:
+                    self._mirrored += 1
+                    self.span.add_event(name, shown or {}, event.sequence)  # type: ignore[arg-type]
+            self.instrumentation.recorder.event(event)
+        except Exception:
+            absorbed("event")
+            return None
+        return event
+
+    def snapshot(self) -> SpanRecord | None:
+        """The span as it is now; None once it has ended. From any thread."""
+        if self._ended:
+            return None
+        return self._record(None, RANK_OPEN, self.instrumentation.clock.now_ns())
+
+    # --- how it went (wrapping.Observer) -------------------------------------------------------------------------
+
+    def returned(self, result: object) -> None:
+        """The call returned."""
+        self.leave()
+        try:
+            if self.items is not None:
+                result = self._reduced()
+            if self.output_key is not None and self.output_key not in self.attributes:
+                self.output(result)
+        except Exception:
+            absorbed("capture")
+        self.end()
+
+    def raised(self, error: BaseException) -> None:
+        """The call raised ``error``."""
+        self.leave()
+        self.fail(error)
+        self._keep_partial()
+        self.end()
+
+    def resume(self) -> None:
+        """The body of a generator is about to run."""
+        self.enter()
+
+    def suspend(self) -> None:
+        """The body of a generator has stopped."""
+        self.leave()
+
+    def item(self, value: object) -> None:
+        """A generator yielded ``value``."""
+        self.items_seen += 1
+        if self.items is not None and self.items_seen <= KEPT_ITEMS:
+            self.items.append(value)
+
+    def broken_off(self) -> None:
+        """The consumer closed the stream before it was exhausted."""
+        message = f"the stream was closed by its consumer after {self.items_seen} items"
+        self._errors.append(
+            SpanEvent(
+                semconv.EVENT_EXCEPTION,
+                self.instrumentation.clock.now_ns(),
+                {semconv.EXCEPTION_TYPE: "GeneratorExit", semconv.EXCEPTION_MESSAGE: message},
+            )
+        )
+        self._keep_partial()
+        self.end()
+
+    def output(self, result: object) -> None:
+        """Capture what the span produced, and what it says of itself (a model's answer does)."""
+        if self.describe is not None:
+            try:
+                self.describe(self, result)
+            except Exception:  # a user's object whose attributes raise
+                absorbed("capture")
+        if self.output_key is not None:
+            self.set_value(self.output_key, result)
+
+    def fail(self, error: BaseException) -> None:
+        """Record ``error`` on the span: its type always, its words and stack where content may be captured."""
+        try:
+            kind = type(error)
+            name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+            capture = self.instrumentation.capture
+            words = capture.text(_words(error), semconv.EXCEPTION_MESSAGE)
+            stack = capture.text(_stack(error), semconv.EXCEPTION_STACKTRACE)
+            shown: dict[str, AttributeValue] = {semconv.EXCEPTION_TYPE: name}
+            if words is not None:
+                shown[semconv.EXCEPTION_MESSAGE] = words
+            if stack is not None:
+                shown[semconv.EXCEPTION_STACKTRACE] = stack
+            self.status = STATUS_ERROR
+            if words is not None:
+                self.status_message = f"{kind.__qualname__}: {words}" if words else kind.__qualname__
+            self.set(semconv.ERROR_TYPE, name)
+            self._errors.append(SpanEvent(semconv.EVENT_EXCEPTION, self.instrumentation.clock.now_ns(), shown))
+        except Exception:
+            absorbed("error")
+
+    def _keep_partial(self) -> None:
+        try:
+            if self.items is not None:
+                self.set(semconv.ATLAS_STREAM_INCOMPLETE, True)
+                self.output(self._reduced())
+        except Exception:
+            absorbed("capture")
+
+    def _reduced(self) -> object:
+        """What a stream's items come to: the reducer's answer, else the joined text, else the list."""
+        items = self.items or []
+        self.set(semconv.ATLAS_STREAM_CHUNKS, self.items_seen)
+        if self.reducer is not None:
+            try:
+                return self.reducer(items)
+            except Exception:  # the user's reducer: the items themselves are better than nothing
+                absorbed("output_reducer")
+        if items and all(isinstance(item, str) for item in items):
+            return "".join(items)
+        return items
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    def end(self, *, end_ns: int | None = None) -> None:
+        """End the span and hand its record over. The first call counts."""
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            recorder = self.instrumentation.recorder
+            if fork.generation() != self._generation:
+                recorder.span_forked()
+                return
+            now = self.instrumentation.clock.now_ns()
+            end_ns = now if end_ns is None else end_ns
+            recorder.span_ended(self._record(end_ns, RANK_ENDED, now))
+        except Exception:
+            absorbed("recorder")
+        try:
+            self._end_span(end_ns)
+        except Exception:  # a guest's processor
+            absorbed("span_end")
+
+    def _end_span(self, end_ns: int | None) -> None:
+        span = self.span
+        if not span.is_recording():
+            return
+        if self._packed:
+            span.set_attribute(semconv.ATLAS_EVENTS, _packed_json(self._packed))
+        if self.instrumentation.adopted:
+            # Limits drop what was written first: the ids that were set at the start are written again.
+            kept = (semconv.ATLAS_KIND, semconv.ATLAS_SESSION_ID, semconv.ATLAS_STEP_ID, semconv.ATLAS_STEP_ATTEMPT)
+            span.set_attributes({key: self.attributes[key] for key in kept if key in self.attributes})  # type: ignore[misc]
+        for event in self._errors:
+            span.add_event(event.name, event.attributes, event.time_ns)  # type: ignore[arg-type]
+        if self.status == STATUS_ERROR:
+            span.set_status(Status(StatusCode.ERROR, self.status_message))
+        span.end(end_time=end_ns)
+
+    def _record(self, end_ns: int | None, rank: int, version: int) -> SpanRecord:
+        attributes: Mapping[str, AttributeValue] = self.attributes
+        events = self._errors
+        on_span = getattr(self.span, "attributes", None)
+        if on_span is not None and len(on_span) != self._added:
+            # Somebody else wrote on our span: theirs is kept too, redacted like all else.
+            foreign = {key: value for key, value in dict(on_span).items() if key not in attributes}
+            attributes = {**self.instrumentation.capture.attributes(foreign, "span"), **attributes}
+        on_span = getattr(self.span, "events", None)
+        if on_span is not None and len(on_span) > self._mirrored:
+            events = [*self._foreign_events(on_span), *events]
+        return SpanRecord(
+            self.trace_id,
+            self.span_id,
+            self.parent_span_id,
+            self.session.key if self.session is not None else None,
+            self.name,
+            self.kind,
+            self.span_kind.value,
+            self.start_ns,
+            end_ns,
+            self.status,
+            self.status_message,
+            dict(attributes) if end_ns is None else attributes,
+            tuple(events),
+            (),
+            semconv.SCOPE_NAME,
+            self.instrumentation.resource,
+            rank,
+            version,
+        )
+
+    def _foreign_events(self, events: Any) -> list[SpanEvent]:
+        ours = {event.sequence for event in self._packed}
+        capture = self.instrumentation.capture
+        return [
+            SpanEvent(event.name, event.timestamp, capture.attributes(dict(event.attributes or {}), event.name))
+            for event in events
+            if event.timestamp not in ours
+        ]
+
+
+def _packed_json(events: list[EventRecord]) -> str:
+    """``[[sequence, name, payload], …]``: payloads are JSON already and go in as they are."""
+    import orjson
+
+    return orjson.dumps([[e.sequence, e.name, orjson.Fragment(e.payload)] for e in events]).decode()
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "(its message cannot be shown: __str__ raised)"
+
+
+def _stack(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    except Exception:
+        return ""
+
+
+def around() -> tuple[Context, Frame]:
+    """The context and the frame in force here."""
+    context = otel_context.get_current()
+    return context, current_frame(context)
