@@ -1,0 +1,47 @@
+"""The command line ``atlas-otel``, also ``python -m atlas_otel``: it parses and calls, and holds no logic.
+
+A command is one module of this package with a :class:`typer.Typer` named ``app``, and one line in :data:`COMMANDS`.
+Modules are imported when their command is run: ``atlas-otel --help`` loads none of them.
+
+What a command prints on standard output is its result; everything else goes to standard error. An error of our tree
+is one line there, and its ``exit_code`` is what the shell gets: 2 for a wrong call, 1 for one that failed.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from atlas_otel.errors import AtlasOtelError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PROGRAM: Final = "atlas-otel"
+
+
+class Command(NamedTuple):
+    """One command: its name, the module of this package that has it, and its line in ``--help``."""
+
+    name: str
+    module: str
+    summary: str
+
+
+COMMANDS: Final[tuple[Command, ...]] = (
+    Command("export", "export", "Write recorded sessions as lines of JSON for training."),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that ``arguments`` (else ``sys.argv``) ask for; what the shell gets back."""
+    from atlas_otel.cli.group import root_command
+
+    try:
+        root_command().main(args=None if arguments is None else list(arguments), prog_name=PROGRAM)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except AtlasOtelError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    return 0

@@ -1,0 +1,142 @@
+"""``atlas-otel export``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, moment, the_database
+from atlas_otel.cli.settings import review_settings
+from atlas_otel_exporters import export_jsonl, review_statuses
+from atlas_otel_exporters.formats import FormatName
+from atlas_otel_exporters.read import DEFAULT_BATCH_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from atlas_otel_exporters import ExportProgress, ExportSummary
+
+app = command_app()
+
+
+@app.command()
+def export(
+    output: Annotated[
+        str, typer.Option(metavar="FILE", help="Where to write; - for standard output; .gz and .zst compress.")
+    ],
+    database_url: DatabaseUrl = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A YAML file whose runtime_safety.review is used.")
+    ] = None,
+    session_id: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Only this session: its number or its key. May be repeated."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=0, help="At most so many sessions.")] = None,
+    offset: Annotated[int, typer.Option(min=0, help="Leave out so many of the sessions that would be written.")] = 0,
+    status: Annotated[
+        list[str] | None, typer.Option(metavar="STATUS", help="Only running, succeeded or failed. May be repeated.")
+    ] = None,
+    include_status: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STATUS", help="This review status too, besides the default ones. May be repeated."),
+    ] = None,
+    include_all_statuses: Annotated[bool, typer.Option("--include-all-statuses", help="Every review status.")] = False,
+    since: Annotated[
+        datetime | None, typer.Option(parser=moment, metavar="TIME", help="Only sessions created at TIME or later.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(parser=moment, metavar="TIME", help="Only sessions created before TIME.")
+    ] = None,
+    min_reward: Annotated[float | None, typer.Option(help="Only sessions with a reward of at least this.")] = None,
+    learning_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Only sessions with this learning key.")
+    ] = None,
+    newest_first: Annotated[bool, typer.Option("--newest-first", help="The highest sessions.id first.")] = False,
+    trajectory_event_limit: Annotated[
+        int | None,
+        typer.Option(min=0, help="Only so many of a session's events, the newest. [default: all]", show_default=False),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Sessions asked for at a time.")] = DEFAULT_BATCH_SIZE,
+    format: Annotated[FormatName, typer.Option(help="What a line is; see docs/reference/formats.md.")] = "atlas",
+    quiet: Quiet = False,
+) -> None:
+    """Write recorded sessions as lines of JSON for training.
+
+    Unless asked otherwise: approved sessions only, oldest first, with every event.
+    """
+    url = the_database(database_url)
+    statuses = review_statuses(
+        include=include_status or (),
+        include_all=include_all_statuses,
+        settings=review_settings(config),
+        env=os.environ,
+    )
+    with _progress_bar(shown=not quiet and sys.stderr.isatty()) as progress:
+        summary = export_jsonl(
+            output,
+            database_url=url,
+            session_ids=session_id or (),
+            statuses=status or (),
+            review_statuses=statuses,
+            since=since,
+            until=until,
+            min_reward=min_reward,
+            learning_key=learning_key,
+            limit=limit,
+            offset=offset,
+            newest_first=newest_first,
+            trajectory_event_limit=trajectory_event_limit,
+            batch_size=batch_size,
+            format=format,
+            progress=progress,
+        )
+    _report(summary, output, quiet=quiet)
+    if summary.sessions == 0 or summary.unreadable:
+        raise typer.Exit(1)
+
+
+def _report(summary: ExportSummary, output: str, *, quiet: bool) -> None:
+    for session_id, reason in summary.unreadable.items():
+        typer.echo(f"session {session_id} was left out: {reason}", err=True)
+    if not quiet:
+        place = "standard output" if output == "-" else output
+        typer.echo(
+            f"{summary.sessions} sessions, {summary.steps} steps, {summary.events} events: "
+            f"{summary.lines} lines, {summary.bytes} bytes, to {place}",
+            err=True,
+        )
+        for reason, count in summary.skipped.items():
+            typer.echo(f"  left out: {count} ({reason})", err=True)
+    if summary.sessions == 0:
+        typer.echo(_hint(summary), err=True)
+
+
+def _hint(summary: ExportSummary) -> str:
+    unreviewed = sum(count for reason, count in summary.skipped.items() if reason.startswith("review status"))
+    if not unreviewed:
+        return "Nothing was exported: no session passes the filters."
+    return (
+        f"Nothing was exported: {unreviewed} sessions have another review status. Look at them with `atlas-otel review "
+        "sessions`, approve with `atlas-otel review approve ID`, or give --include-status pending; "
+        "ATLAS_REVIEW_REQUIRE_APPROVAL=0 takes pending ones from now on."
+    )
+
+
+@contextmanager
+def _progress_bar(*, shown: bool) -> Iterator[Callable[[ExportProgress], None] | None]:
+    if not shown:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Exporting", total=None)
+        yield lambda done: bar.update(task, completed=done.sessions, total=done.total)

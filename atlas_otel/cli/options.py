@@ -1,0 +1,48 @@
+"""Options that several commands have, said once."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timezone
+from typing import Annotated, TypeAlias
+
+import typer
+
+from atlas_otel.errors import ConfigError
+from atlas_otel.postgres.dsn import ENV_DATABASE_URL, database_url_from
+
+DatabaseUrl: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url",
+        metavar="URL",
+        help=f"A Postgres URL, embedded, or embedded:<folder>. [default: {ENV_DATABASE_URL}]",
+        show_default=False,
+    ),
+]
+Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")]
+
+
+def command_app(summary: str | None = None) -> typer.Typer:
+    """The Typer of a command's module. Plain help: rich's cuts long option names, and costs an import."""
+    return typer.Typer(help=summary, rich_markup_mode=None, add_completion=False, no_args_is_help=summary is not None)
+
+
+def the_database(argument: str | None) -> str:
+    """The database URL that a command is to use. Raises ConfigError where none is named."""
+    url = database_url_from(argument, os.environ)
+    if url is None:
+        raise ConfigError(f"no database is named: give --database-url, or set {ENV_DATABASE_URL}")
+    return url
+
+
+def moment(text: str) -> datetime:
+    """A date or a time in ISO 8601; UTC where it names no zone."""
+    try:
+        # Python 3.10's fromisoformat does not know the Z.
+        parsed = datetime.fromisoformat(
+            text.strip().removesuffix("Z") + ("+00:00" if text.strip().endswith("Z") else "")
+        )
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date or time such as 2025-10-01 or 2025-10-01T12:00:00Z") from None
+    return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=timezone.utc)

@@ -1,0 +1,165 @@
+"""The export itself: reads, encodes, writes, and counts what it did."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from atlas_otel.errors import ConfigError, RecordError, UsageError
+from atlas_otel.postgres.dsn import database_url_from
+from atlas_otel_exporters.formats import FORMATS, format_named
+from atlas_otel_exporters.read import DEFAULT_BATCH_SIZE, open_reader
+from atlas_otel_exporters.selection import APPROVED, Selection
+from atlas_otel_exporters.write import open_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from atlas_otel_exporters.formats import Format, FormatName
+    from atlas_otel_exporters.read import Considered
+    from atlas_otel_exporters.stored import StoredSession
+    from atlas_otel_exporters.write import Lines
+
+
+@dataclass(frozen=True, slots=True)
+class ExportProgress:
+    """How far an export is: ``sessions`` of ``total`` are written."""
+
+    sessions: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSummary:
+    """What an export did.
+
+    ``sessions``, ``steps`` and ``events`` count what stands in the output; ``lines`` differs from ``sessions`` in
+    formats that write several a session, or none. ``bytes`` are counted before compression. ``skipped`` says how
+    many sessions are not in the output, by reason; ``unreadable`` names the sessions whose rows could not be read.
+    """
+
+    sessions: int
+    steps: int
+    events: int
+    lines: int
+    bytes: int
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    unreadable: Mapping[int, str] = field(default_factory=dict)
+
+
+def export_jsonl(
+    output: str | os.PathLike[str],
+    *,
+    database_url: str | None = None,
+    session_ids: Sequence[int | str] = (),
+    statuses: Sequence[str] = (),
+    review_statuses: Collection[str] | None = frozenset({APPROVED}),
+    since: datetime | None = None,
+    until: datetime | None = None,
+    min_reward: float | None = None,
+    learning_key: str | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+    newest_first: bool = False,
+    trajectory_event_limit: int | None = None,
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    format: FormatName = "atlas",
+    progress: Callable[[ExportProgress], None] | None = None,
+) -> ExportSummary:
+    """Write the sessions of a database as lines of JSON, one snapshot of it, and say what was written.
+
+    ``output`` is a path (``.gz`` and ``.zst`` compress) or ``-``; a file appears under its name when it is whole.
+    ``database_url``: a Postgres URL, ``embedded`` or ``embedded:<folder>``; else ``ATLAS_OTEL_DATABASE_URL``.
+    ``review_statuses``: None for every one; :func:`review_statuses` gives what environment and config ask for.
+    ``trajectory_event_limit`` keeps the newest events only, and the line says how many it left out. The other
+    filters are :class:`Selection`'s. ``progress`` is called after each session.
+
+    Raises UsageError and ConfigError where the call is wrong, StoreError where the database cannot be read,
+    ExportError where the output cannot be written (found out before anything is read).
+    """
+    url = database_url_from(database_url, os.environ)
+    if url is None:
+        raise ConfigError("no database is named: pass database_url, or set ATLAS_OTEL_DATABASE_URL")
+    if format not in FORMATS:
+        raise UsageError(f"format is {format!r}; it has to be one of {', '.join(FORMATS)}")
+    if batch_size < 1:
+        raise UsageError(f"batch_size is {batch_size}; at least one session has to be read at a time")
+    if trajectory_event_limit is not None and trajectory_event_limit < 0:
+        raise UsageError(f"trajectory_event_limit is {trajectory_event_limit}; it counts events")
+    selection = Selection(
+        session_ids=tuple(session_ids),
+        statuses=tuple(statuses),
+        review_statuses=None if review_statuses is None else frozenset(status.lower() for status in review_statuses),
+        since=since,
+        until=until,
+        min_reward=min_reward,
+        learning_key=learning_key,
+        limit=limit,
+        offset=offset,
+        newest_first=newest_first,
+    )
+    with open_lines(output) as lines, open_reader(url) as reader, reader.snapshot():
+        considered = reader.consider(selection)
+        tally = _Tally(lines, format_named(format), considered, selection, progress)
+        for session in reader.sessions(selection, batch_size=batch_size, event_limit=trajectory_event_limit):
+            tally.write(session)
+        return tally.summary()
+
+
+class _Tally:
+    """Writes sessions and keeps count."""
+
+    def __init__(
+        self,
+        lines: Lines,
+        format: Format,
+        considered: Considered,
+        selection: Selection,
+        progress: Callable[[ExportProgress], None] | None,
+    ) -> None:
+        self._lines = lines
+        self._format = format
+        self._progress = progress
+        self._skipped = Counter(considered.skipped)
+        beyond_offset = max(considered.taken - selection.offset, 0)
+        self._total = beyond_offset if selection.limit is None else min(beyond_offset, selection.limit)
+        self._skipped["before --offset"] = considered.taken - beyond_offset
+        self._skipped["beyond --limit"] = beyond_offset - self._total
+        self._unreadable: dict[int, str] = {}
+        self._sessions = self._steps = self._events = self._written = self._seen = 0
+
+    def write(self, session: StoredSession) -> None:
+        try:
+            lines = list(self._format(session))
+        except RecordError as error:
+            # One session that cannot be read does not keep the others from their file; the summary names it.
+            self._unreadable[session.id] = str(error)
+            self._skipped["unreadable"] += 1
+            lines = []
+        else:
+            if not lines:
+                self._skipped["nothing to write in this format"] += 1
+        for line in lines:
+            self._lines.write(line)
+        if lines:
+            self._sessions += 1
+            self._steps += len(session.steps)
+            self._events += len(session.events)
+        self._written += len(lines)
+        self._seen += 1
+        if self._progress is not None:
+            self._progress(ExportProgress(self._seen, self._total))
+
+    def summary(self) -> ExportSummary:
+        return ExportSummary(
+            sessions=self._sessions,
+            steps=self._steps,
+            events=self._events,
+            lines=self._written,
+            bytes=self._lines.bytes_written,
+            skipped={reason: count for reason, count in sorted(self._skipped.items()) if count},
+            unreadable=self._unreadable,
+        )

@@ -1,0 +1,57 @@
+"""JSON text in and out, exactly: no number that a database holds is rounded on its way into a line. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, cast
+
+import orjson
+
+from atlas_otel.errors import RecordError
+
+if TYPE_CHECKING:
+    from atlas_otel.models.json_types import JsonObject, JsonValue
+
+# jsonb keeps numbers of any size; orjson reads those over 64 bits as floats. Eighteen digits in a row are where that
+# can begin, so that text without such a run takes the fast path.
+_LONG_NUMBER: Final = re.compile(rb"\d{18}")
+
+
+def load(text: bytes) -> JsonValue:
+    """What ``text`` says. Numbers that Python's JSON types would round come as ``orjson.Fragment`` of their text.
+
+    Raises RecordError where it is not JSON, or nested deeper than can be read.
+    """
+    try:
+        if _LONG_NUMBER.search(text) is None:
+            return cast("JsonValue", orjson.loads(text))
+        return cast("JsonValue", json.loads(text, parse_int=_integer, parse_float=_decimal))
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"a JSON value cannot be read: {error}") from None
+
+
+def load_object(text: bytes | None) -> JsonObject:
+    """The object that ``text`` holds; empty for NULL and ``null``; anything else under the key ``raw``."""
+    value = None if text is None else load(text)
+    if isinstance(value, dict):
+        return value
+    return {} if value is None else {"raw": value}
+
+
+def dump(value: object) -> bytes:
+    """``value`` as JSON text. Raises RecordError where it is not JSON."""
+    try:
+        return orjson.dumps(value)
+    except (TypeError, orjson.JSONEncodeError) as error:
+        raise RecordError(f"a value cannot be written as JSON: {error}") from None
+
+
+def _integer(digits: str) -> int | orjson.Fragment:
+    return int(digits) if len(digits) < 19 else orjson.Fragment(digits)
+
+
+def _decimal(digits: str) -> float | orjson.Fragment:
+    number = float(digits)
+    return number if Decimal(repr(number)) == Decimal(digits) else orjson.Fragment(digits)

@@ -1,0 +1,131 @@
+"""Writes lines to where they are wanted: a file that is whole or not there, or standard output.
+
+A file is written under a temporary name beside its place and renamed when it is complete. ``.gz`` and ``.zst``
+compress, with nothing in the file (a time, a name) that would make the same data give other bytes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import stat
+import sys
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, Protocol
+
+from atlas_otel.errors import ConfigError, ExportError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STANDARD_OUTPUT: Final = "-"
+_GZIP_LEVEL: Final = 6
+
+
+class Lines(Protocol):
+    """Where lines go; ``bytes_written`` counts them as they are, before compression."""
+
+    bytes_written: int
+
+    def write(self, line: bytes) -> None:
+        """Write one line; its end is added."""
+
+
+class _Sink(Protocol):
+    def write(self, data: bytes, /) -> object: ...
+
+
+class _Lines:
+    def __init__(self, stream: _Sink) -> None:
+        self._stream = stream
+        self.bytes_written = 0
+
+    def write(self, line: bytes) -> None:
+        # Two writes, so that a line of many megabytes is not copied for its last byte.
+        self._stream.write(line)
+        self._stream.write(b"\n")
+        self.bytes_written += len(line) + 1
+
+
+@contextmanager
+def open_lines(output: str | os.PathLike[str]) -> Iterator[Lines]:
+    """Open ``output`` for lines: a path, or ``-`` for standard output.
+
+    Whether it can be written is found out at once, before anything is read. Where the block fails, a file that was
+    there before stays as it was. Raises ExportError where writing is impossible, or fails half-way.
+    """
+    name = os.fspath(output)
+    place = "standard output" if name == STANDARD_OUTPUT else name
+    try:
+        if name == STANDARD_OUTPUT:
+            sys.stdout.flush()
+            with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as stream:
+                yield _Lines(stream)
+            return
+        path = Path(name).expanduser().resolve()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A pipe or a device is written to; only a file can be replaced.
+        opened = _in_place(path) if path.exists() and not path.is_file() else _replacing(path)
+        with opened as file, compressed(file, path.suffix) as packed:
+            yield _Lines(packed)
+    except BrokenPipeError:
+        raise ExportError(f"whoever read {place} went away before the export was complete") from None
+    except OSError as error:
+        raise ExportError(f"cannot write {place}: {error.strerror or error}") from None
+
+
+@contextmanager
+def compressed(stream: IO[bytes], suffix: str) -> Iterator[_Sink]:
+    """``stream``, through the compressor that a file's suffix asks for, if any.
+
+    Raises ConfigError where Zstandard is asked for and not installed.
+    """
+    if suffix == ".gz":
+        with gzip.GzipFile("", "wb", _GZIP_LEVEL, stream, mtime=0) as packed:
+            yield packed
+    elif suffix == ".zst":
+        try:
+            if sys.version_info >= (3, 14):
+                from compression import zstd
+            else:
+                from backports import zstd
+        except ModuleNotFoundError:
+            raise ConfigError("a .zst output needs Zstandard: pip install 'atlas-otel[zstd]', or write .gz") from None
+        with zstd.ZstdFile(stream, "wb") as packed:
+            yield packed
+    else:
+        yield stream
+
+
+@contextmanager
+def _in_place(path: Path) -> Iterator[IO[bytes]]:
+    with path.open("wb") as stream:
+        yield stream
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fchmod(stream.fileno(), _mode(path))
+            os.fsync(stream.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise
+
+
+def _mode(path: Path) -> int:
+    """The mode that ``path`` has, or would have if it were simply opened (mkstemp's is for its owner only)."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        umask = os.umask(0)
+        os.umask(umask)
+        return 0o666 & ~umask
