@@ -9,6 +9,7 @@ Another process learns the session from W3C baggage, where its sender opted in (
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry import baggage
@@ -127,7 +128,5 @@ def restore(token: Token[Context]) -> None:
     Where the token belongs to another ``contextvars`` context (a ``with`` block that is left elsewhere than it was
     entered, a coroutine closed by the garbage collector) there is nothing to undo here, and nothing is logged.
     """
-    try:
+    with suppress(ValueError, RuntimeError):
         token.var.reset(token)
-    except (ValueError, RuntimeError):
-        pass

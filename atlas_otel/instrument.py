@@ -1,7 +1,8 @@
-"""The decorators and context managers of the public interface: what to name a span and what to capture; ``scope`` does the rest.
+"""The decorators and context managers of the public interface: what to name a span, what to capture of a call.
 
-Each of :func:`session`, :func:`step`, :func:`tool`, :func:`llm`, :func:`agent` and :func:`observe` is a decorator, bare or
-called, for functions, coroutine functions, generators and async generators, and a context manager, sync and async.
+Each of :func:`session`, :func:`step`, :func:`tool`, :func:`llm`, :func:`agent` and :func:`observe` is a decorator, bare
+or called, for functions, coroutine functions, generators and async generators, and a context manager, sync and async.
+What a span does while it runs is ``scope``'s.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class Instrument(Generic[H]):
     def __call__(self, function: F) -> F:
         """``function``, with a span around each call. It stays what it is; see ``docs/decorators.md``."""
         inner = function.__func__ if isinstance(function, (classmethod, staticmethod)) else function
-        name = self.name or getattr(inner, "__name__", type(inner).__name__)
+        name = self.name or str(getattr(inner, "__name__", type(inner).__name__))
 
         def enter(arguments: Mapping[str, Any], *, streaming: bool = False) -> Scope | None:
             parts = state.current()

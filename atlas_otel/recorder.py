@@ -8,9 +8,10 @@ No method may raise, block on a database or network, or take longer than an appe
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
-from atlas_otel.span_record import EventRecord, SpanRecord
+if TYPE_CHECKING:
+    from atlas_otel.span_record import EventRecord, SpanRecord
 
 
 class OpenSpan(Protocol):
@@ -20,7 +21,6 @@ class OpenSpan(Protocol):
         """The span as it is now, with ``rank`` open; None once it has ended. Safe from any thread."""
 
 
-@runtime_checkable
 class Recorder(Protocol):
     """Takes what happened, at the moment it happened."""
 

@@ -8,6 +8,7 @@ mean anything (a NaN score, a step that is no number) is the programmer's error 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,25 +20,23 @@ from atlas_otel.context import Frame, activate, current_frame, restore, with_fra
 from atlas_otel.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from atlas_otel.scope import Scope
     from atlas_otel.span_record import AttributeValue, EventRecord
 
 
-def set_plan(
-    steps: Sequence[str | Mapping[str, Any]] | Mapping[str, Any], *, execution_mode: str = "stepwise"
-) -> None:
+def set_plan(steps: Sequence[str | Mapping[str, Any]] | Mapping[str, Any], *, execution_mode: str = "stepwise") -> None:
     """The session's plan: descriptions, or steps ``{id, description, tool, tool_params, depends_on}``, or a whole plan
     ``{"steps": [...], "execution_mode": ...}``.
 
     Steps without an id are numbered from 1. A later plan replaces an earlier one; steps that ran keep their numbers.
     ``execution_mode`` is ``stepwise`` or ``single_shot``. Raises UsageError for a step that is neither.
     """
-    if hasattr(steps, "keys"):
+    if isinstance(steps, Mapping):
         execution_mode = str(steps.get("execution_mode", execution_mode))
-        steps = steps.get("steps", [])
-    plan = [_plan_step(number, step) for number, step in enumerate(steps, start=1)]
+    listed = steps.get("steps", ()) if isinstance(steps, Mapping) else steps
+    plan = [_plan_step(number, step) for number, step in enumerate(listed, start=1)]
     session = current_frame().session
     if session is not None:
         session.plan({step["id"]: str(step["description"]) for step in plan})
@@ -117,7 +116,7 @@ def set_validation(
     valid: bool | Mapping[str, Any], *, step: int | None = None, attempt: int | None = None, **details: Any
 ) -> None:
     """Whether a step's result holds: True or False, or a mapping with ``valid`` in it; ``details`` are kept beside."""
-    verdict = {"valid": bool(valid)} if not hasattr(valid, "keys") else dict(valid)
+    verdict = dict(valid) if isinstance(valid, Mapping) else {"valid": bool(valid)}
     payload = {**verdict, **details}
     shown: dict[str, AttributeValue] = {semconv.ATLAS_VALIDATION_VALID: bool(payload.get("valid"))}
     _report_on_target(semconv.EVENT_VALIDATION, payload, step, attempt, shown)
@@ -126,7 +125,9 @@ def set_validation(
 def emit_event(name: str, payload: Any = None) -> None:
     """Something the agent reports while it works (an ``ADAPTER_EVENT`` step, contract §1), on the span in force."""
     frame = current_frame()
-    _report(frame.scope, semconv.EVENT_ADAPTER, {"name": str(name), "payload": payload}, {semconv.ATLAS_NAME: str(name)})
+    _report(
+        frame.scope, semconv.EVENT_ADAPTER, {"name": str(name), "payload": payload}, {semconv.ATLAS_NAME: str(name)}
+    )
 
 
 def set_metadata(metadata: Mapping[str, Any] | None = None, /, *, step: int | None = None, **more: Any) -> None:
@@ -211,7 +212,7 @@ def event_payload(parts: state.Instrumentation, name: str, payload: Mapping[str,
         return captured.json
     from atlas_otel.privacy import event_skeleton
 
-    return orjson.dumps(event_skeleton(name, payload)).decode()
+    return str(orjson.dumps(event_skeleton(name, payload)), "utf-8")
 
 
 def event_content(parts: state.Instrumentation, name: str, text: str) -> dict[str, AttributeValue]:

@@ -1,8 +1,8 @@
-"""One scope under every decorator, context manager and pushed step: a span that is started, activated, reported on, ended.
+"""One scope under every decorator, context manager and pushed step: a span, started, activated, reported on, ended.
 
-A scope makes the :class:`~atlas_otel.span_record.SpanRecord` itself, from what it was told, and not from the OTel span: a
-sampler, a span limit or an adopted provider's settings change what Jaeger shows, never what is stored. The OTel span
-gets the same attributes, so that any backend sees them too.
+A scope makes the :class:`~atlas_otel.span_record.SpanRecord` itself, from what it was told, and not from the OTel
+span: a sampler, a span limit or an adopted provider's settings change what Jaeger shows, never what is stored. The
+OTel span gets the same attributes, so that any backend sees them too.
 
 Nothing here raises an ``Exception`` into the code that runs inside: what goes wrong is counted (``state.absorbed``).
 """
@@ -175,7 +175,7 @@ class Scope:
             self._added += 1
         self.attributes[key] = value
         try:
-            self.span.set_attribute(key, value)  # type: ignore[arg-type]
+            self.span.set_attribute(key, value)
         except Exception:
             absorbed("set_attribute")
 
@@ -207,7 +207,7 @@ class Scope:
                 self._packed.append(event)
                 if self._mirrored < MIRRORED_EVENTS:
                     self._mirrored += 1
-                    self.span.add_event(name, shown or {}, event.sequence)  # type: ignore[arg-type]
+                    self.span.add_event(name, shown or {}, event.sequence)
             self.instrumentation.recorder.event(event)
         except Exception:
             absorbed("event")
@@ -351,9 +351,9 @@ class Scope:
         if self.instrumentation.adopted:
             # Limits drop what was written first: the ids that were set at the start are written again.
             kept = (semconv.ATLAS_KIND, semconv.ATLAS_SESSION_ID, semconv.ATLAS_STEP_ID, semconv.ATLAS_STEP_ATTEMPT)
-            span.set_attributes({key: self.attributes[key] for key in kept if key in self.attributes})  # type: ignore[misc]
+            span.set_attributes({key: self.attributes[key] for key in kept if key in self.attributes})
         for event in self._errors:
-            span.add_event(event.name, event.attributes, event.time_ns)  # type: ignore[arg-type]
+            span.add_event(event.name, event.attributes, event.time_ns)
         if self.status == STATUS_ERROR:
             span.set_status(Status(StatusCode.ERROR, self.status_message))
         span.end(end_time=end_ns)

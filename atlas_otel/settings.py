@@ -80,7 +80,16 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-_BOOLEANS: Final = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_BOOLEANS: Final = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
 
 
 def _parse(key: str, text: str, where: str) -> Any:
@@ -144,7 +153,9 @@ def _from_file(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{path}: cannot read the config file ({error.strerror}); {CONFIG_FILE_VARIABLE} names it") from None
+        raise ConfigError(
+            f"{path}: cannot read the config file ({error.strerror}); {CONFIG_FILE_VARIABLE} names it"
+        ) from None
     try:
         found = yaml.safe_load(text)
     except yaml.YAMLError as error:

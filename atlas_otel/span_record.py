@@ -142,7 +142,7 @@ def merge_spans(a: SpanRecord, b: SpanRecord) -> SpanRecord:
 
 def merge_events(a: EventRecord, b: EventRecord) -> EventRecord:
     """The same join for two records of one event, which differ only if somebody forged one."""
-    winner, loser = (a, b) if (a.name, a.payload) >= (b.name, b.payload) else (b, a)
+    winner = a if (a.name, a.payload) >= (b.name, b.payload) else b
     key = max(filter(None, (a.session_key, b.session_key)), default=None)
     return winner if winner.session_key == key else winner._replace(session_key=key)
 
@@ -196,12 +196,13 @@ def encode_record(record: Record) -> bytes:
     """
     tag = _SPAN_TAG if isinstance(record, SpanRecord) else _EVENT_TAG
     try:
-        return orjson.dumps((tag, *record), default=_plain, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+        return orjson.dumps((tag, *record), default=plain_json, option=orjson.OPT_PASSTHROUGH_DATACLASS)
     except (TypeError, orjson.JSONEncodeError) as error:
         raise RecordError(f"a {type(record).__name__} cannot be encoded: {error}") from None
 
 
-def _plain(value: object) -> object:
+def plain_json(value: object) -> object:
+    """What orjson refuses of an attribute, as what it takes: its ``default=`` hook."""
     if isinstance(value, tuple):  # SpanEvent and SpanLink: orjson takes exact tuples only
         return tuple(value)
     if isinstance(value, Mapping):

@@ -47,7 +47,8 @@ class Observer(Protocol):
 class Enter(Protocol):
     """Begins the observation of one call. Never raises."""
 
-    def __call__(self, arguments: Mapping[str, Any], *, streaming: bool = False) -> Observer | None: ...
+    def __call__(self, arguments: Mapping[str, Any], *, streaming: bool = False) -> Observer | None:
+        """Begin; None leaves the call alone. ``streaming``: the call is a generator's."""
 
 
 _SYNC = """
@@ -149,7 +150,7 @@ def _template(function: Callable[..., Any]) -> str:
         (inspect.iscoroutinefunction, _ASYNC),
         (inspect.isgeneratorfunction, _GENERATOR),
     )
-    call = getattr(type(function), "__call__", None)  # an instance whose class has ``async def __call__``
+    call = type(function).__call__  # an instance whose class has ``async def __call__``
     for test, template in kinds:
         if test(function) or (not inspect.isroutine(function) and test(call)):
             return template
@@ -208,7 +209,7 @@ def _parameters(parameters: list[inspect.Parameter]) -> str:
 
 
 def _forward(parameters: list[inspect.Parameter]) -> str:
-    forms = {
+    forms: dict[object, str] = {
         inspect.Parameter.VAR_POSITIONAL: "*{0}",
         inspect.Parameter.VAR_KEYWORD: "**{0}",
         inspect.Parameter.KEYWORD_ONLY: "{0}={0}",
@@ -254,7 +255,8 @@ def _drive(enter: Enter, arguments: Mapping[str, Any], generator: Any) -> Any:
     observer = enter(arguments, streaming=True)
     if observer is None:
         return (yield from generator)
-    step, value = generator.__next__, ()
+    step: Callable[..., Any] = generator.__next__
+    value: tuple[Any, ...] = ()
     try:
         while True:
             observer.resume()

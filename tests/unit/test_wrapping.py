@@ -71,7 +71,10 @@ def test_inspect_gives_the_same_answers(function: Any, decorate: Any) -> None:
         assert question(wrapped) == question(function), question
     for name in ("__name__", "__qualname__", "__module__", "__defaults__", "__kwdefaults__", "__annotations__"):
         assert getattr(wrapped, name) == getattr(function, name), name
-    assert inspect.signature(wrapped, follow_wrapped=False).parameters.keys() == inspect.signature(function).parameters.keys()
+    assert (
+        inspect.signature(wrapped, follow_wrapped=False).parameters.keys()
+        == inspect.signature(function).parameters.keys()
+    )
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -204,7 +207,9 @@ def test_a_coroutine_that_is_never_awaited_says_so_once() -> None:
 # --- errors --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), SystemExit(3), asyncio.CancelledError("stop")])
+@pytest.mark.parametrize(
+    "error", [ValueError("no"), KeyboardInterrupt(), SystemExit(3), asyncio.CancelledError("stop")]
+)
 def test_what_the_function_raises_comes_out_and_is_recorded(recorded: Recording, error: BaseException) -> None:
     @atlas.tool
     def fails() -> None:
