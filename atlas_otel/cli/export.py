@@ -120,10 +120,12 @@ def _report(summary: ExportSummary, output: str, *, quiet: bool) -> None:
 
 def _hint(summary: ExportSummary) -> str:
     unreviewed = sum(count for reason, count in summary.skipped.items() if reason.startswith("review status"))
+    if not summary.skipped:
+        return "Nothing was exported: the database holds no sessions."
     if not unreviewed:
         return "Nothing was exported: no session passes the filters."
     return (
-        f"Nothing was exported: {unreviewed} sessions have another review status. Look at them with `atlas-otel review "
+        f"Nothing was exported: {unreviewed} sessions have a review status that is not asked for. Look at them with `atlas-otel review "
         "sessions`, approve with `atlas-otel review approve ID`, or give --include-status pending; "
         "ATLAS_REVIEW_REQUIRE_APPROVAL=0 takes pending ones from now on."
     )

@@ -6,30 +6,30 @@ session where that is larger.
 
 from __future__ import annotations
 
-import functools
 from collections import defaultdict
 from contextlib import contextmanager
-from importlib import resources
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-import psycopg
 from psycopg import sql
 from psycopg.adapt import Loader
 
-from atlas_otel.errors import PermanentStoreError, RetryableStoreError, SchemaError, UsageError
-from atlas_otel.postgres.dsn import describe, resolve_database_url, scrub
+from atlas_otel.postgres.connect import connect, quiet
+from atlas_otel.postgres.failures import translating
+from atlas_otel_exporters.naming import keys_of, row_ids
+from atlas_otel_exporters.statements import statement
 from atlas_otel_exporters.stored import StoredAttempt, StoredEvent, StoredSession, StoredStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any, LiteralString
 
+    import psycopg
+
     from atlas_otel_exporters.selection import Selection
 
 CHUNK_BYTES: Final = 4 * 1024 * 1024
 """How much is read at once, counted as stored: several times that in memory where the server had compressed it."""
 DEFAULT_BATCH_SIZE: Final = 100
-CONNECT_TIMEOUT_S: Final = 10
 
 
 class Considered(NamedTuple):
@@ -64,7 +64,7 @@ class Reader:
 
     def consider(self, selection: Selection) -> Considered:
         """Count what the filters take; ``limit`` and ``offset`` are not among them."""
-        query = sql.SQL("{}{}").format(_sql("considered"), _sql("count"))
+        query = sql.SQL("{}{}").format(statement("considered"), statement("count"))
         rows = self._connection.execute(query, self._filters(selection)).fetchall()
         counts: dict[str | None, int] = dict(rows)
         return Considered(counts.pop(None, 0), cast("dict[str, int]", counts))
@@ -77,7 +77,7 @@ class Reader:
         ``event_limit`` keeps only that many of a session's events, the newest.
         """
         direction = sql.SQL("DESC" if selection.newest_first else "ASC")
-        query = sql.SQL("{}{}").format(_sql("considered"), _sql("pick").format(direction=direction))
+        query = sql.SQL("{}{}").format(statement("considered"), statement("pick").format(direction=direction))
         bounds = {"limit": selection.limit, "offset": selection.offset}
         with self._connection.cursor(name="atlas_otel_sessions") as cursor:
             cursor.execute(query, {**self._filters(selection), **bounds})
@@ -100,7 +100,7 @@ class Reader:
     def _chunk(
         self, ids: Sequence[int], sizes: Mapping[int, tuple[int, int]], event_limit: int | None
     ) -> Iterator[StoredSession]:
-        keys = self._keys(ids)
+        keys = keys_of(self._connection, ids)
         steps = self._steps(ids)
         events = self._events(ids, event_limit)
         sessions = {row[0]: row[1:] for row in self._rows("sessions", ids)}
@@ -124,8 +124,8 @@ class Reader:
         return steps
 
     def _events(self, ids: Sequence[int], event_limit: int | None) -> dict[int, list[StoredEvent]]:
-        newest = sql.SQL("") if event_limit is None else _sql("newest")
-        query = _sql("events").format(newest=newest)
+        newest = sql.SQL("") if event_limit is None else statement("newest")
+        query = statement("events").format(newest=newest)
         rows = self._connection.execute(query, {"ids": list(ids), "event_limit": event_limit})
         events: dict[int, list[StoredEvent]] = defaultdict(list)
         for session_id, *columns in rows:
@@ -133,11 +133,11 @@ class Reader:
         return events
 
     def _rows(self, name: LiteralString, ids: Sequence[int]) -> list[tuple[Any, ...]]:
-        return self._connection.execute(_sql(name), {"ids": list(ids)}).fetchall()
+        return self._connection.execute(statement(name), {"ids": list(ids)}).fetchall()
 
     def _filters(self, selection: Selection) -> dict[str, object]:
         return {
-            "ids": self._row_ids(selection.session_ids) if selection.session_ids else None,
+            "ids": row_ids(self._connection, selection.session_ids) if selection.session_ids else None,
             "statuses": sorted({status.lower() for status in selection.statuses}) or None,
             "review_statuses": None if selection.review_statuses is None else sorted(selection.review_statuses),
             "since": selection.since,
@@ -145,30 +145,6 @@ class Reader:
             "min_reward": selection.min_reward,
             "learning_key": selection.learning_key,
         }
-
-    @functools.cached_property
-    def _records_session_keys(self) -> bool:
-        # The Atlas SDK's databases have no schema of ours.
-        row = self._connection.execute("SELECT to_regclass('atlas_otel.sessions') IS NOT NULL").fetchone()
-        return row is not None and bool(row[0])
-
-    def _keys(self, ids: Sequence[int]) -> dict[int, str]:
-        if not self._records_session_keys:
-            return {}
-        return {row[0]: row[1] for row in self._rows("keys", ids)}
-
-    def _row_ids(self, names: Sequence[int | str]) -> list[int]:
-        """``sessions.id`` of each name. Raises UsageError that lists the names of no session."""
-        numbers = {int(name) for name in names if isinstance(name, int) or (name.isdigit() and len(name) < 10)}
-        keys = [name for name in names if isinstance(name, str) and not (name.isdigit() and len(name) < 10)]
-        found: dict[str, int] = {str(row[0]): row[0] for row in self._rows("existing", sorted(numbers))}
-        if keys and self._records_session_keys:
-            rows = self._connection.execute(_sql("ids_of_keys"), {"keys": keys}).fetchall()
-            found |= {row[0]: row[1] for row in rows}
-        unknown = [str(name) for name in names if str(name) not in found]
-        if unknown:
-            raise UsageError(f"no session in this database is called {', '.join(unknown)}")
-        return sorted(set(found.values()))
 
 
 @contextmanager
@@ -178,26 +154,10 @@ def open_reader(database_url: str) -> Iterator[Reader]:
     Raises ConfigError where it is no such name, RetryableStoreError where the server cannot be reached or goes away,
     SchemaError where the contract's tables are not there.
     """
-    conninfo = resolve_database_url(database_url)
-    try:
-        with psycopg.connect(conninfo, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as connection:
-            connection.execute("SET client_encoding TO 'UTF8'")
-            yield Reader(connection)
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InvalidSchemaName) as error:
-        raise SchemaError(
-            f"{describe(database_url)} lacks the tables of Atlas, or has older ones "
-            f"({scrub(str(error.diag.message_primary), database_url)}): run `atlas-otel db init`"
-        ) from None
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise RetryableStoreError(f"cannot read {describe(database_url)}: {scrub(str(error), database_url)}") from None
-    except psycopg.Error as error:
-        raise PermanentStoreError(
-            f"{describe(database_url)} refused to be read: {scrub(str(error), database_url)}"
-        ) from None
-
-
-@functools.cache
-def _sql(name: LiteralString) -> sql.SQL:
-    text = resources.files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
-    # psycopg wants text that nobody outside can have written: these files are ours.
-    return sql.SQL(cast("LiteralString", text))
+    # A person waits and can break off: no statement of an export is too long.
+    with (
+        connect(database_url, autocommit=True, statement_timeout_ms=0) as connection,
+        translating(database_url),
+        quiet(),
+    ):
+        yield Reader(connection)

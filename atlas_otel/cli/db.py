@@ -1,0 +1,36 @@
+"""``atlas-otel db``."""
+
+from __future__ import annotations
+
+import typer
+
+from atlas_otel.cli.options import DatabaseUrl, command_app, the_database
+from atlas_otel.postgres import migrate
+
+app = command_app("Make the database's schema, and say where it stands.")
+
+
+@app.command()
+def init(database_url: DatabaseUrl = None) -> None:
+    """Bring the schema up to date; safe over an empty database, and over one that the Atlas SDK made."""
+    done = migrate.init(the_database(database_url))
+    for migration in done.pending:
+        typer.echo(f"applied {migration.version:04} {migration.name}")
+    version = max((migration.version for migration in done.pending), default=done.version)
+    typer.echo(f"{done.database}: schema version {version}, up to date")
+
+
+@app.command()
+def status(database_url: DatabaseUrl = None) -> None:
+    """Say which schema version the database has; exit code 1 where it is not up to date."""
+    found = migrate.status(the_database(database_url))
+    for applied in found.applied:
+        typer.echo(f"{applied.version:04} {applied.name}, applied {applied.applied_at.isoformat()}")
+    for migration in found.pending:
+        typer.echo(f"{migration.version:04} {migration.name}, not applied")
+    typer.echo(
+        f"{found.database}: schema version {found.version}, {'up to date' if found.current else 'not up to date'}"
+    )
+    if not found.current:
+        typer.echo("run: atlas-otel db init", err=True)
+        raise typer.Exit(1)

@@ -1,0 +1,101 @@
+"""``atlas-otel review``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, the_database
+from atlas_otel_exporters.review import decide, session_to_review, sessions_to_review
+
+if TYPE_CHECKING:
+    from atlas_otel_exporters.review import Decision, ReviewedSession, ReviewedStep
+
+app = command_app("Look at recorded sessions, and say which ones may be trained on.")
+
+SessionNames = Annotated[list[str], typer.Argument(metavar="ID...", help="Sessions: their numbers or keys.")]
+SessionName = Annotated[str, typer.Argument(metavar="ID", help="A session: its number or its key.")]
+Note = Annotated[str | None, typer.Option(metavar="TEXT", help="Why; replaces the session's review notes.")]
+
+
+@app.command()
+def sessions(
+    database_url: DatabaseUrl = None,
+    status: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STATUS",
+            help="Only this review status. May be repeated. [default: pending, quarantined, approved]",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Sessions of each review status.")] = 20,
+    offset: Annotated[int, typer.Option(min=0, help="Leave out so many of each, the newest.")] = 0,
+) -> None:
+    """List sessions by review status, newest first."""
+    statuses = [name.lower() for name in status or ("pending", "quarantined", "approved")]
+    found = sessions_to_review(the_database(database_url), statuses, limit=limit, offset=offset)
+    for name, listed in found.items():
+        typer.echo(f"{name} ({len(listed)})")
+        for session in listed:
+            typer.echo(_line(session))
+
+
+@app.command()
+def show(session: SessionName, database_url: DatabaseUrl = None) -> None:
+    """Show what a decision about a session needs: answer, steps, rewards, drift, notes."""
+    found, steps = session_to_review(the_database(database_url), session)
+    typer.echo(_line(found))
+    typer.echo(f"  review    {found.review_status}; notes: {found.review_notes or '-'}")
+    typer.echo(f"  created   {found.created_at.isoformat()}")
+    typer.echo(f"  answer    {_short(found.final_answer)}")
+    typer.echo(f"  audit     {found.audit_entries} entries")
+    for key, value in (found.drift or {}).items():
+        typer.echo(f"  drift     {key}: {value}")
+    for step in steps:
+        typer.echo(_step(step))
+
+
+@app.command()
+def approve(session: SessionNames, database_url: DatabaseUrl = None, note: Note = None, quiet: Quiet = False) -> None:
+    """Approve sessions: they are exported from now on."""
+    _decide(session, "approved", database_url, note, quiet=quiet)
+
+
+@app.command()
+def quarantine(
+    session: SessionNames, database_url: DatabaseUrl = None, note: Note = None, quiet: Quiet = False
+) -> None:
+    """Quarantine sessions: they are not exported unless asked for."""
+    _decide(session, "quarantined", database_url, note, quiet=quiet)
+
+
+def _decide(names: list[str], decision: Decision, database_url: str | None, note: str | None, *, quiet: bool) -> None:
+    for session in decide(the_database(database_url), names, decision, note=note):
+        if not quiet:
+            typer.echo(f"session {session.id} is {session.review_status}")
+
+
+def _line(session: ReviewedSession) -> str:
+    reward = "no reward"
+    if session.score is not None:
+        spread = "" if session.score_stddev is None else f" ± {session.score_stddev:.2f}"
+        samples = f" (of {session.sample_count})" if session.sample_count else ""
+        reward = f"reward {session.score:.2f}{spread}{samples}"
+    alert = "  DRIFT" if session.drift_alert else ""
+    return f"  {session.id:>6}  {session.status:<9}  {reward}{alert}  {_short(session.task)}"
+
+
+def _step(step: ReviewedStep) -> str:
+    score = "-" if step.score is None else f"{step.score:.2f}"
+    valid = {True: "passed", False: "failed", None: "-"}[step.valid]
+    return (
+        f"  step {step.step_id}: {_short(step.description)} | attempts={step.attempts or '-'} "
+        f"validation={valid} reward={score} | {_short(step.output)}"
+    )
+
+
+def _short(text: str | None, longest: int = 100) -> str:
+    line = " ".join((text or "-").split())
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"

@@ -1,0 +1,106 @@
+"""Review of sessions: which ones wait, why one might be held back, and what was decided (contract §4)."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
+
+from psycopg.rows import class_row
+
+from atlas_otel.errors import UsageError
+from atlas_otel.postgres.connect import connect, quiet
+from atlas_otel.postgres.failures import translating
+from atlas_otel_exporters.naming import row_ids
+from atlas_otel_exporters.statements import statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    import psycopg
+
+    from atlas_otel.models.json_types import JsonObject
+
+Decision: TypeAlias = Literal["approved", "quarantined"]
+
+
+class ReviewedStep(NamedTuple):
+    """What a reviewer wants to know of one step; ``score`` and ``valid`` are None where nobody judged it."""
+
+    step_id: int
+    description: str | None
+    attempts: int | None
+    score: float | None
+    valid: bool | None
+    output: str | None
+
+
+class ReviewedSession(NamedTuple):
+    """What a reviewer wants to know of one session.
+
+    ``score`` and its spread over judges' samples come from ``reward_stats``, else ``reward``. ``drift`` is the
+    comparison with earlier sessions of the same learning key, where one was made.
+    """
+
+    id: int
+    task: str
+    status: str
+    review_status: str
+    review_notes: str | None
+    created_at: datetime
+    final_answer: str | None
+    score: float | None
+    score_stddev: float | None
+    sample_count: int | None
+    drift: JsonObject | None
+    drift_alert: bool
+    audit_entries: int
+
+
+def sessions_to_review(
+    database_url: str, statuses: Sequence[str], *, limit: int = 20, offset: int = 0
+) -> dict[str, list[ReviewedSession]]:
+    """For each review status, up to ``limit`` sessions that have it, newest first."""
+    if limit < 1 or offset < 0:
+        raise UsageError("limit has to be 1 or more, and offset 0 or more")
+    with _connection(database_url) as connection, connection.cursor(row_factory=class_row(ReviewedSession)) as cursor:
+        query = statement("reviewed").format(which=statement("reviewed_by_status"))
+        return {
+            status: cursor.execute(query, {"status": status.lower(), "limit": limit, "offset": offset}).fetchall()
+            for status in statuses
+        }
+
+
+def session_to_review(database_url: str, name: int | str) -> tuple[ReviewedSession, list[ReviewedStep]]:
+    """One session, by number or key, and its steps in order. Raises UsageError where there is none."""
+    with _connection(database_url) as connection:
+        (session_id,) = row_ids(connection, [name])
+        with connection.cursor(row_factory=class_row(ReviewedStep)) as cursor:
+            steps = cursor.execute(statement("reviewed_steps"), {"id": session_id}).fetchall()
+        return _sessions(connection, [session_id])[0], steps
+
+
+def decide(
+    database_url: str, names: Sequence[int | str], decision: Decision, *, note: str | None = None
+) -> list[ReviewedSession]:
+    """Set the review status of all these sessions, or of none where one of them does not exist (UsageError).
+
+    ``note`` replaces the notes; None keeps them.
+    """
+    with _connection(database_url) as connection:
+        ids = row_ids(connection, names)
+        connection.execute(statement("decide"), {"ids": ids, "status": decision, "note": note})
+        return _sessions(connection, ids)
+
+
+def _sessions(connection: psycopg.Connection[Any], ids: Sequence[int]) -> list[ReviewedSession]:
+    with connection.cursor(row_factory=class_row(ReviewedSession)) as cursor:
+        query = statement("reviewed").format(which=statement("reviewed_by_id"))
+        return cursor.execute(query, {"ids": list(ids)}).fetchall()
+
+
+@contextmanager
+def _connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
+    """One transaction of one connection."""
+    with connect(database_url) as connection, translating(database_url), quiet():
+        yield cast("psycopg.Connection[Any]", connection)
