@@ -59,6 +59,15 @@ test-wheel: setup $(WHEEL_VENV)/.locked
 	cd $(WHEEL_DIR)/src && env -u PYTHONPATH PATH="$(abspath $(WHEEL_BIN)):$$PATH" \
 	  $(abspath $(WHEEL_BIN))/pytest $(PYTEST_ARGS) $(WHEEL_TESTS)
 
+# Jaeger and the Collector are built once for each user; 69 says that they can't be here, and then each test says why
+# it is skipped. A fixture may wait for Jaeger to come up; only the test itself is on the clock.
+test-stack: setup
+	$(BIN)/python scripts/build_stack.py || test $$? -eq 69
+	$(BIN)/pytest -o timeout_func_only=true $(PYTEST_ARGS) tests/stack
+
+stack: setup
+	$(BIN)/python scripts/build_stack.py
+
 # The lock is for every supported Python and platform, with hashes; plain pip installs it.
 lock: .venv-lock/bin/uv
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
