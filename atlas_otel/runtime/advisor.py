@@ -1,0 +1,86 @@
+"""Who is asked: a model, or a Python function in its place. Teacher, judges and probe speak through it alone."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+from atlas_otel.runtime.loading import accepted
+from atlas_otel.state import absorbed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic import BaseModel
+
+Actor: TypeAlias = Literal["teacher", "reward", "probe"]
+"""On whose behalf a governance call is made (the attribute ``atlas.actor``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, in the form for models and in the form for functions."""
+
+    actor: Actor
+    phase: str
+    """``plan_review``, ``validation``, ``judge``, ``arbiter``, ``probe``."""
+    instructions: str
+    """What the model is told to do."""
+    facts: Mapping[str, Any]
+    """What it is to look at: a model gets it as JSON, a function by keyword."""
+    answer: type[BaseModel]
+    """What a model's answer must be."""
+    temperature: float | None = None
+    max_tokens: int | None = None
+
+
+class Advisor(Protocol):
+    """Answers questions. Raises whatever goes wrong: the caller goes on without an answer."""
+
+    @property
+    def name(self) -> str:
+        """Who this is, for the record: the model's name, the function's."""
+
+    async def ask(self, question: Question) -> object:
+        """The answer: a ``question.answer`` from a model, anything from a function."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionAdvisor:
+    """A Python function, sync or async. It gets the facts that it takes by keyword; a sync one runs in a thread."""
+
+    name: str
+    function: Callable[..., Any]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    async def ask(self, question: Question) -> object:
+        """What the function returns."""
+        values = accepted(self.function, {**question.facts, "phase": question.phase, "parameters": self.parameters})
+        return await call(self.function, **values)
+
+
+async def call(function: Callable[..., Any], /, *args: Any, **values: Any) -> Any:
+    """Call what may be sync or async; a sync function runs in a thread, so that it may block."""
+    if inspect.iscoroutinefunction(function):
+        return await function(*args, **values)
+    result = await asyncio.to_thread(function, *args, **values)
+    return await result if inspect.isawaitable(result) else result
+
+
+async def within(seconds: float | None, awaitable: Any) -> Any:
+    """``awaitable``, for at most ``seconds`` (0 and None: without limit). Raises TimeoutError.
+
+    Python 3.10's ``asyncio.TimeoutError`` is not the builtin one: here it always is.
+    """
+    try:
+        return await asyncio.wait_for(awaitable, seconds or None)
+    except asyncio.TimeoutError as error:
+        raise TimeoutError(str(error) or f"no answer within {seconds:g} seconds") from error
+
+
+def unanswered(actor: Actor | Literal["triage", "history"], error: Exception) -> str:
+    """What went wrong with somebody the run can do without: counted, and in words for the record."""
+    absorbed(f"governance_{actor}")
+    return f"{type(error).__name__}: {error}"
