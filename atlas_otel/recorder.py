@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from atlas_otel.span_record import EventRecord, SpanRecord
 
 
@@ -52,3 +54,33 @@ class NullRecorder:
 
     def event(self, record: EventRecord) -> None:
         """Keep nothing."""
+
+
+class _Tee:
+    """Hands everything to several recorders."""
+
+    def __init__(self, recorders: Sequence[Recorder]) -> None:
+        self._recorders = recorders
+
+    def span_started(self, span: OpenSpan, *, durable: bool) -> None:
+        for recorder in self._recorders:
+            recorder.span_started(span, durable=durable)
+
+    def span_ended(self, record: SpanRecord) -> None:
+        for recorder in self._recorders:
+            recorder.span_ended(record)
+
+    def span_forked(self) -> None:
+        for recorder in self._recorders:
+            recorder.span_forked()
+
+    def event(self, record: EventRecord) -> None:
+        for recorder in self._recorders:
+            recorder.event(record)
+
+
+def tee(*recorders: Recorder) -> Recorder:
+    """One recorder in place of any number of them."""
+    if not recorders:
+        return NullRecorder()
+    return recorders[0] if len(recorders) == 1 else _Tee(recorders)

@@ -49,6 +49,7 @@ class Scope:
     """A span of ours while it runs."""
 
     __slots__ = (
+        "__weakref__",
         "_added",
         "_context",
         "_ended",

@@ -1,0 +1,372 @@
+"""``configure``: the one place that puts the parts together.
+
+A guest in the process: an existing tracer provider is adopted and never replaced; ours becomes the global one only where
+there is none. No thread and no network before the first record.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from opentelemetry import trace
+
+from atlas_otel import semconv, settings, state
+from atlas_otel.capture import Capture, Limits
+from atlas_otel.errors import ConfigError
+from atlas_otel.redaction import build_redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+
+    from atlas_otel.accounts import Accounts, AccountsSnapshot
+    from atlas_otel.console import ConsoleRecorder
+    from atlas_otel.drain import Drain
+    from atlas_otel.processor import AtlasSpanProcessor
+    from atlas_otel.settings import Settings
+
+_log = logging.getLogger("atlas_otel")
+
+_lock = threading.Lock()
+_telemetry: Telemetry | None = None
+
+
+class Telemetry:
+    """What ``configure`` put in place: wait for it, look at its accounts, take it down."""
+
+    def __init__(
+        self,
+        in_force: Settings,
+        *,
+        provider: TracerProvider | None = None,
+        owned: bool = False,
+        processors: Sequence[SpanProcessor] = (),
+        sink: AtlasSpanProcessor | None = None,
+        drain: Drain | None = None,
+        accounts: Accounts | None = None,
+        console: ConsoleRecorder | None = None,
+    ) -> None:
+        self.settings = in_force
+        self._provider = provider
+        self._owned = owned
+        self._processors = tuple(processors)
+        self._sink = sink
+        self._drain = drain
+        self._accounts = accounts
+        self._console = console
+        self._down = False
+
+    @property
+    def accounts(self) -> AccountsSnapshot:
+        """Of all spans and events of this process: started = stored + open + spooled + dropped, by cause."""
+        from atlas_otel.accounts import Accounts
+
+        return (self._accounts or Accounts()).snapshot()
+
+    @property
+    def database_url(self) -> str | None:
+        """The database that was named, as given (it may hold a password); None where nothing is stored."""
+        return self.settings.database_url
+
+    def flush(self, timeout_s: float = 30.0) -> bool:
+        """Wait until everything recorded so far is stored and projected, and sent where it is exported.
+
+        Returns whether it was, within ``timeout_s`` seconds. Call it from anywhere but the event loop's own thread.
+        """
+        from time import monotonic
+
+        deadline = monotonic() + timeout_s
+        done = self._drain.flush(timeout_s) if self._drain is not None else True
+        for processor in self._processors:
+            left_ms = max(int((deadline - monotonic()) * 1000), 0)
+            done = _bounded(lambda p=processor, ms=left_ms: p.force_flush(ms), left_ms / 1000) and done  # type: ignore[misc]
+        return done
+
+    def shutdown(self, timeout_s: float | None = None) -> bool:
+        """Flush, and take everything down; at most ``timeout_s`` seconds (default: ``exit_timeout_s``, 2 s).
+
+        What could not be stored in time stays in the spool for the next process, or with ``memory`` is counted as
+        dropped. Returns whether everything was stored. Idempotent.
+        """
+        global _telemetry
+        with _lock:
+            if self._down:
+                return True
+            self._down = True
+            if _telemetry is self:
+                _telemetry = None
+        from time import monotonic
+
+        limit = self.settings.exit_timeout_s if timeout_s is None else timeout_s
+        deadline = monotonic() + limit
+        state.install(state.Instrumentation())
+        done = self._drain.shutdown(limit) if self._drain is not None else True
+        if self._sink is not None:
+            self._sink.shutdown()
+        takedown = (
+            [self._provider.shutdown]
+            if self._owned and self._provider is not None
+            else [p.shutdown for p in self._processors]
+        )
+        for down in takedown:
+            _bounded(down, deadline - monotonic())
+        if self._console is not None:
+            self._console.close(max(deadline - monotonic(), 0.1))
+        return done
+
+
+def _bounded(call: Callable[[], Any], timeout_s: float) -> bool:
+    """Whether ``call`` ended well within ``timeout_s``: an exporter whose collector is gone waits longer than an exit
+    may take."""
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.append(call())
+        except Exception:  # a guest's processor
+            state.absorbed("takedown")
+
+    thread = threading.Thread(target=run, name="atlas-otel-takedown", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # the interpreter is going down and starts no threads
+        return False
+    thread.join(max(timeout_s, 0.05))
+    return bool(outcome) and outcome[0] is not False
+
+
+def configure(
+    service_name: str | None = None,
+    *,
+    database_url: str | None = None,
+    durability: Literal["spool", "memory"] = "spool",
+    otlp_endpoint: str | None = None,
+    tracer_provider: TracerProvider | None = None,
+    span_processors: Sequence[SpanProcessor] = (),
+    capture_content: bool | None = None,
+    redact: Callable[[str, str], str] | Sequence[str] | None = None,
+    console: bool | None = None,
+    instrument_threads: bool = True,
+    max_string_bytes: int = 65_536,
+    max_value_bytes: int = 1_048_576,
+    enabled: bool | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Telemetry:
+    """Put recording in place for this process. Idempotent: a second call returns what the first one made.
+
+    Each setting: the argument, else the environment (OpenTelemetry's variable, then ``ATLAS_OTEL_<NAME>``), else the
+    YAML file that ``ATLAS_OTEL_CONFIG`` names; an argument equal to its default counts as not given.
+
+    - ``service_name``: the resource's ``service.name`` (``OTEL_SERVICE_NAME``).
+    - ``database_url``: a Postgres URL, or ``embedded`` or ``embedded:<folder>`` for the server in the wheel
+      (``atlas-otel[embedded]``). None: nothing is stored.
+    - ``durability``: ``spool`` (what was recorded survives the process) or ``memory``.
+    - ``otlp_endpoint``: where spans are sent, such as ``http://localhost:4318``; None: ``OTEL_EXPORTER_OTLP_*``, and
+      nothing is sent where that is unset. HTTP unless the environment says ``grpc``.
+    - ``tracer_provider``: the provider to add to; else the global one is adopted where one was set. Never replaced.
+    - ``span_processors``: get every span, redacted.
+    - ``capture_content``: False keeps everything but an allowlist from leaving the process (``docs/privacy.md``).
+    - ``redact``: a callable ``(text, where) -> text``, or names of shipped patterns.
+    - ``console``: show the run on stderr; None: where that is a terminal.
+    - ``instrument_threads``: executors and threads keep the context.
+    - ``max_string_bytes``, ``max_value_bytes``: longer strings and larger values are bounded, saying so.
+    - ``enabled``: False records nothing (``OTEL_SDK_DISABLED``).
+    - ``metadata``: stands in every session's metadata.
+
+    Raises ConfigError, in one line, for a setting that is wrong. A database that cannot be reached is no error here:
+    the agent runs, and what it records waits.
+    """
+    arguments = {
+        "service_name": service_name,
+        "database_url": database_url,
+        "durability": durability,
+        "otlp_endpoint": otlp_endpoint,
+        "capture_content": capture_content,
+        "redact": redact,
+        "console": console,
+        "instrument_threads": instrument_threads,
+        "max_string_bytes": max_string_bytes,
+        "max_value_bytes": max_value_bytes,
+        "enabled": enabled,
+        "metadata": metadata,
+    }
+    in_force = settings.resolve(arguments, os.environ)
+    global _telemetry
+    with _lock:
+        if _telemetry is not None:
+            if _telemetry.settings != in_force:
+                _log.warning("configure() was called before, with other settings: those stay in force until shutdown()")
+            return _telemetry
+        _telemetry = _build(in_force, tracer_provider, tuple(span_processors))
+        return _telemetry
+
+
+def current() -> Telemetry | None:
+    """What ``configure`` put in place and ``shutdown`` has not taken down."""
+    return _telemetry
+
+
+def flush(timeout_s: float = 30.0) -> bool:
+    """:meth:`Telemetry.flush` of the one in force; True where there is none."""
+    return _telemetry.flush(timeout_s) if _telemetry is not None else True
+
+
+def shutdown(timeout_s: float | None = None) -> bool:
+    """:meth:`Telemetry.shutdown` of the one in force; True where there is none."""
+    return _telemetry.shutdown(timeout_s) if _telemetry is not None else True
+
+
+def post_instrument() -> None:
+    """The hook that ``opentelemetry-instrument`` calls once its own work is done: adds the full processor.
+
+    An exporter named by ``OTEL_TRACES_EXPORTER`` sees finished, sampled spans only; the processor sees all of them.
+    Does nothing where no database is configured; never raises into the program that starts.
+    """
+    try:
+        if settings.resolve({}, os.environ).database_url:
+            configure()
+    except Exception as error:
+        state.absorbed("post_instrument")
+        _log.warning("not recording: %s", error if isinstance(error, ConfigError) else type(error).__name__)
+
+
+def _build(in_force: Settings, given: TracerProvider | None, span_processors: tuple[SpanProcessor, ...]) -> Telemetry:
+    if not in_force.enabled:
+        state.install(state.SILENT)
+        return Telemetry(in_force)
+    from atlas_otel.console import open_console
+    from atlas_otel.processor import AtlasSpanProcessor
+    from atlas_otel.recorder import tee
+    from atlas_otel.storage import open_storage
+
+    capture = Capture(
+        Limits(in_force.max_string_bytes, in_force.max_value_bytes),
+        content=in_force.capture_content,
+        redactor=build_redactor(in_force.redact),
+        on_loss=state.absorbed,
+    )
+    url = _trace_url(in_force)
+    storage = open_storage(in_force) if in_force.database_url else None
+    console = open_console(in_force.console, trace_url=lambda trace_id: url.format(trace_id=trace_id))
+    recorder = tee(*(r for r in (storage.recorder if storage else None, console) if r is not None))
+    provider, owned = _provider(in_force, given)
+    sink = AtlasSpanProcessor(recorder, capture)
+    processors = [
+        _redacted(processor, capture) for processor in (*_otlp_processors(in_force, owned=owned), *span_processors)
+    ]
+    for processor in (sink, *processors):
+        provider.add_span_processor(processor)
+    if in_force.instrument_threads:
+        _instrument_threads()
+    state.install(
+        state.Instrumentation(
+            tracer=provider.get_tracer(semconv.SCOPE_NAME),
+            recorder=recorder,
+            capture=capture,
+            adopted=not owned,
+            records=storage is not None,
+            propagate=in_force.propagate_session,
+            metadata=dict(in_force.metadata),
+            resource=capture.attributes(dict(provider.resource.attributes), "resource"),
+            trace_url=url,
+        )
+    )
+    telemetry = Telemetry(
+        in_force,
+        provider=provider,
+        owned=owned,
+        processors=processors,
+        sink=sink,
+        drain=storage.drain if storage else None,
+        accounts=storage.accounts if storage else None,
+        console=console,
+    )
+    atexit.register(_at_exit, telemetry)
+    return telemetry
+
+
+def _provider(in_force: Settings, given: TracerProvider | None) -> tuple[TracerProvider, bool]:
+    """The provider to add to, and whether it is ours."""
+    if given is not None:
+        return given, False
+    existing = trace.get_tracer_provider()
+    if hasattr(existing, "add_span_processor"):
+        return existing, False
+    from atlas_otel.own_provider import make_provider
+
+    provider = make_provider(in_force.service_name)
+    trace.set_tracer_provider(provider)
+    if trace.get_tracer_provider() is not provider:  # somebody else's came in between, or one that cannot be added to
+        _log.warning(
+            "another tracer provider is in place that takes no processors: other instrumentations' spans are not recorded"
+        )
+    return provider, True
+
+
+_OTLP_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_OTLP_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+
+
+def _otlp_processors(in_force: Settings, *, owned: bool) -> list[SpanProcessor]:
+    """The export over OTLP, where an endpoint is known.
+
+    On an adopted provider the environment's endpoint is taken to be served by whoever made it: only one that is given
+    to us is used, so that nothing is sent twice.
+    """
+    stated = any(os.environ.get(name) for name in _OTLP_ENDPOINTS)
+    wanted = in_force.otlp_endpoint or (stated and owned)
+    if not wanted or os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
+        return []
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+
+    protocol = next((p for p in (os.environ.get(name) for name in _OTLP_PROTOCOLS) if p), "http/protobuf")
+    endpoint = in_force.otlp_endpoint
+    exporter: SpanExporter
+    if protocol == "grpc":
+        try:
+            from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
+        except ImportError:
+            raise ConfigError(
+                "OTEL_EXPORTER_OTLP_PROTOCOL is grpc, whose exporter is not installed: pip install 'atlas-otel[grpc]'"
+            ) from None
+        exporter = GrpcExporter(endpoint=endpoint)
+    else:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
+
+        path = "/v1/traces"
+        whole = endpoint.rstrip("/") + ("" if endpoint.rstrip("/").endswith(path) else path) if endpoint else None
+        exporter = HttpExporter(endpoint=whole)
+    return [BatchSpanProcessor(exporter)]
+
+
+def _redacted(processor: SpanProcessor, capture: Capture) -> SpanProcessor:
+    from atlas_otel.redacting_processor import RedactingProcessor
+
+    return RedactingProcessor(processor, capture)
+
+
+def _instrument_threads() -> None:
+    from opentelemetry.instrumentation.threading import ThreadingInstrumentor
+
+    instrumentor = ThreadingInstrumentor()
+    if not instrumentor.is_instrumented_by_opentelemetry:
+        instrumentor.instrument()
+
+
+def _trace_url(in_force: Settings) -> str:
+    return in_force.jaeger_url.rstrip("/") + "/trace/{trace_id}"
+
+
+def _at_exit(telemetry: Telemetry) -> None:
+    """The end of the program: store what can be stored in time, and say so where something was lost."""
+    telemetry.shutdown()
+    lost = telemetry.accounts.dropped
+    if lost:
+        causes = ", ".join(f"{number} {cause}" for cause, number in sorted(lost.items()))
+        print(f"atlas-otel: not recorded: {causes} (spans and events)", file=sys.stderr)  # noqa: T201

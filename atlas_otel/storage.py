@@ -1,0 +1,61 @@
+"""A database, and the way of records into it: journal, drain, accounts and recorder, put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from atlas_otel.accounts import Accounts
+from atlas_otel.drain import Drain
+from atlas_otel.errors import ConfigError, SpoolError
+from atlas_otel.journal import MemoryJournal
+from atlas_otel.journal_recorder import JournalRecorder, RunningSpans
+
+if TYPE_CHECKING:
+    from atlas_otel.journal import Journal
+    from atlas_otel.settings import Durability, Settings
+    from atlas_otel.store import Store
+
+
+class Storage(NamedTuple):
+    """Where records go, and who sees to it."""
+
+    recorder: JournalRecorder
+    drain: Drain
+    accounts: Accounts
+
+
+def open_storage(settings: Settings) -> Storage:
+    """The way into ``settings.database_url``. No thread and no connection before the first record.
+
+    Raises ConfigError where the URL is none, or where the spool's folder cannot be used.
+    """
+    url = settings.database_url
+    assert url is not None
+    return storage_for(url, settings.durability)
+
+
+def storage_for(database_url: str, durability: Durability) -> Storage:
+    """The same, for a URL and a durability."""
+    from atlas_otel.postgres.dsn import check_database_url, describe
+
+    check_database_url(database_url)
+    accounts = Accounts()
+    journal: Journal
+    if durability == "memory":
+        journal = MemoryJournal(accounts)
+    else:
+        from atlas_otel.spool import SpoolJournal
+
+        try:
+            journal = SpoolJournal(accounts, target=describe(database_url))
+        except SpoolError as error:
+            raise ConfigError(str(error)) from None
+    running = RunningSpans()
+
+    def open_store() -> Store:
+        from atlas_otel.postgres.store import PostgresStore
+
+        return PostgresStore(database_url)
+
+    drain = Drain(journal, accounts, open_store, running)
+    return Storage(JournalRecorder(journal, accounts, drain, running), drain, accounts)
