@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 
 from atlas_otel.ids import AtlasIdGenerator
-from atlas_otel.sampler import RecordingSampler
+from atlas_otel.sampler import KeepSessions
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.sampling import Sampler
@@ -33,7 +33,7 @@ def make_provider(service_name: str | None) -> TracerProvider:
     resource = Resource.create({SERVICE_NAME: service_name} if service_name else None)
     limits = {key: _WIDE for key, names in _LIMITS.items() if not any(os.environ.get(name) for name in names)}
     return TracerProvider(
-        sampler=RecordingSampler(_environment_sampler()),
+        sampler=KeepSessions(_environment_sampler()),
         resource=resource,
         id_generator=AtlasIdGenerator(),
         span_limits=SpanLimits(**limits),

@@ -1,7 +1,7 @@
 """``configure``: the one place that puts the parts together.
 
-A guest in the process: an existing tracer provider is adopted and never replaced; ours becomes the global one only where
-there is none. No thread and no network before the first record.
+A guest in the process: an existing tracer provider is adopted and never replaced; ours becomes the global one only
+where there is none. No thread and no network before the first record.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from opentelemetry import trace
 
@@ -296,16 +296,14 @@ def _provider(in_force: Settings, given: TracerProvider | None) -> tuple[TracerP
     if given is not None:
         return given, False
     existing = trace.get_tracer_provider()
-    if hasattr(existing, "add_span_processor"):
-        return existing, False
+    if hasattr(existing, "add_span_processor"):  # the SDK's, or what quacks like it
+        return cast("TracerProvider", existing), False
     from atlas_otel.own_provider import make_provider
 
     provider = make_provider(in_force.service_name)
     trace.set_tracer_provider(provider)
-    if trace.get_tracer_provider() is not provider:  # somebody else's came in between, or one that cannot be added to
-        _log.warning(
-            "another tracer provider is in place that takes no processors: other instrumentations' spans are not recorded"
-        )
+    if trace.get_tracer_provider() is not provider:  # one that takes no processors was set before
+        _log.warning("the tracer provider in place takes no processors: spans of others are not recorded")
     return provider, True
 
 

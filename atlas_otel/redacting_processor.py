@@ -10,6 +10,7 @@ from opentelemetry.trace import Link, Status
 from atlas_otel import semconv
 from atlas_otel.privacy import sanitize_span
 from atlas_otel.readable import record_of
+from atlas_otel.span_record import RANK_ENDED
 from atlas_otel.state import absorbed
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class RedactingProcessor(SpanProcessor):
         return self._processor.force_flush(timeout_millis)
 
     def _copy(self, span: ReadableSpan) -> ReadableSpan:
-        clean = sanitize_span(record_of(span), self._capture)
+        clean = sanitize_span(record_of(span, rank=RANK_ENDED, version=0), self._capture)
         attributes: Any = clean.attributes
         return ReadableSpan(
             name=clean.name,
@@ -67,10 +68,9 @@ class RedactingProcessor(SpanProcessor):
             parent=span.parent,
             resource=span.resource,
             attributes=attributes,
-            events=[Event(e.name, dict(e.attributes), e.time_ns) for e in clean.events],  # type: ignore[arg-type]
+            events=[Event(e.name, dict(e.attributes), e.time_ns) for e in clean.events],
             links=[
-                Link(link.context, dict(kept.attributes))  # type: ignore[arg-type]
-                for link, kept in zip(span.links, clean.links, strict=False)
+                Link(link.context, dict(kept.attributes)) for link, kept in zip(span.links, clean.links, strict=False)
             ],
             kind=span.kind,
             status=Status(span.status.status_code, clean.status_message),

@@ -107,11 +107,10 @@ def test_a_decorated_session_takes_its_task_from_the_first_argument(atlas_record
 
 
 def test_sessions_and_steps_are_recorded_when_they_start(atlas_recording: Recording) -> None:
-    with atlas.session("t", name="s"):
-        with atlas.step("a"):
-            open_ones = [r for r in atlas_recording.all if isinstance(r, SpanRecord)]
-            assert [(r.kind, r.rank) for r in open_ones] == [("session", RANK_OPEN), ("step", RANK_OPEN)]
-            assert open_ones[0].attributes[semconv.ATLAS_TASK] == "t"
+    with atlas.session("t", name="s"), atlas.step("a"):
+        open_ones = [r for r in atlas_recording.all if isinstance(r, SpanRecord)]
+        assert [(r.kind, r.rank) for r in open_ones] == [("session", RANK_OPEN), ("step", RANK_OPEN)]
+        assert open_ones[0].attributes[semconv.ATLAS_TASK] == "t"
 
 
 def test_a_session_inside_a_session_is_a_sub_agent_unless_new(atlas_recording: Recording) -> None:
@@ -396,10 +395,9 @@ def test_what_others_write_on_our_span_is_kept(atlas_recording: Recording) -> No
 
 def test_otel_backends_get_the_events_packed() -> None:
     exporter = InMemorySpanExporter()
-    with recording(processors=[SimpleSpanProcessor(exporter)]):
-        with atlas.session("t", name="s"):
-            for number in range(300):
-                atlas.emit_event("tick", {"n": number})
+    with recording(processors=[SimpleSpanProcessor(exporter)]), atlas.session("t", name="s"):
+        for number in range(300):
+            atlas.emit_event("tick", {"n": number})
     (span,) = exporter.get_finished_spans()
     packed = json.loads(str((span.attributes or {})[semconv.ATLAS_EVENTS]))
     assert [event[2]["payload"]["n"] for event in packed] == list(range(300))

@@ -1,0 +1,223 @@
+"""Any value → bounded, redacted, valid JSON: what a span may carry. Never harms the agent.
+
+The common case, a value of plain built-in types within the limits and no redactor, is one look at the value and one
+call of orjson. All else takes the careful way: a tree (:mod:`~atlas_otel.normalise`), redacted
+(:mod:`~atlas_otel.redaction`), then bounded (:mod:`~atlas_otel.bounding`). Redaction comes first, as half a key at
+a cut would not be recognised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import orjson
+
+from atlas_otel import privacy_allowlist as allowlist
+from atlas_otel.bounding import bound_strings, bound_text, bound_tree, longest_string
+from atlas_otel.normalise import MAX_NODES, clean, describe, is_plain, to_tree
+from atlas_otel.redaction import BUDGET_S, FAILED, LOSS_FAILED, Guard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from atlas_otel.models.json_types import JsonValue
+    from atlas_otel.redaction import Redactor
+    from atlas_otel.span_record import AttributeValue
+
+LOSS_CAPTURE: Final = "capture_failed"
+"""Counted for each value, or part of one, that could only be described, because reading it raised."""
+
+_INT64_MIN: Final = -(2**63)
+_INT64_MAX: Final = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is kept. A marker in the value says what was cut, and how large it was."""
+
+    max_string_bytes: int = 65_536
+    """Bytes of UTF-8 of one string."""
+    max_value_bytes: int = 1_048_576
+    """Bytes of the JSON text of one value; 160 at least."""
+    redactor_seconds: float = BUDGET_S
+    """Seconds that a redactor may take for one value before later ones are withheld."""
+
+
+class Captured(NamedTuple):
+    """A value as JSON text, and by how many bytes bounding made it shorter (0: it is whole)."""
+
+    json: str
+    truncated: int
+
+
+def _ignore(cause: str) -> None:
+    """Count nothing."""
+
+
+class Capture:
+    """Turns values into what may be kept of them. One serves all threads of a process.
+
+    ``on_loss`` is called with a cause (``capture_failed``, ``redaction_failed``, ``redaction_withheld``) for each loss;
+    it must not raise.
+    """
+
+    def __init__(
+        self,
+        limits: Limits = Limits(),
+        *,
+        content: bool = True,
+        redactor: Redactor | None = None,
+        on_loss: Callable[[str], None] | None = None,
+    ) -> None:
+        self.limits = limits
+        self.content = content
+        self._on_loss = on_loss or _ignore
+        self._guard = Guard(redactor, self._on_loss, limits.redactor_seconds) if redactor is not None else None
+        self._plain = self._guard is None
+        self._string_bytes = limits.max_string_bytes
+
+    @property
+    def redacts(self) -> bool:
+        """Whether what others recorded has to be cleaned before it may be passed on."""
+        return not self.content or self._guard is not None
+
+    def value(self, value: object, where: str) -> Captured | None:
+        """``value`` as JSON within the limits; None where content is not captured. ``where``: its attribute."""
+        if not self.content:
+            return None
+        try:
+            if self._plain and is_plain(value, self.limits.max_value_bytes):
+                data = orjson.dumps(value)
+                if len(data) <= self._string_bytes:
+                    return Captured(data.decode(), 0)
+                if len(data) <= self.limits.max_value_bytes and longest_string(value) * 4 <= self._string_bytes:
+                    return Captured(data.decode(), 0)
+        except Exception:  # noqa: S110 — orjson refused it, or it changed meanwhile: the careful way has an answer
+            pass
+        try:
+            return self._bounded(self._tree(value, where, self.limits.max_value_bytes))
+        except Exception:
+            # Something not foreseen (or the caller's stack is all but used up): the agent goes on, and it is counted.
+            return Captured(self._last_resort(value), 0)
+
+    def unbounded(self, value: object, where: str) -> Captured | None:
+        """``value`` as JSON, normalised and redacted but whole; None where content is not captured."""
+        if not self.content:
+            return None
+        try:
+            if self._plain and is_plain(value):
+                return Captured(orjson.dumps(value).decode(), 0)
+        except Exception:  # noqa: S110 — as in value()
+            pass
+        try:
+            return Captured(orjson.dumps(self._tree(value, where, MAX_NODES)).decode(), 0)
+        except Exception:  # as in value()
+            return Captured(self._last_resort(value), 0)
+
+    def text(self, value: str, where: str) -> str | None:
+        """Plain text, normalised, redacted and within the limit of a string; None where content is not captured."""
+        if not self.content:
+            return None
+        try:
+            return bound_text(self.redacted(value, where), self._string_bytes)
+        except Exception:  # ``value`` is no string, say
+            self._on_loss(LOSS_CAPTURE)
+            return describe(value)
+
+    def redacted(self, value: str, where: str) -> str:
+        """Plain text, normalised and redacted but whole, whether content is captured or not."""
+        text = clean(value)
+        return text if self._guard is None else self._guard.text(text, where)
+
+    def attributes(self, attributes: Mapping[str, AttributeValue], where: str) -> dict[str, AttributeValue]:
+        """What is kept of a foreign span's or event's attributes: redacted; only the allowlist where content is off."""
+        try:
+            if not self.content:
+                return allowlist.permitted(attributes)
+            held = dict(attributes)
+            if self._plain:
+                return held if _fits_otel(held) else {clean(key): _normal(value) for key, value in held.items()}
+            return self._redacted_attributes(held, where)
+        except Exception:
+            self._on_loss(LOSS_CAPTURE)
+            return {}
+
+    def _redacted_attributes(self, held: Mapping[str, AttributeValue], where: str) -> dict[str, AttributeValue]:
+        assert self._guard is not None
+        kept: dict[str, AttributeValue] = {}
+        for key, value in held.items():
+            if key in allowlist.STRUCTURE:
+                kept[key] = _normal(value)
+                continue
+            tree = self._guard.tree({clean(key): _tree_of(value)}, where)
+            assert isinstance(tree, dict)
+            kept.update(tree)
+        return kept
+
+    def _tree(self, value: object, where: str, nodes: int) -> JsonValue:
+        tree, failures = to_tree(value, nodes=nodes, opaque=self._plain)
+        for _ in range(failures):
+            self._on_loss(LOSS_CAPTURE)
+        if self._guard is None:
+            return tree
+        try:
+            return self._guard.tree(tree, where)
+        except Exception:  # a tree that could not be walked to its end is not known to be clean
+            self._on_loss(LOSS_FAILED)
+            return FAILED
+
+    def _bounded(self, tree: JsonValue) -> Captured:
+        data = orjson.dumps(tree)
+        size = len(data)
+        if size > self._string_bytes:
+            cut = bound_tree(bound_strings(tree, self._string_bytes), self.limits.max_value_bytes)
+            if cut is not tree:
+                data = orjson.dumps(cut)
+                return Captured(data.decode(), max(size - len(data), 1))
+        return Captured(data.decode(), 0)
+
+    def _last_resort(self, value: object) -> str:
+        self._on_loss(LOSS_CAPTURE)
+        return orjson.dumps(describe(value)).decode()
+
+
+def _fits_otel(attributes: Mapping[str, AttributeValue]) -> bool:
+    """Whether every sink takes these attributes as they are."""
+    for key, value in attributes.items():
+        kind = type(value)
+        if kind is str:
+            if not value.isascii() and clean(value) != value:  # type: ignore[union-attr,arg-type]
+                return False
+            if "\0" in value:  # type: ignore[operator]
+                return False
+        elif kind is float:
+            if value - value != 0.0:  # type: ignore[operator]
+                return False
+        elif kind is int:
+            if not _INT64_MIN <= value <= _INT64_MAX:  # type: ignore[operator]
+                return False
+        elif kind is not bool:
+            return False
+        if not key.isascii() or "\0" in key:
+            return False
+    return True
+
+
+def _tree_of(value: AttributeValue) -> JsonValue:
+    return to_tree(value)[0]
+
+
+def _normal(value: object) -> AttributeValue:
+    """An attribute's value as every sink takes it; OTLP holds signed integers of 64 bits only."""
+    return _signed(to_tree(value)[0])
+
+
+def _signed(tree: JsonValue) -> AttributeValue:
+    if type(tree) is int and tree > _INT64_MAX:
+        return str(tree)
+    if isinstance(tree, list):
+        return [_signed(item) for item in tree]
+    if isinstance(tree, dict):
+        return {key: _signed(item) for key, item in tree.items()}
+    return tree
