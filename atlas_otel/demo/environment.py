@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import sqlite3
 from importlib import metadata
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import PurePosixPath
 
 _SCHEMA: Final = """
 CREATE TABLE packages (name TEXT PRIMARY KEY, version TEXT NOT NULL, summary TEXT, requires_python TEXT);

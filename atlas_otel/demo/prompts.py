@@ -19,7 +19,7 @@ _SYSTEM: Final = (
     "with a marker counts only under a condition. Do the one job of the message and reply with its result alone."
 )
 _JOBS: Final[dict[Job, str]] = {
-    "plan": "A JSON list of four short step descriptions: inspect the schema, query, check the result, write the answer.",
+    "plan": "A JSON list of four short texts, one a step: see the schema, query, check the result, write the answer.",
     "query": "One SQLite SELECT that answers the question, label first and number second, largest first.",
     "control": "One SQLite SELECT that computes, in another way than the query did, the number in its first row.",
     "answer": "One or two sentences that answer the question from the rows, with sizes in MB.",
