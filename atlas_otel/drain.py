@@ -1,0 +1,379 @@
+"""The background thread that moves records from the journal into the store, and has the store project them.
+
+    take a batch → write → acknowledge → project
+
+It is a daemon thread, begun by the first record and never by ``configure``; the store is opened on it, lazily, so that
+neither a dead database nor a slow import is ever waited for by the agent. What fails for now is tried again, with a
+growing, jittered pause; what the store refuses for good, record by record, is set aside and counted.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+
+from atlas_otel.accounts import count_spans_and_events
+from atlas_otel.errors import PermanentStoreError, RetryableStoreError, StoreError
+from atlas_otel.quiet_log import QuietLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from atlas_otel.accounts import Accounts
+    from atlas_otel.journal import Batch, Journal
+    from atlas_otel.journal_recorder import RunningSpans
+    from atlas_otel.span_record import Record
+    from atlas_otel.store import Store, WriteResult
+
+DEFAULT_SHUTDOWN_S: Final = 2.0
+
+_LINGER_S: Final = 0.1
+"""How long records may gather after the thread woke, so that they go in one transaction."""
+_CATCH_UP_S: Final = 0.05
+"""The pause between batches while there is little to do."""
+_BATCH_RECORDS: Final = 512
+"""Small enough that making rows of them holds the interpreter for a few milliseconds only."""
+_BATCH_BYTES: Final = 8 * 1024 * 1024
+_PROJECT_LIMIT: Final = 50
+_PROJECT_EVERY_S: Final = 0.5
+"""While records keep coming; a session that grows is not projected at each batch."""
+_SETTLE_S: Final = (1.0, 3.0)
+"""How long after the last record the store is asked to project once more: it may have waited for quiet, or for another
+process that held the session."""
+_IDLE_S: Final = 5.0
+"""How often an idle thread looks for what dead processes left."""
+_RETRY_FIRST_S: Final = 0.1
+_RETRY_MOST_S: Final = 5.0
+_RETRY_PERMANENT_S: Final = 30.0
+"""The pause after a refusal that somebody has to lift (a missing schema, a missing right)."""
+_SUPPRESSION_KEYS: Final = ("suppress_instrumentation",)
+
+_drains: weakref.WeakSet[Drain] = weakref.WeakSet()
+_left_to_parent: list[object] = []  # a child must not even collect the parent's connections: that would close them
+
+
+class Drain:
+    """Moves records into the store. ``wake`` is for the agent's threads; the rest of the public methods may wait."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        accounts: Accounts,
+        store_factory: Callable[[], Store],
+        running: RunningSpans,
+    ) -> None:
+        self._journal = journal
+        self._accounts = accounts
+        self._store_factory = store_factory
+        self._running = running
+        self._log = QuietLog("atlas_otel.drain")
+        self._reset()
+        _drains.add(self)
+
+    def _reset(self) -> None:
+        self._start_lock = threading.RLock()  # reentrant: a signal handler may flush
+        self._wake = threading.Event()
+        self._urgent = threading.Event()
+        self._progress = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._store: Store | None = None
+        self._held: Batch | None = None
+        self._stored_upto = 0
+        self._projected_upto = 0
+        self._dirty = False
+        self._projected_at = 0.0
+        self._settle_at: list[float] = []
+        self._failures = 0
+        self._broken = 0
+        self._poisoned = 0
+        self._closing = False
+
+    # --- on the agent's threads ----------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """There is work: begin the thread, or wake it. Never raises."""
+        self._journal.idle = False
+        self._wake.set()
+        thread = self._thread
+        if thread is None or not thread.is_alive():
+            self._start()
+
+    def _start(self) -> None:
+        with self._start_lock:
+            if self._closing or (self._thread is not None and self._thread.is_alive()):
+                return
+            thread = threading.Thread(target=self._run, name="atlas-otel-drain", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # no thread may start any more (interpreter shutdown, or the system's limit)
+                self._accounts.absorbed("drain_start")
+                self._journal.idle = True
+                return
+            self._thread = thread
+
+    # --- waiting ---------------------------------------------------------------------------------------------------
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until everything appended before this call is stored and projected; whether it is.
+
+        False too where one of those records had to be set aside.
+        """
+        if threading.current_thread() is self._thread:
+            return False
+        deadline = time.monotonic() + timeout_s
+        target = self._journal.accepted
+        poisoned = self._poisoned
+        while True:
+            with self._progress:
+                if self._projected_upto >= target:
+                    return self._poisoned == poisoned
+                remaining = deadline - time.monotonic()
+                if remaining <= 0 or self._closing:
+                    return False
+                self._urgent.set()
+                self.wake()
+                # Woken at each step forward; looked again now and then, since a failing store makes none.
+                self._progress.wait(min(remaining, 0.5))
+
+    def shutdown(self, timeout_s: float = DEFAULT_SHUTDOWN_S) -> bool:
+        """Store what there is, for so long at most, and end; whether all of it was stored.
+
+        What is left is dropped and counted (memory), or stays for the next process (spool). Idempotent.
+        """
+        deadline = time.monotonic() + timeout_s
+        complete = self.flush(timeout_s)
+        with self._start_lock:
+            self._closing = True
+        self._wake.set()
+        self._urgent.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(max(0.05, deadline - time.monotonic()))
+        held = self._held
+        if held is not None and not held.adopted and not self._journal.durable:
+            self._settle(held, None)
+        self._journal.close(unfinished=self._running.any_open)
+        return complete
+
+    # --- the thread ------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        context = Context()  # not the agent's: its session is not ours
+        for key in _SUPPRESSION_KEYS:
+            context = otel_context.set_value(key, True, context)
+        otel_context.attach(context)
+        self._urgent.wait(_LINGER_S)
+        while not self._closing:
+            try:
+                self._cycle()
+            except Exception as error:  # the thread must live: whatever it was may be over at the next cycle
+                self._accounts.absorbed("drain")
+                self._log.warning("the writer failed and goes on: %s", type(error).__name__)
+                self._pause(_RETRY_MOST_S)
+        self._close_store()
+
+    def _cycle(self) -> None:
+        self._urgent.clear()
+        self._show_running_spans()
+        self._journal.prepare()
+        batch = self._held
+        if batch is None:
+            batch = self._held = self._journal.take(_BATCH_RECORDS, _BATCH_BYTES)
+        try:
+            if batch is None:
+                self._project()
+                self._announce()
+                self._rest()
+                return
+            self._write(batch)
+            if time.monotonic() - self._projected_at >= _PROJECT_EVERY_S:
+                self._project()
+                self._announce()
+        except StoreError as error:
+            self._failed(error)
+        else:
+            self._failures = 0
+            if not batch.adopted and len(batch.records) < _BATCH_RECORDS // 2:
+                self._urgent.wait(_CATCH_UP_S)
+
+    def _show_running_spans(self) -> None:
+        journal = self._journal
+        for snapshot in self._running.look():
+            journal.append(snapshot)
+        if journal.checkpoint_due:
+            for snapshot in self._running.look_again():
+                journal.append(snapshot)
+
+    def _write(self, batch: Batch) -> None:
+        result = self._write_or_isolate(batch.records)
+        self._held = None
+        self._settle(batch, result)
+        self._journal.ack(batch)
+        self._dirty = True
+        with self._progress:
+            self._stored_upto = max(self._stored_upto, batch.upto)
+
+    def _settle(self, batch: Batch, result: WriteResult | None) -> None:
+        """Tell the accounts what became of a batch, once: stored but for some, or given up (None)."""
+        with self._progress:
+            if batch.settled:
+                return
+            batch.settled = True
+        spans, events = count_spans_and_events(batch.records)
+        if result is None:
+            self._accounts.lost(spans, events, "shutdown")
+            return
+        if result.poisoned:
+            self._poisoned += len(result.poisoned)
+            first = result.poisoned[0]
+            self._log.warning("the store refused %s, which is set aside: %s", _name(first.record), first.reason)
+        if batch.adopted:
+            self._accounts.adopted(len(batch.records) - len(result.poisoned), len(result.poisoned))
+            return
+        bad_spans, bad_events = count_spans_and_events(p.record for p in result.poisoned)
+        self._accounts.stored(spans - bad_spans, events - bad_events)
+        self._accounts.lost(bad_spans, bad_events, "poisoned")
+
+    def _write_or_isolate(self, records: list[Record]) -> WriteResult:
+        from atlas_otel.store import PoisonedRecord, WriteResult
+
+        store = self._opened()
+        try:
+            result = store.write(records)
+            self._broken = 0
+            return result
+        except StoreError:
+            raise
+        except Exception as error:  # a defect of the store's, or a record that nobody foresaw: find out which
+            self._close_store()
+            self._accounts.absorbed("store")
+            if len(records) == 1:
+                reason = type(error).__name__
+                return WriteResult(0, [PoisonedRecord(records[0], reason)])
+        # One by one. Where none goes in, the store is broken and not the records: keep them, and try again.
+        poisoned: list[PoisonedRecord] = []
+        for record in records:
+            try:
+                poisoned += self._opened().write([record]).poisoned
+            except StoreError:
+                raise
+            except Exception as error:
+                self._close_store()
+                poisoned.append(PoisonedRecord(record, type(error).__name__))
+        if len(poisoned) == len(records) and self._broken < 3:
+            self._broken += 1
+            raise RetryableStoreError(f"the store failed on every record ({poisoned[0].reason})")
+        self._broken = 0
+        return WriteResult(len(records) - len(poisoned), poisoned)
+
+    def _project(self) -> None:
+        """Bring the contract rows up to date with what is stored, where anything is or may be new."""
+        now = time.monotonic()
+        due = [moment for moment in self._settle_at if moment <= now]
+        if not self._dirty and not due:
+            return
+        store = self._opened()
+        while store.project(limit=_PROJECT_LIMIT) >= _PROJECT_LIMIT:
+            if self._closing:
+                return
+        now = time.monotonic()
+        if self._dirty:
+            self._settle_at = [now + after for after in _SETTLE_S]
+        else:
+            self._settle_at = [moment for moment in self._settle_at if moment not in due]
+        self._dirty = False
+        self._projected_at = now
+
+    def _announce(self) -> None:
+        """Wake those who wait in :meth:`flush`."""
+        with self._progress:
+            self._projected_upto = self._stored_upto
+            self._progress.notify_all()
+
+    def _rest(self) -> None:
+        """Nothing to do: sleep until there is, or until something falls due."""
+        if self._running.restless:
+            self._urgent.wait(_LINGER_S)
+            return
+        self._wake.clear()
+        self._journal.idle = True
+        if self._stored_upto < self._journal.accepted or self._running.restless:  # appended since the take
+            self._journal.idle = False
+            self._urgent.wait(_LINGER_S)
+            return
+        until = min([_IDLE_S, *(moment - time.monotonic() for moment in self._settle_at)])
+        if self._wake.wait(max(0.01, until)):
+            self._urgent.wait(_LINGER_S)
+
+    # --- failure ---------------------------------------------------------------------------------------------------
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            try:
+                self._store = self._store_factory()
+            except StoreError:
+                raise
+            except Exception as error:
+                self._accounts.absorbed("store_open")
+                raise PermanentStoreError(f"the store cannot be opened ({type(error).__name__})") from error
+        return self._store
+
+    def _failed(self, error: StoreError) -> None:
+        """Pause before the next try: longer each time, and by a random share, so that processes do not come in step."""
+        self._close_store()
+        self._failures += 1
+        if isinstance(error, RetryableStoreError):
+            most = min(_RETRY_MOST_S, _RETRY_FIRST_S * 2.0 ** min(self._failures - 1, 10))
+        else:
+            most = min(_RETRY_PERMANENT_S, 2.0 ** min(self._failures - 1, 10))
+        self._log.warning("records wait, the database does not take them: %s", error)
+        self._pause(most)
+
+    def _pause(self, most_s: float) -> None:
+        deadline = time.monotonic() + most_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        while not self._closing:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0 or self._urgent.wait(min(remaining, _LINGER_S * 2)):
+                return
+            self._show_running_spans()
+            self._journal.prepare()
+
+    def _close_store(self) -> None:
+        store, self._store = self._store, None
+        if store is not None:
+            try:
+                store.close()
+            except Exception:  # it is given up anyway
+                self._accounts.absorbed("store_close")
+
+    # --- fork ------------------------------------------------------------------------------------------------------
+
+    def _after_fork(self) -> None:
+        """In a forked child: a fresh journal, accounts and thread; nothing of the parent's is touched."""
+        _left_to_parent.append(self._store)
+        closing = self._closing
+        self._accounts.reset()
+        self._journal.after_fork()
+        self._running.reset()
+        self._reset()
+        self._closing = closing
+
+
+def _name(record: Record) -> str:
+    return f"{type(record).__name__} {record.trace_id}/{record.span_id}"
+
+
+def _child_started() -> None:
+    for drain in list(_drains):
+        drain._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_child_started)

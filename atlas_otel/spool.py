@@ -1,0 +1,432 @@
+"""The journal in files: what was appended outlives the process, not the machine.
+
+Layout: ``<spool folder>/<hash of the database>/<owner>-<number>.seg`` (``spool_owner``, ``spool_segment``). Records
+wait for their own database only. Folders are private to the user (0700), files too (0600).
+
+Policy when full (the folder of this database holds ``max_bytes``, all processes together) or where the disk is: the
+newest is refused, and counted; what was accepted stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import socket
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from atlas_otel.errors import RecordError, SpoolError
+from atlas_otel.journal import Batch
+from atlas_otel.span_record import RANK_OPEN, EventRecord, Record, decode_record, encode_record
+from atlas_otel.spool_adoption import Adoption
+from atlas_otel.spool_owner import SPARE_SUFFIX, Identity, Owner, tokens, used_bytes
+from atlas_otel.spool_segment import MAGIC, Frames, Segment, SegmentReader, frame, reserves_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from atlas_otel.accounts import Accounts, Cause
+
+ENV_SPOOL_DIR: Final = "ATLAS_OTEL_SPOOL_DIR"
+DEFAULT_MAX_BYTES: Final = 1024 * 1024 * 1024
+DEFAULT_SEGMENT_BYTES: Final = 4 * 1024 * 1024
+TARGET_FILE: Final = "target"
+"""In each database's folder: which one it is, for people. Never a secret."""
+
+_RETRY_NS: Final = 1_000_000_000
+"""How long a refusal for lack of room stands before the disk is asked again."""
+_ADOPT_EVERY_S: Final = 5.0
+_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_PAUSE_S: Final = 0.0005
+"""Housekeeping lets go of the interpreter this long between slices of its work."""
+
+
+def default_root(env: Mapping[str, str] = os.environ) -> Path:
+    """``ATLAS_OTEL_SPOOL_DIR``, else a folder in the user's state folder."""
+    if stated := env.get(ENV_SPOOL_DIR, "").strip():
+        return Path(stated).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("atlas-otel", appauthor=False)) / "spool"
+
+
+def target_folder(root: Path, target: str) -> Path:
+    """The folder under ``root`` for the database that ``target`` names (its URL without secrets)."""
+    return root / hashlib.blake2b(target.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+
+
+def open_folder(root: Path, target: str) -> Path:
+    """Make the folder for ``target``, private, and say in it what it is for. Raises SpoolError."""
+    folder = target_folder(root, target)
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.chmod(0o700)  # it may have been made under another umask
+        note = folder / TARGET_FILE
+        if not note.exists():
+            fd = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with os.fdopen(fd, "w", encoding="utf-8", errors="replace") as file:
+                file.write(target + "\n")
+    except OSError as error:
+        raise SpoolError(
+            f"the spool folder {folder} cannot be used ({error.strerror}): set {ENV_SPOOL_DIR} to a folder that this "
+            "user may write to"
+        ) from None
+    return folder
+
+
+class _Part:
+    """A segment of this process, from its first record to its deletion.
+
+    ``tail``: where its last whole frame ends. ``spans``, ``events``: what it holds and has not been taken; what is left
+    of them when the segment has been read to its end could not be read. ``upto``: the journal's count of accepted
+    records at its last one.
+    """
+
+    __slots__ = ("events", "path", "segment", "spans", "tail", "upto")
+
+    def __init__(self, path: Path, segment: Segment) -> None:
+        self.path = path
+        self.segment: Segment | None = segment
+        self.tail = segment.tail
+        self.spans = self.events = self.upto = 0
+
+    def count(self, record: Record, by: int) -> None:
+        """Count a record in or out."""
+        if isinstance(record, EventRecord):
+            self.events += by
+        elif record.rank > RANK_OPEN:
+            self.spans += by
+
+
+class SpoolJournal:
+    """Appends to segment files; see the module for its promises.
+
+    ``adopt_every_s``: how often the folder is searched for what dead processes left.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        *,
+        target: str,
+        root: Path | None = None,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        segment_bytes: int = DEFAULT_SEGMENT_BYTES,
+        adopt_every_s: float = _ADOPT_EVERY_S,
+    ) -> None:
+        """Make the folder (SpoolError where that fails); files come with the first record."""
+        self.durable = True
+        self._accounts = accounts
+        self.folder = open_folder(root or default_root(), target)
+        self._mapped = reserves_blocks(self.folder)
+        self._max_bytes = max_bytes
+        self._segment_bytes = min(segment_bytes, max_bytes)
+        self._adopt_every_s = adopt_every_s
+        self._owner: Owner | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.RLock()  # reentrant: a finalizer may end a span on the thread that holds it
+        self._writing = False
+        self._deferred: list[tuple[Record, bytes]] = []
+        self._parts: deque[_Part] = deque()
+        self._current: _Part | None = None
+        self._spare: Segment | None = None
+        self._retired: list[Segment] = []
+        self._number = 0
+        self._accepted = 0
+        self._refusing: tuple[Cause, int] | None = None
+        self._rotated = False
+        self._closed = False
+        self._reader: SegmentReader | None = None
+        self._taken = 0
+        self._acknowledged = 0
+        self._adoption: Adoption | None = None
+        self._next_adoption = 0.0
+        self.idle = True
+
+    # --- on the agent's threads ----------------------------------------------------------------------------------
+
+    @property
+    def accepted(self) -> int:
+        """How many records this process has written."""
+        return self._accepted
+
+    def append(self, record: Record) -> bool:
+        """Encode a record and write it to the current segment, before returning."""
+        try:
+            data = frame(encode_record(record))
+        except RecordError:
+            self._accounts.refused(record, "unencodable")
+            return False
+        with self._lock:
+            if self._writing:
+                # We interrupted ourselves: this thread was amid an append when a signal handler or a finalizer ran.
+                # The frame follows as soon as that append is done.
+                self._deferred.append((record, data))
+                return True
+            self._writing = True
+            try:
+                accepted = self._write(record, data)
+                while self._deferred:
+                    self._write(*self._deferred.pop(0))
+            finally:
+                self._writing = False
+            return accepted
+
+    def _write(self, record: Record, data: bytes) -> bool:
+        try:
+            part = self._current
+            if part is None or part.segment is None or not part.segment.fits(len(data)):
+                cause = self._rotate(len(data))
+                if cause is not None:
+                    self._accounts.refused(record, cause)
+                    return False
+                part = self._current
+            assert part is not None
+            assert part.segment is not None
+            part.segment.write(data)
+            self._accounts.accepted(record)
+            part.count(record, +1)
+            self._accepted += 1
+            part.upto = self._accepted
+            part.tail = part.segment.tail  # last: from here on the drain may read it
+        except OSError as error:
+            self._accounts.refused(record, _cause(error))
+            return False
+        return True
+
+    def _rotate(self, size: int) -> Cause | None:
+        """Go on in another segment, one that takes ``size`` bytes; why not, where there is none."""
+        if self._closed:
+            return "shutdown"
+        now = time.monotonic_ns()
+        if self._refusing is not None and now < self._refusing[1]:
+            return self._refusing[0]
+        try:
+            segment = self._next_segment(size)
+        except OSError as error:
+            cause = _cause(error)
+            segment = None
+        else:
+            cause = "spool_full"
+        if segment is None:
+            self._refusing = (cause, now + _RETRY_NS)
+            return cause
+        self._refusing = None
+        if self._current is not None and self._current.segment is not None:
+            self._retired.append(self._current.segment)
+            self._current.segment = None
+            self._rotated = True
+        self._current = _Part(segment.path, segment)
+        self._parts.append(self._current)
+        return None
+
+    def _next_segment(self, size: int) -> Segment | None:
+        owner = self._owner
+        if owner is None:
+            owner = self._owner = Owner.create(self.folder, _identity())
+        self._number += 1
+        path = owner.path(self._number)
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            if spare.fits(size):
+                spare.rename(path)
+                return spare
+            self._spare = spare
+        wanted = max(self._segment_bytes, len(MAGIC) + size)
+        if used_bytes(self.folder) + wanted > self._max_bytes:
+            return None
+        return Segment(path, wanted, mapped=self._mapped)
+
+    # --- on the drain thread -------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Have a spare segment ready once the current one is half full; let go of those that are full."""
+        while self._retired:
+            self._retired.pop().close()
+        part, owner = self._current, self._owner
+        if part is None or owner is None or self._closed or self._spare is not None or self._refusing is not None:
+            return
+        if part.segment is None or part.tail < part.segment.size // 2:
+            return
+        if used_bytes(self.folder) + self._segment_bytes > self._max_bytes:
+            return
+        with contextlib.suppress(OSError):  # no room: the append that needs it says so
+            spare = Segment(owner.path(self._number, SPARE_SUFFIX), self._segment_bytes, mapped=self._mapped)
+            for _ in spare.populate():
+                time.sleep(_PAUSE_S)
+            with self._lock:
+                self._spare = spare
+
+    @property
+    def checkpoint_due(self) -> bool:
+        """Whether another segment was begun since the last look.
+
+        Open spans are then shown in it again: the one before is deleted once it is stored, and who adopts what is left
+        has to know which spans were open.
+        """
+        due, self._rotated = self._rotated, False
+        return due
+
+    def take(self, max_records: int, max_bytes: int) -> Batch | None:
+        """The oldest records of this process; where there are none, those of a dead one."""
+        while self._parts and not self._closed:
+            part = self._parts[0]
+            full = part is not self._current
+            try:
+                if self._reader is None:
+                    self._reader = SegmentReader(part.path)
+                limit = part.tail
+                if self._reader.position < limit:
+                    frames = self._reader.read(limit, max_records, max_bytes)
+                    return self._decoded(part, frames)
+            except OSError:  # somebody deleted the file
+                if not full:
+                    self._abandon_current()
+                full = True
+            if not full:
+                break
+            self._delete_first()
+        return None if self._closed else self._take_adopted(max_records, max_bytes)
+
+    def _decoded(self, part: _Part, frames: Frames) -> Batch:
+        batch = Batch([], size=sum(map(len, frames.payloads)))
+        for index, payload in enumerate(frames.payloads):
+            with contextlib.suppress(RecordError):
+                record = decode_record(payload)
+                batch.records.append(record)
+                part.count(record, -1)
+            if index % 64 == 63:
+                time.sleep(0)  # let the agent's thread have the interpreter
+        self._taken += len(frames.payloads) + frames.damaged
+        batch.upto = self._taken
+        return batch
+
+    def ack(self, batch: Batch) -> None:
+        """A segment goes when its last record is stored; the current one stays for what is to come."""
+        if batch.adopted:
+            return
+        self._acknowledged = batch.upto
+        if self._parts and self._reader is not None:
+            part = self._parts[0]
+            if part is not self._current and self._reader.position >= part.tail:
+                self._delete_first()
+
+    def _abandon_current(self) -> None:
+        with self._lock:
+            if self._current is not None and self._current.segment is not None:
+                self._retired.append(self._current.segment)
+                self._current.segment = None
+            self._current = None
+
+    def _delete_first(self) -> None:
+        with self._lock:
+            part = self._parts.popleft()
+            self._accounts.lost(part.spans, part.events, "spool_error")
+            self._taken = self._acknowledged = part.upto
+            self._refusing = None  # there is room again
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        with contextlib.suppress(OSError):
+            part.path.unlink()
+
+    def _take_adopted(self, max_records: int, max_bytes: int) -> Batch | None:
+        try:
+            if self._adoption is None:
+                now = time.monotonic()
+                if now < self._next_adoption:
+                    return None
+                self._adoption = self._dead_owner()
+                if self._adoption is None:
+                    self._next_adoption = now + self._adopt_every_s
+                    return None
+            records = self._adoption.take(max_records, max_bytes)
+            if records is not None:
+                return Batch(records, adopted=True)
+            # Asked again, so all batches before are acknowledged.
+            self._accounts.adopted(0, self._adoption.damaged)
+            self._adoption.finish()
+        except OSError:
+            if self._adoption is not None:
+                self._adoption.close()
+        self._adoption = None
+        return None
+
+    def _dead_owner(self) -> Adoption | None:
+        own = self._owner.token if self._owner is not None else None
+        for token in tokens(self.folder):
+            if token != own and (owner := Owner.adopt(self.folder, token)) is not None:
+                return Adoption(owner)
+        return None
+
+    # --- life ----------------------------------------------------------------------------------------------------
+
+    def close(self, *, unfinished: bool = False) -> None:
+        """Refuse what comes from now on. What is not stored stays for the next process; without such, nothing stays.
+
+        ``unfinished``: everything is left, and the lock held until this process ends, so that the next one marks the
+        spans that are still open as abandoned. Idempotent.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            left = self._acknowledged < self._accepted
+            for segment in (*self._retired, *((self._spare,) if self._spare else ())):
+                segment.close()
+            self._retired.clear()
+            if self._current is not None and self._current.segment is not None:
+                self._current.segment.close()
+                self._current.segment = None
+            if self._spare is not None:
+                with contextlib.suppress(OSError):
+                    self._spare.path.unlink()
+                self._spare = None
+            if self._owner is None:
+                return
+            if left:
+                self._owner.close()
+            elif not unfinished:
+                self._owner.remove()
+
+    def after_fork(self) -> None:
+        """In a forked child: close our copies of the parent's files, and begin with files of our own."""
+        for part in self._parts:
+            if part.segment is not None:
+                _forget(part.segment)
+        for segment in (*self._retired, *((self._spare,) if self._spare else ())):
+            _forget(segment)
+        for file in (self._reader, self._owner):
+            if file is not None:
+                with contextlib.suppress(OSError):
+                    file.close()
+        if self._adoption is not None:
+            with contextlib.suppress(OSError):
+                self._adoption.close()
+        self._owner = None
+        self._reset()
+
+
+def _forget(segment: Segment) -> None:
+    with contextlib.suppress(OSError, BufferError):
+        segment.close()
+
+
+def _cause(error: OSError) -> Cause:
+    return "disk_full" if error.errno in _DISK_FULL else "spool_error"
+
+
+def _identity() -> Identity:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        boot = ""
+    return Identity(os.getpid(), socket.gethostname(), boot, time.time_ns())

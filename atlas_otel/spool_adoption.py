@@ -1,0 +1,138 @@
+"""The records that a dead process left in its spool: read back in batches, and its open spans marked as abandoned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from atlas_otel import semconv
+from atlas_otel.errors import RecordError
+from atlas_otel.span_record import (
+    RANK_OPEN,
+    RANK_REAPED,
+    STATUS_ERROR,
+    EventRecord,
+    Record,
+    SpanRecord,
+    decode_record,
+)
+from atlas_otel.spool_segment import SegmentReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from atlas_otel.spool_owner import Owner
+
+ABANDONED: Final = "abandoned"
+"""Why a span has no end: its process died (``atlas.unfinished``)."""
+ABANDONED_MESSAGE: Final = "abandoned: its process ended before it did"
+
+
+def reaped(span: SpanRecord, last_sign_ns: int) -> SpanRecord:
+    """The mark of a span whose process died: failed, ended at the last sign of life that is known.
+
+    It ranks below a real end (``span_record``), so that it does no harm where the end was stored after all.
+    """
+    end = max(span.start_ns, last_sign_ns)
+    return span._replace(
+        end_ns=end,
+        status=STATUS_ERROR,
+        status_message=ABANDONED_MESSAGE,
+        attributes={
+            **span.attributes,
+            semconv.ATLAS_UNFINISHED: ABANDONED,
+            semconv.ERROR_TYPE: ABANDONED,
+        },
+        rank=RANK_REAPED,
+        version=max(span.version, end),
+    )
+
+
+class OpenSpans:
+    """Which spans a sequence of records leaves open, and when its process last gave a sign of life."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, str], SpanRecord] = {}
+        self._ended: set[tuple[str, str]] = set()
+        self.last_sign_ns = 0
+
+    def see(self, record: Record) -> None:
+        """Take one record into account."""
+        if isinstance(record, EventRecord):
+            self.last_sign_ns = max(self.last_sign_ns, record.sequence)
+            return
+        if record.rank > RANK_OPEN:
+            self.last_sign_ns = max(self.last_sign_ns, record.end_ns or record.start_ns)
+            self._open.pop(record.key, None)
+            self._ended.add(record.key)
+            return
+        self.last_sign_ns = max(self.last_sign_ns, record.version, record.start_ns)
+        known = self._open.get(record.key)
+        if record.key not in self._ended and (known is None or known.version <= record.version):
+            self._open[record.key] = record
+
+    def marks(self) -> list[Record]:
+        """The reaper's mark for each span that is still open."""
+        return [reaped(span, self.last_sign_ns) for span in self._open.values()]
+
+
+class Adoption:
+    """All that one dead owner left, batch by batch; its files go when everything of it is stored.
+
+    Until then they stay whole, so that an adopter that dies itself leaves the work to the next one: records are stored
+    twice then, which changes nothing.
+    """
+
+    def __init__(self, owner: Owner) -> None:
+        self.owner = owner
+        self.damaged = 0
+        """Records that could not be read back."""
+        self._spans = OpenSpans()
+        self._segments: list[Path] = owner.segments()
+        self._reader: SegmentReader | None = None
+        self._marked = False
+
+    def take(self, max_records: int, max_bytes: int) -> list[Record] | None:
+        """The next records; None after the last. Segments that cannot be opened now raise OSError."""
+        while self._segments:
+            if self._reader is None:
+                self._reader = SegmentReader(self._segments[0])
+            frames = self._reader.read(self._reader.size, max_records, max_bytes) if self._reader.valid else None
+            if frames is None or not (frames.payloads or frames.damaged or frames.torn):
+                self._reader.close()
+                self._reader = None
+                del self._segments[0]
+                continue
+            self.damaged += frames.damaged
+            records = list(self._decoded(frames.payloads))
+            if records:
+                return records
+        if self._marked:
+            return None
+        self._marked = True
+        return self._spans.marks() or None
+
+    def _decoded(self, payloads: list[bytes]) -> Iterator[Record]:
+        for payload in payloads:
+            try:
+                record = decode_record(payload)
+            except RecordError:
+                self.damaged += 1
+                continue
+            self._spans.see(record)
+            yield record
+
+    def finish(self) -> None:
+        """Everything is stored: delete the files."""
+        self._close_reader()
+        self.owner.remove()
+
+    def close(self) -> None:
+        """Leave the files to another process."""
+        self._close_reader()
+        self.owner.close()
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
