@@ -58,7 +58,7 @@ def _own_system_user() -> pwd.struct_passwd:
         ["adduser", "-S", "-D", "-H", "-s", "/sbin/nologin", _SYSTEM_USER],  # busybox
     ):
         if command is not None and shutil.which(command[0]) is not None:
-            subprocess.run(command, check=False, capture_output=True, stdin=subprocess.DEVNULL)  # noqa: S603  (ours)
+            subprocess.run(command, check=False, capture_output=True, stdin=subprocess.DEVNULL)
         try:
             return pwd.getpwnam(_SYSTEM_USER)
         except KeyError:
@@ -93,7 +93,7 @@ def _versions(package: Path) -> dict[int, Path]:
     found = {}
     for postgres in sorted(package.glob("pginstall*/bin/postgres")):
         ask = [str(postgres), "--version"]
-        banner = subprocess.run(ask, capture_output=True, text=True, check=False).stdout  # noqa: S603  (the wheel's)
+        banner = subprocess.run(ask, capture_output=True, text=True, check=False).stdout
         version = banner.rpartition(" ")[2].partition(".")[0].strip()
         if version.isdigit():
             found[int(version)] = postgres.parent
@@ -103,7 +103,7 @@ def _versions(package: Path) -> dict[int, Path]:
 def _reachable(folder: Path, user: ServerUser) -> bool:
     try:
         for name in _NEEDED:
-            subprocess.run(  # noqa: S603  (the wheel's)
+            subprocess.run(
                 [folder / name, "--version"],
                 check=True,
                 capture_output=True,

@@ -251,7 +251,7 @@ class _Server:
         os.close(keeper)
         if vacant:
             arguments = [_python(), "-I", "-S", _keeper.__file__, str(self._folder), str(self._linger_s)]
-            subprocess.run(  # noqa: S603  (ours)
+            subprocess.run(
                 arguments,
                 check=True,
                 stdin=subprocess.DEVNULL,
@@ -265,7 +265,7 @@ class _Server:
         # Output goes to a file: a server that is started inherits it, and would hold a pipe open for ever. The
         # environment is bare, because the agent's may hold keys that are none of the server's business.
         with tempfile.TemporaryFile() as output:
-            done = subprocess.run(  # noqa: S603  (the wheel's)
+            done = subprocess.run(
                 arguments,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -11,11 +11,15 @@ CREATE TABLE atlas_otel.sessions (
     id INTEGER UNIQUE REFERENCES public.sessions (id) ON DELETE SET NULL,
     revision BIGINT NOT NULL,
     projected_revision BIGINT NOT NULL DEFAULT 0,
+    -- Of the last projection that changed a row of the contract: what a reader that follows looks at.
+    changed_revision BIGINT NOT NULL DEFAULT 0,
+    projection_error TEXT,
     created_at TIMESTAMPTZ NOT NULL DEFAULT NOW(),
     last_activity TIMESTAMPTZ NOT NULL DEFAULT NOW()
 );
 COMMENT ON COLUMN atlas_otel.sessions.revision IS 'of the latest write of a record of this session';
 COMMENT ON COLUMN atlas_otel.sessions.projected_revision IS 'up to which records stand in the contract''s rows';
+COMMENT ON COLUMN atlas_otel.sessions.projection_error IS 'why its rows could not be computed from its records';
 -- By revision, so that the session that has waited longest is projected first.
 CREATE INDEX sessions_dirty_idx ON atlas_otel.sessions (revision) WHERE revision > projected_revision;
 
@@ -78,6 +82,45 @@ CREATE TABLE atlas_otel.trajectory (
     event_id INTEGER NOT NULL,
     PRIMARY KEY (session_id, time_ns, key)
 );
+
+-- Removes rows of ours that a projection no longer has. A function, so that the role that writes needs no DELETE; it
+-- removes nothing of a session that is not in atlas_otel.sessions.
+CREATE FUNCTION atlas_otel.remove_rows(relation TEXT, sessions INTEGER[], steps INTEGER[], numbers INTEGER[])
+RETURNS VOID LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF relation = 'step_results' THEN
+        DELETE FROM public.step_results AS stored
+        USING unnest(sessions, steps) AS gone (session_id, step_id)
+        WHERE stored.session_id = gone.session_id AND stored.step_id = gone.step_id
+            AND EXISTS (SELECT FROM atlas_otel.sessions WHERE id = stored.session_id);
+    ELSIF relation = 'step_attempts' THEN
+        DELETE FROM public.step_attempts AS stored
+        USING unnest(sessions, steps, numbers) AS gone (session_id, step_id, number)
+        WHERE stored.session_id = gone.session_id AND stored.step_id = gone.step_id
+            AND stored.attempt = gone.number
+            AND EXISTS (SELECT FROM atlas_otel.sessions WHERE id = stored.session_id);
+    ELSIF relation = 'guidance_notes' THEN
+        DELETE FROM public.guidance_notes AS stored
+        USING unnest(sessions, steps, numbers) AS gone (session_id, step_id, number)
+        WHERE stored.session_id = gone.session_id AND stored.step_id = gone.step_id
+            AND stored.sequence = gone.number
+            AND EXISTS (SELECT FROM atlas_otel.sessions WHERE id = stored.session_id);
+    ELSE
+        RAISE EXCEPTION 'nothing is removed from %', relation;
+    END IF;
+END $$;
+
+CREATE FUNCTION atlas_otel.remove_events(events INTEGER[], sessions INTEGER[], times BIGINT[], keys TEXT[])
+RETURNS VOID LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM atlas_otel.trajectory AS known
+    USING unnest(sessions, times, keys) AS gone (session_id, time_ns, key)
+    WHERE known.session_id = gone.session_id AND known.time_ns = gone.time_ns
+        AND known.key = gone.key COLLATE "C";
+    DELETE FROM public.trajectory_events AS stored
+    WHERE id = ANY (events) AND EXISTS (SELECT FROM atlas_otel.sessions WHERE id = stored.session_id);
+END $$;
+REVOKE ALL ON FUNCTION atlas_otel.remove_rows, atlas_otel.remove_events FROM PUBLIC;
 
 -- Records that this database refused for good, so that the others could go on.
 CREATE TABLE atlas_otel.poison (

@@ -1,0 +1,63 @@
+-- Writes what differs, and returns the ids of the sessions that it changed. The review columns are written once:
+-- from then on they belong to the reviewers.
+WITH session AS (
+    INSERT INTO public.sessions AS stored (
+        id, task, status, metadata, created_at, completed_at, final_answer, reward, reward_stats, reward_audit,
+        student_learning, teacher_learning, review_status, review_notes
+    )
+    SELECT
+        id, task, status, metadata, created_at, completed_at, final_answer, reward, reward_stats, reward_audit,
+        student_learning, teacher_learning, review_status, review_notes
+    FROM sessions_in
+    ON CONFLICT (id) DO UPDATE
+    SET task = excluded.task, status = excluded.status, metadata = excluded.metadata,
+        created_at = excluded.created_at, completed_at = excluded.completed_at,
+        final_answer = excluded.final_answer, reward = excluded.reward, reward_stats = excluded.reward_stats,
+        reward_audit = excluded.reward_audit, student_learning = excluded.student_learning,
+        teacher_learning = excluded.teacher_learning
+    WHERE (
+        stored.task, stored.status, stored.metadata, stored.created_at, stored.completed_at, stored.final_answer,
+        stored.reward, stored.reward_stats, stored.reward_audit, stored.student_learning, stored.teacher_learning
+    ) IS DISTINCT FROM (
+        excluded.task, excluded.status, excluded.metadata, excluded.created_at, excluded.completed_at,
+        excluded.final_answer, excluded.reward, excluded.reward_stats, excluded.reward_audit,
+        excluded.student_learning, excluded.teacher_learning
+    )
+    RETURNING id
+),
+plan AS (
+    INSERT INTO public.plans AS stored (session_id, plan)
+    SELECT id, plan FROM sessions_in
+    ON CONFLICT (session_id) DO UPDATE SET plan = excluded.plan WHERE stored.plan IS DISTINCT FROM excluded.plan
+    RETURNING session_id
+),
+step AS (
+    INSERT INTO public.step_results AS stored (session_id, step_id, trace, output, evaluation, attempts, metadata)
+    SELECT session_id, step_id, trace, output, evaluation, attempts, metadata FROM step_results_in
+    ON CONFLICT (session_id, step_id) DO UPDATE
+    SET trace = excluded.trace, output = excluded.output, evaluation = excluded.evaluation,
+        attempts = excluded.attempts, metadata = excluded.metadata
+    WHERE (stored.trace, stored.output, stored.evaluation, stored.attempts, stored.metadata)
+        IS DISTINCT FROM
+        (excluded.trace, excluded.output, excluded.evaluation, excluded.attempts, excluded.metadata)
+    RETURNING session_id
+),
+attempt AS (
+    INSERT INTO public.step_attempts AS stored (session_id, step_id, attempt, evaluation)
+    SELECT session_id, step_id, attempt, evaluation FROM step_attempts_in
+    ON CONFLICT (session_id, step_id, attempt) DO UPDATE SET evaluation = excluded.evaluation
+    WHERE stored.evaluation IS DISTINCT FROM excluded.evaluation
+    RETURNING session_id
+),
+guidance AS (
+    INSERT INTO public.guidance_notes AS stored (session_id, step_id, sequence, note)
+    SELECT session_id, step_id, sequence, note FROM guidance_notes_in
+    ON CONFLICT (session_id, step_id, sequence) DO UPDATE SET note = excluded.note
+    WHERE stored.note IS DISTINCT FROM excluded.note
+    RETURNING session_id
+)
+SELECT id FROM session
+UNION SELECT session_id FROM plan
+UNION SELECT session_id FROM step
+UNION SELECT session_id FROM attempt
+UNION SELECT session_id FROM guidance

@@ -1,0 +1,242 @@
+"""Records ⇄ rows of ``atlas_otel.spans`` and ``atlas_otel.span_events``: a pure pair each way.
+
+A row's fields are the columns of its staging table in order, as the INSERTs in ``write_*.sql`` list them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+import orjson
+
+from atlas_otel.errors import RecordError
+from atlas_otel.postgres import copy_buffer
+from atlas_otel.span_record import EventRecord, SpanEvent, SpanLink, SpanRecord, plain_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from atlas_otel.span_record import Attributes, AttributeValue
+
+# What a record that cannot become a row raises: a number out of range, a lone surrogate, a value that is not JSON.
+UNREPRESENTABLE: Final = (RecordError, struct.error, ValueError, TypeError)
+
+
+class SpanRow(NamedTuple):
+    """A row of ``atlas_otel.spans`` as it is written; ``revision`` is the writer's to add."""
+
+    span_kind: int
+    status: int
+    rank: int
+    start_ns: int
+    version: int
+    dropped_attributes: int
+    dropped_events: int
+    dropped_links: int
+    content_hash: bytes
+    resource_hash: bytes
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None
+    session_key: str | None
+    name: str
+    kind: str | None
+    end_ns: int | None
+    status_message: str | None
+    scope: str
+    attributes: bytes
+    events: bytes | None
+    links: bytes | None
+
+
+class EventRow(NamedTuple):
+    """A row of ``atlas_otel.span_events`` as it is written."""
+
+    trace_id: str
+    span_id: str
+    sequence: int
+    session_key: str | None
+    name: str
+    payload: str
+
+
+SPAN_COLUMNS: Final = SpanRow._fields
+EVENT_COLUMNS: Final = EventRow._fields
+
+
+def to_span_row(span: SpanRecord, resources: dict[bytes, bytes]) -> SpanRow:
+    """The row of a span. Its resource, as JSON, goes into ``resources`` under its hash.
+
+    Raises one of :data:`UNREPRESENTABLE` where a value is not JSON.
+    """
+    attributes = _json(span.attributes)
+    resource = _json(span.resource)
+    resource_hash = hashlib.blake2b(resource, digest_size=16).digest()
+    resources[resource_hash] = resource
+    events = _json(span.events) if span.events else None
+    links = _json(span.links) if span.links else None
+    return SpanRow(
+        span.span_kind,
+        span.status,
+        span.rank,
+        span.start_ns,
+        span.version,
+        span.dropped_attributes,
+        span.dropped_events,
+        span.dropped_links,
+        _tie(span, attributes, events, links, resource),
+        resource_hash,
+        span.trace_id,
+        span.span_id,
+        span.parent_span_id,
+        span.session_key,
+        span.name,
+        span.kind,
+        span.end_ns,
+        span.status_message,
+        span.scope,
+        attributes,
+        events,
+        links,
+    )
+
+
+def from_span_row(row: SpanRow, resource: Attributes) -> SpanRecord:
+    """The inverse of :func:`to_span_row`: the record, with sequences as lists."""
+    return SpanRecord(
+        row.trace_id,
+        row.span_id,
+        row.parent_span_id,
+        row.session_key,
+        row.name,
+        row.kind,
+        row.span_kind,
+        row.start_ns,
+        row.end_ns,
+        row.status,
+        row.status_message,
+        cast("Mapping[str, AttributeValue]", orjson.loads(row.attributes)),
+        tuple(SpanEvent(*event) for event in orjson.loads(row.events)) if row.events else (),
+        tuple(SpanLink(*link) for link in orjson.loads(row.links)) if row.links else (),
+        row.scope,
+        resource,
+        row.rank,
+        row.version,
+        row.dropped_attributes,
+        row.dropped_events,
+        row.dropped_links,
+    )
+
+
+def to_event_row(event: EventRecord) -> EventRow:
+    """The row of an event."""
+    return EventRow(event.trace_id, event.span_id, event.sequence, event.session_key, event.name, event.payload)
+
+
+def from_event_row(row: EventRow) -> EventRecord:
+    """The inverse of :func:`to_event_row`."""
+    return EventRecord(row.trace_id, row.span_id, row.sequence, row.session_key, row.name, row.payload)
+
+
+# The ten fields that are never NULL and of fixed length stand first, so that one call packs them all.
+_SPAN_HEAD: Final = struct.Struct(">h ih ih ih iq iq ii ii ii i16s i16s").pack
+_SPAN_FIELDS: Final = len(SPAN_COLUMNS)
+
+
+def span_to_copy(row: SpanRow) -> bytes:
+    """A span's row in the binary COPY format. Raises one of :data:`UNREPRESENTABLE`."""
+    text = copy_buffer.text
+    return b"".join(
+        (
+            _packed_head(row),
+            text(row.trace_id),
+            text(row.span_id),
+            text(row.parent_span_id),
+            text(row.session_key),
+            text(row.name),
+            text(row.kind),
+            copy_buffer.bigint(row.end_ns),
+            text(row.status_message),
+            text(row.scope),
+            copy_buffer.raw(row.attributes),
+            copy_buffer.raw(row.events),
+            copy_buffer.raw(row.links),
+        )
+    )
+
+
+def event_to_copy(row: EventRow) -> bytes:
+    """An event's row in the binary COPY format. Raises one of :data:`UNREPRESENTABLE`."""
+    text = copy_buffer.text
+    return copy_buffer.row(
+        text(row.trace_id),
+        text(row.span_id),
+        copy_buffer.bigint(row.sequence),
+        text(row.session_key),
+        text(row.name),
+        text(row.payload),
+    )
+
+
+def _json(value: object) -> bytes:
+    return orjson.dumps(value, default=plain_json, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+
+
+def _packed_head(row: SpanRow) -> bytes:
+    return _SPAN_HEAD(
+        _SPAN_FIELDS,
+        2,
+        row.span_kind,
+        2,
+        row.status,
+        2,
+        row.rank,
+        8,
+        row.start_ns,
+        8,
+        row.version,
+        4,
+        row.dropped_attributes,
+        4,
+        row.dropped_events,
+        4,
+        row.dropped_links,
+        16,
+        row.content_hash,
+        16,
+        row.resource_hash,
+    )
+
+
+def _tie(span: SpanRecord, attributes: bytes, events: bytes | None, links: bytes | None, resource: bytes) -> bytes:
+    """``content_hash(span)`` without its session key, as ``merge_spans`` breaks ties, from JSON made already."""
+    fragment = orjson.Fragment
+    whole = orjson.dumps(
+        (
+            "s",
+            span.trace_id,
+            span.span_id,
+            span.parent_span_id,
+            None,
+            span.name,
+            span.kind,
+            span.span_kind,
+            span.start_ns,
+            span.end_ns,
+            span.status,
+            span.status_message,
+            fragment(attributes),
+            fragment(events or b"[]"),
+            fragment(links or b"[]"),
+            span.scope,
+            fragment(resource),
+            span.rank,
+            span.version,
+            span.dropped_attributes,
+            span.dropped_events,
+            span.dropped_links,
+        )
+    )
+    return hashlib.blake2b(whole, digest_size=16).digest()

@@ -1,0 +1,179 @@
+"""The store of records and contract rows in Postgres."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from atlas_otel.errors import RecordError
+from atlas_otel.postgres import migrate, projector, reader, writer
+from atlas_otel.postgres.connect import connect, quiet
+from atlas_otel.postgres.failures import is_data_error, translating
+from atlas_otel.postgres.rows import UNREPRESENTABLE
+from atlas_otel.postgres.sql import statement
+from atlas_otel.span_record import encode_record
+from atlas_otel.store import PoisonedRecord, WriteResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from atlas_otel.models.rows import SessionRows
+    from atlas_otel.postgres.projector import Project
+    from atlas_otel.span_record import Record, RecordSet
+
+from contextlib import contextmanager
+
+
+class PostgresStore:
+    """A :class:`atlas_otel.store.Store` in a Postgres database.
+
+    Connects when first used, and again after a failure; makes or upgrades the schema where ``migrate_schema`` says
+    so and it is behind. ``url`` takes every form of a database URL; an embedded server that died is started again.
+    ``project`` computes a session's rows from its records (default: ``atlas_otel.projection.project``).
+    """
+
+    def __init__(self, url: str, *, project: Project | None = None, migrate_schema: bool = True) -> None:
+        self._url = url
+        self._project = project
+        self._migrate_schema = migrate_schema
+        self._open: psycopg.Connection | None = None
+        self._known_resources: set[bytes] = set()
+
+    def write(self, records: Sequence[Record]) -> WriteResult:
+        """Join ``records`` in and mark their sessions dirty, in one transaction.
+
+        Where the server refuses the data of a record, the batch is halved until that record stands alone; it is
+        kept in ``atlas_otel.poison``, and every other record is stored.
+        """
+        batch, poisoned = writer.encode(records)
+        with self._connection() as connection:
+            poisoned += self._write(connection, batch)
+            for item in poisoned:
+                _set_aside(connection, item)
+        return WriteResult(len(records) - len(poisoned), tuple(poisoned))
+
+    def project(self, *, limit: int = 100) -> int:
+        """Bring the contract rows of up to ``limit`` dirty sessions up to date; how many were."""
+        project = self._project or _default_projection()
+        done = 0
+        with self._connection() as connection:
+            while done < limit:
+                some = min(limit - done, projector.SESSIONS_PER_TRANSACTION)
+                with connection.transaction():
+                    dirty = projector.pick(connection, some)
+                    _project(connection, dirty, project)
+                done += len(dirty)
+                if len(dirty) < some:
+                    break
+        return done
+
+    def mark_dirty(self, sessions: Sequence[str] | None = None) -> int:
+        """Have these sessions (None: all) computed again from their records when next projected; how many."""
+        with self._connection() as connection:
+            keys = None if sessions is None else list(sessions)
+            row = connection.execute(statement("mark_dirty"), {"keys": keys}).fetchone()
+            return int(row[0]) if row else 0
+
+    def records(self, session: str) -> RecordSet:
+        """All records of the session with this key; empty where there are none."""
+        with self._connection() as connection, connection.transaction():
+            return reader.read_records(connection, [session])[session]
+
+    def rows(self, session: str) -> SessionRows | None:
+        """The contract rows of the session with this key, as stored now."""
+        with self._connection() as connection, connection.transaction():
+            return reader.read_rows(connection, session)
+
+    def close(self) -> None:
+        """Let go of the connection. Idempotent; the next call connects again."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write(self, connection: psycopg.Connection, batch: writer.Batch) -> list[PoisonedRecord]:
+        if not batch.records:
+            return []
+        try:
+            with connection.transaction():
+                writer.write(connection, batch, self._known_resources)
+            self._known_resources.update(batch.resources)
+            return []
+        except psycopg.Error as error:
+            if not is_data_error(error):
+                raise
+            if len(batch.records) == 1:
+                return [PoisonedRecord(batch.records[0], str(error))]
+        middle = len(batch.records) // 2
+        poisoned = []
+        for half in (batch.records[:middle], batch.records[middle:]):
+            poisoned += self._write(connection, writer.encode(half)[0])
+        return poisoned
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection]:
+        try:
+            with quiet(), translating(self._url):
+                if self._open is None:
+                    self._open = self._connect()
+                yield self._open
+        except BaseException:
+            # Whatever state it is in, and whoever interrupted: the next call starts from a fresh one.
+            self.close()
+            raise
+
+    def _connect(self) -> psycopg.Connection:
+        connection = connect(self._url, autocommit=True)
+        try:
+            if not migrate.schema_status(connection, self._url).current:
+                if not self._migrate_schema:
+                    migrate.require_current(connection, self._url)
+                migrate.init(self._url)
+            writer.prepare(connection)
+            projector.prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _project(connection: psycopg.Connection, dirty: Sequence[projector.Dirty], project: Project) -> None:
+    """Project these sessions together; where the data of one is refused, each by itself."""
+    if not dirty:
+        return
+    try:
+        with connection.transaction():  # a savepoint: the locks on the sessions outlive it
+            projector.project_sessions(connection, dirty, project)
+    except (psycopg.Error, *UNREPRESENTABLE) as error:
+        if isinstance(error, psycopg.Error) and not is_data_error(error):
+            raise
+        if len(dirty) == 1:
+            projector.set_failed(connection, dirty[0], f"{type(error).__name__}: {error}")
+            return
+        for session in dirty:
+            _project(connection, [session], project)
+
+
+def _set_aside(connection: psycopg.Connection, item: PoisonedRecord) -> None:
+    try:
+        encoded = encode_record(item.record)
+    except RecordError:
+        encoded = repr(item.record).encode(errors="replace")
+    writer.set_aside(connection, encoded, item.reason)
+
+
+def _default_projection() -> Project:
+    from atlas_otel.projection import project
+
+    return project

@@ -1,0 +1,61 @@
+"""What has to change in ``trajectory_events`` so that a session's rows say what its projection says. Pure.
+
+Readers order events by row id. So the i-th event of a session, in time order, belongs into its i-th row by id: rows
+that say it already are left alone, the others are changed in place, and what is more is appended. An event that
+comes late moves those after it one row on; nothing is deleted unless a projection has fewer events than before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atlas_otel.models.rows import TrajectoryEventRow
+
+
+class StoredEvent(NamedTuple):
+    """A row of ``trajectory_events``, by what it was computed from."""
+
+    time_ns: int
+    key: str
+    content_hash: bytes
+    event_id: int
+
+
+class TrajectoryChange(NamedTuple):
+    """What to write, in order, and what to take away."""
+
+    changed: Sequence[tuple[int, TrajectoryEventRow]]
+    """Row ids, and what each is to hold."""
+    appended: Sequence[TrajectoryEventRow]
+    removed: Sequence[int]
+    forgotten: Sequence[StoredEvent]
+    """Events that no row holds any more."""
+
+    def __bool__(self) -> bool:
+        return bool(self.changed or self.appended or self.removed)
+
+
+def content_hash(event: TrajectoryEventRow) -> bytes:
+    """Sixteen bytes that differ where two events differ."""
+    return hashlib.blake2b(event.event.encode(), digest_size=16).digest()
+
+
+def difference(stored: Sequence[StoredEvent], wanted: Sequence[TrajectoryEventRow]) -> TrajectoryChange:
+    """What turns ``stored``, in the order of its ids, into ``wanted``, in the order of time."""
+    wanted = sorted(wanted, key=lambda event: (event.time_ns, event.key))
+    changed = [
+        (held.event_id, event)
+        for held, event in zip(stored, wanted, strict=False)
+        if (held.time_ns, held.key, held.content_hash) != (event.time_ns, event.key, content_hash(event))
+    ]
+    names = {(event.time_ns, event.key) for event in wanted}
+    return TrajectoryChange(
+        changed=changed,
+        appended=wanted[len(stored) :],
+        removed=[held.event_id for held in stored[len(wanted) :]],
+        forgotten=[held for held in stored if (held.time_ns, held.key) not in names],
+    )
