@@ -72,6 +72,9 @@ def record_reward(
     rationale: str | None = None,
     step: int | None = None,
     attempt: int | None = None,
+    session_id: str | None = None,
+    trace_id: str | None = None,
+    span_id: str | None = None,
     name: str = "reward",
     judge: str | None = None,
     judges: Sequence[Mapping[str, Any]] = (),
@@ -79,6 +82,10 @@ def record_reward(
     raw: Mapping[str, Any] | None = None,
 ) -> None:
     """A score for a step or the session: a finite number (NaN and infinity raise UsageError).
+
+    Inside a session it goes to the step that is named, else to the step in force, else to the session. It may also
+    come late and from another process: name the session by its key (``session_id``) or by its trace (``trace_id``, 32
+    hex digits), and in it a ``step`` or a ``span_id`` (16 hex digits).
 
     Several names may be scored; of one name the latest counts. The session's reward is the ``primary`` one, else the
     one named ``reward``, else the latest. ``judges`` and ``raw`` are kept whole (contract §3, "A reward").
@@ -92,7 +99,36 @@ def record_reward(
         semconv.GEN_AI_EVALUATION_NAME: name,
         semconv.GEN_AI_EVALUATION_SCORE: payload["score"],
     }
-    _report_on_target(semconv.EVENT_REWARD, payload, step, attempt, shown)
+    if session_id is None and trace_id is None and span_id is None:
+        _report_on_target(semconv.EVENT_REWARD, payload, step, attempt, shown)
+        return
+    target: dict[str, Any] = {"step": _step_number(step)} if step is not None else {}
+    target |= {"attempt": attempt} if attempt is not None else {}
+    target |= {"span_id": _hex("span_id", span_id, 16)} if span_id is not None else {}
+    if target:
+        payload["target"] = target
+    from atlas_otel.late_reward import record_late
+
+    record_late(
+        payload,
+        shown,
+        session_key=session_id,
+        trace_id=_hex("trace_id", trace_id, 32) if trace_id is not None else None,
+        span_id=target.get("span_id"),
+    )
+
+
+def _hex(what: str, value: str, digits: int) -> str:
+    text = value.strip().lower() if isinstance(value, str) else ""
+    if len(text) != digits or not all(c in "0123456789abcdef" for c in text) or not int(text, 16):
+        raise UsageError(f"{what} is {digits} hex digits, as Jaeger shows it, not {value!r}")
+    return text
+
+
+def _step_number(step: object) -> int:
+    if isinstance(step, bool) or not isinstance(step, int):
+        raise UsageError(f"a step is named by its number, not {step!r}")
+    return step
 
 
 def finite_score(score: float) -> float:
@@ -177,9 +213,7 @@ def _report_on_target(
     session = frame.session
     scope = frame.step or (session.root if session is not None else None) or frame.scope
     if step is not None:
-        if isinstance(step, bool) or not isinstance(step, int):
-            raise UsageError(f"a step is named by its number, not {step!r}")
-        payload["target"] = {"step": step, **({"attempt": attempt} if attempt is not None else {})}
+        payload["target"] = {"step": _step_number(step), **({"attempt": attempt} if attempt is not None else {})}
         shown = {**shown, semconv.ATLAS_STEP_ID: step}
         latest = session.latest(step) if session is not None else None
         scope = latest or (session.root if session is not None else None) or scope

@@ -44,12 +44,18 @@ ATLAS_TRUNCATED: Final = "atlas.truncated"
 """Bytes that bounding took out of this span's values; each place says so itself, with its original size."""
 ATLAS_UNFINISHED: Final = "atlas.unfinished"
 """Why a span has no end of its own: ``abandoned`` (its process died), ``fork``."""
+UNFINISHED_ABANDONED: Final = "abandoned"
 ATLAS_EVENTS: Final = "atlas.events"
 """All event records of a span packed into one JSON text, so that OTLP's event limits cost none of them."""
 ATLAS_PUSHED_UUID: Final = "atlas.intermediate_step.uuid"
 """On a span that a pushed intermediate step opened: the step's UUID. Its trajectory events are the pushed ones."""
 ATLAS_ANOMALY: Final = "atlas.intermediate_step.anomaly"
 """``end_without_start``, ``second_end``, ``chunk_after_end``, …: a pushed step that fits no open one."""
+
+ATLAS_TARGET_TRACE_ID: Final = "atlas.target.trace_id"
+"""On a reward that came late: the trace it is for. Its session is ``atlas.session.id``, else that trace's only one."""
+ATLAS_TARGET_SPAN_ID: Final = "atlas.target.span_id"
+"""On a reward that came late: the span it is for."""
 
 # --- names of our event records (rows of atlas_otel.span_events, span events in Jaeger) ----------------------------
 EVENT_PLAN: Final = "atlas.plan"

@@ -207,6 +207,28 @@ def test_a_reward_that_is_no_finite_number_is_refused(score: Any) -> None:
         atlas.record_reward(score)
 
 
+def test_a_late_reward_is_a_span_of_its_own_that_names_its_target(atlas_recording: Recording) -> None:
+    atlas.record_reward(0.5, session_id="abc", step=2, judge="me")
+    atlas.record_reward(0.7, trace_id="0" * 31 + "A", span_id="00000000000000b1", name="second")
+    by_key, by_trace = atlas_recording.spans
+    assert (by_key.kind, by_key.session_key, by_key.parent_span_id) == ("reward", "abc", None)
+    assert by_trace.session_key is None
+    assert by_trace.attributes[semconv.ATLAS_TARGET_TRACE_ID] == "0" * 31 + "a"
+    assert [e.session_key for e in atlas_recording.events] == ["abc", None]
+    assert payloads(atlas_recording, semconv.EVENT_REWARD) == [
+        {"name": "reward", "score": 0.5, "judge": "me", "target": {"step": 2}},
+        {"name": "second", "score": 0.7, "target": {"span_id": "00000000000000b1"}},
+    ]
+
+
+@pytest.mark.parametrize(
+    "ids", [{"trace_id": "xyz"}, {"trace_id": "0" * 32}, {"span_id": "12"}, {"session_id": "a", "step": "1"}]
+)
+def test_a_target_that_is_none_is_refused(ids: Any) -> None:
+    with pytest.raises(atlas.UsageError):
+        atlas.record_reward(0.5, **ids)
+
+
 @pytest.mark.parametrize("plan", [[{"id": 1}], [3], [{"description": "x", "id": "one"}]])
 def test_a_plan_that_is_none_is_refused(plan: Any) -> None:
     with pytest.raises(atlas.UsageError, match="step 1 of the plan"):

@@ -1,0 +1,63 @@
+"""A reward that comes when its session is over, or from another process: a span of its own that names its target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanContext, TraceFlags
+
+from atlas_otel import semconv, state
+from atlas_otel.context import Frame, SessionState
+from atlas_otel.reporting import event_content, event_payload
+from atlas_otel.scope import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from atlas_otel.span_record import AttributeValue
+
+
+def record_late(
+    payload: Mapping[str, Any],
+    shown: Mapping[str, AttributeValue],
+    *,
+    session_key: str | None,
+    trace_id: str | None,
+    span_id: str | None,
+) -> None:
+    """Record a reward for a session named by its key or its trace. Never raises.
+
+    The span stands in a trace of its own, linked to its target where both ids are known: the target's trace may be
+    closed for its backend.
+    """
+    parts = state.current()
+    if not parts.enabled:
+        return
+    try:
+        attributes: dict[str, AttributeValue] = {semconv.ATLAS_KIND: "reward"}
+        named = {
+            semconv.ATLAS_SESSION_ID: session_key,
+            semconv.ATLAS_TARGET_TRACE_ID: trace_id,
+            semconv.ATLAS_TARGET_SPAN_ID: span_id,
+        }
+        attributes.update({key: value for key, value in named.items() if value is not None})
+        session = SessionState(session_key, None) if session_key is not None else None
+        scope = Scope(
+            parts,
+            "reward",
+            f"reward {payload['name']}",
+            attributes,
+            frame=Frame(),
+            context=Context(),
+            session=session,
+        )
+        if trace_id is not None and span_id is not None:
+            target = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(1))
+            scope.span.add_link(target)
+        scope.announce()
+        text = event_payload(parts, semconv.EVENT_REWARD, payload)
+        scope.report(semconv.EVENT_REWARD, text, {**shown, **event_content(parts, semconv.EVENT_REWARD, text)})
+        scope.end()
+    except Exception:
+        state.absorbed("late_reward")
