@@ -125,8 +125,8 @@ def _hint(summary: ExportSummary) -> str:
     if not unreviewed:
         return "Nothing was exported: no session passes the filters."
     return (
-        f"Nothing was exported: {unreviewed} sessions have a review status that is not asked for. Look at them with `atlas-otel review "
-        "sessions`, approve with `atlas-otel review approve ID`, or give --include-status pending; "
+        f"Nothing was exported: {unreviewed} sessions have a review status that is not asked for. Look at them with "
+        "`atlas-otel review sessions`, approve with `atlas-otel review approve ID`, or give --include-status pending; "
         "ATLAS_REVIEW_REQUIRE_APPROVAL=0 takes pending ones from now on."
     )
 
