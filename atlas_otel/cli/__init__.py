@@ -30,6 +30,7 @@ class Command(NamedTuple):
 
 COMMANDS: Final[tuple[Command, ...]] = (
     Command("db", "db", "Make the database's schema, and say where it stands."),
+    Command("demo", "demo", "Run a small agent through the whole way: recorded, stored, exported."),
     Command("export", "export", "Write recorded sessions as lines of JSON for training."),
     Command("review", "review", "Look at recorded sessions, and say which ones may be trained on."),
 )

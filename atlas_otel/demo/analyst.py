@@ -35,6 +35,8 @@ class Analyst:
     def __init__(self, catalogue: Catalogue, model: Model) -> None:
         self.catalogue = catalogue
         self.lessons: list[str] = []
+        self.sessions: list[atlas.Session] = []
+        """Of each answer, so that what was recorded can be found."""
         call = atlas.llm(model=model.name, provider=model.provider)
         streamed = atlas.llm(model=model.name, provider=model.provider, output_reducer=joined)
 
@@ -52,6 +54,9 @@ class Analyst:
     @atlas.session(name="environment-analyst", tags=["demo"])
     async def answer(self, question: str) -> str:
         """Plan, look, query, check, and say it in words."""
+        session = atlas.current_session()
+        if session is not None:  # None where recording is switched off
+            self.sessions.append(session)
         plan = json.loads(unfenced(said(await self.complete(prompts.ask("plan", question)))))
         atlas.set_plan(
             [
