@@ -30,7 +30,9 @@ class Usage(NamedTuple):
     @property
     def total(self) -> int:
         """All tokens: as said, else the sum of what went in and what came out."""
-        return self.total_tokens if self.total_tokens is not None else (self.input_tokens or 0) + (self.output_tokens or 0)
+        return (
+            self.total_tokens if self.total_tokens is not None else (self.input_tokens or 0) + (self.output_tokens or 0)
+        )
 
 
 @dataclass(frozen=True, slots=True)

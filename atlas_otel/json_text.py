@@ -52,7 +52,7 @@ class JsonText:
     @property
     def valid(self) -> bool:
         """Whether the text is JSON."""
-        return self.value is not None and self._value is not _INVALID or self.text.strip() == "null"
+        return (self.value is not None and self._value is not _INVALID) or self.text.strip() == "null"
 
 
 def dump(value: object) -> str:

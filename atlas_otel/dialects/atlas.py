@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from atlas_otel import semconv
 from atlas_otel.dialects import reading
@@ -10,7 +10,6 @@ from atlas_otel.facts import Facts
 from atlas_otel.models.plan import step_number
 
 if TYPE_CHECKING:
-    from atlas_otel.semconv import Kind
     from atlas_otel.span_record import SpanRecord
 
 NAME: Final = "atlas"
@@ -36,7 +35,7 @@ def read(span: SpanRecord) -> Facts | None:
     inputs = (semconv.GEN_AI_TOOL_CALL_ARGUMENTS, semconv.ATLAS_INPUT) if tool else (semconv.ATLAS_INPUT,)
     outputs = (semconv.GEN_AI_TOOL_CALL_RESULT, semconv.ATLAS_OUTPUT) if tool else (semconv.ATLAS_OUTPUT,)
     return Facts(
-        kind=cast("Kind", kind),
+        kind=kind,
         name=name or span.name,
         dialect=NAME,
         operation=reading.text(attributes, semconv.GEN_AI_OPERATION_NAME),

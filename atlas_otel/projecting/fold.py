@@ -1,0 +1,234 @@
+"""A session that is projected as its records come: :mod:`atlas_otel.projection` says what goes where."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from atlas_otel.models.rows import SessionRows
+from atlas_otel.projecting.addressing import Addressing
+from atlas_otel.projecting.events import TOP, Enclosure, note_events, span_events
+from atlas_otel.projecting.identity import Attempt
+from atlas_otel.projecting.messages import reasoning_texts
+from atlas_otel.projecting.noting import Noting
+from atlas_otel.projecting.placing import Placing
+from atlas_otel.projecting.session import SessionParts, session_row, session_task
+from atlas_otel.projecting.stepping import Stepping
+from atlas_otel.projecting.steps import AttemptParts, step_view
+from atlas_otel.projecting.timeline import Timeline
+from atlas_otel.projecting.tokens import TokenCount
+from atlas_otel.projecting.transcript import note_entries, span_entries
+from atlas_otel.semconv import ROOT_STEP
+from atlas_otel.span_record import EventRecord, RecordSet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atlas_otel.models.json_types import JsonObject
+    from atlas_otel.models.plan import Plan, PlanStep
+    from atlas_otel.projecting.addressing import Addressed
+    from atlas_otel.projecting.node import Node, Owner
+    from atlas_otel.projecting.notes import AboutNote
+    from atlas_otel.projecting.steps import StepView
+    from atlas_otel.projecting.transcript import Entry
+    from atlas_otel.projecting.tree import SpanKey
+    from atlas_otel.span_record import Record
+
+
+class SessionFold:
+    """The records of one session, joined as they come, and their rows. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._records = RecordSet()
+        self._keys: Counter[str] = Counter()
+        self._fresh: set[SpanKey] = set()
+        self._fresh_notes: set[SpanKey] = set()
+        self._placing = Placing()
+        self._stepping = Stepping(self._placing)
+        self._tokens = TokenCount(self._placing)
+        self._noting = Noting()
+        self._timeline = Timeline()
+        self._entries: dict[SpanKey, list[Entry]] = {}
+        self._reasoning: dict[SpanKey, list[JsonObject]] = {}
+        self._versions: Counter[Owner] = Counter()
+        self._views: dict[int, tuple[object, StepView]] = {}
+        self._rows: SessionRows | None = None
+
+    def add(self, record: Record) -> None:
+        """Join one record in: any record of the session, in any order, any number of times."""
+        if isinstance(record, EventRecord):
+            known: Record | None = self._records.events.get(record.key)
+            if not self._records.add(record):
+                return
+            event = self._records.events[record.key]
+            self._count_key(known, event)
+            self._fresh_notes.add(self._noting.put(event))
+        else:
+            known = self._records.spans.get(record.key)
+            if not self._records.add(record):
+                return
+            self._count_key(known, self._records.spans[record.key])
+            self._fresh.add(record.key)
+
+    def _count_key(self, before: Record | None, after: Record) -> None:
+        if before is not None and before.session_key is not None:
+            self._keys[before.session_key] -= 1
+        if after.session_key is not None:
+            self._keys[after.session_key] += 1
+
+    def rows(self) -> SessionRows | None:
+        """The rows that all records so far come to: equal to ``project`` of them. None where there is nothing yet."""
+        if self._fresh or self._fresh_notes:
+            self._rows = self._project()
+            self._fresh.clear()
+            self._fresh_notes.clear()
+        return self._rows
+
+    def _project(self) -> SessionRows | None:
+        # Only a forger gives one session two keys; then the smaller one is it, whatever came first.
+        key = min((key for key, count in self._keys.items() if count > 0), default="")
+        placing, noting = self._placing, self._noting
+        touched, changed = placing.update([self._records.spans[one] for one in self._fresh], key)
+        for one in self._fresh | self._fresh_notes:
+            noting.read(one, self._records.spans.get(one), placing.facts.get(one))
+        stated = noting.plan
+        renamed = self._stepping.update(touched, stated)
+        self._tokens.update(touched)
+        for one in touched | (self._fresh_notes & placing.nodes.keys()):
+            self._read(one)
+            changed.add(placing.nodes[one].owner)
+        changed.update(placing.nodes[one].owner for one in renamed)
+        self._versions.update(changed)
+        self._put_events(touched | renamed)
+        if all(node.role == "reward" for node in placing.nodes.values()):
+            return None  # a score for a session of which nothing else is known yet
+        addressed = Addressing(placing, self._stepping.attempt_of, self._stepping.latest).address(noting.about())
+        task = session_task(placing.root_node, placing.first_model)
+        plan = stated.with_observed(self._stepping.descriptions(task))
+        views = self._step_views(plan, addressed)
+        return SessionRows(
+            session=session_row(self._session_parts(key, task, addressed, views)),
+            plan=plan.to_json(),
+            steps=[view.row for view in views],
+            attempts=[row for view in views for row in view.attempt_rows],
+            guidance=[row for view in views for row in view.guidance_rows],
+            events=self._timeline.rows(),
+        )
+
+    def _read(self, key: SpanKey) -> None:
+        """What one span and the notes on it add to a transcript."""
+        node = self._placing.nodes[key]
+        inside = node.depth if node.role in ("step", "session") else node.depth + 1
+        self._entries[key] = span_entries(node) + note_entries(self._noting.reported(key), inside)
+        self._reasoning.pop(key, None)
+        if node.role == "llm" and (said := reasoning_texts(node.facts.output_messages)):
+            self._reasoning[key] = [{"span_id": node.span.span_id, "content": text} for text in said]
+
+    # --- trajectory events ---------------------------------------------------------------------------------------
+
+    def _put_events(self, moved: set[SpanKey]) -> None:
+        for key in moved:
+            node = self._placing.nodes[key]
+            if node.role != "step":  # a step's own events come with its rows
+                around = self._enclosure(node.parent)
+                self._timeline.put(key, span_events(node, self._name(node), around, self._stepping.attempt_of(key)))
+        for key in moved | self._fresh | self._fresh_notes:
+            around = self._enclosure(key if key in self._placing.nodes else None)
+            rows = [row for note in self._noting.on(key) for row in note_events(note, around)]
+            self._timeline.put((key, "notes"), rows)
+
+    def _put_step_events(self, view: StepView) -> None:
+        for attempt in view.attempts:
+            node = attempt.node
+            if node is not None and node.role == "step":
+                around, identity = self._enclosure(node.parent), Attempt(view.plan.id, attempt.number)
+                self._timeline.put(
+                    node.span.key, span_events(node, self._name(node), around, identity, (view, attempt))
+                )
+
+    def _enclosure(self, key: SpanKey | None) -> Enclosure:
+        """The span with ``key`` as what stands around an event."""
+        if key is None:
+            return TOP
+        node = self._placing.nodes[key]
+        if node.parent is None:
+            return Enclosure(node.uuid, self._name(node), ROOT_STEP, ROOT_STEP)
+        outer = self._placing.nodes[node.parent]
+        return Enclosure(node.uuid, self._name(node), outer.uuid, self._name(outer))
+
+    def _name(self, node: Node) -> str:
+        attempt = self._stepping.attempt_of(node.span.key) if node.role == "step" else None
+        return node.facts.name if attempt is None else f"step_{attempt.step}"
+
+    # --- rows ----------------------------------------------------------------------------------------------------
+
+    def _step_views(self, plan: Plan, addressed: Addressed) -> list[StepView]:
+        steps = {step.id: step for step in plan.steps}
+        views = {}
+        for step_id in sorted(self._stepping.owners):
+            signature, parts = self._step_parts(steps[step_id], addressed)
+            held = self._views.get(step_id)
+            if held is not None and held[0] == signature:
+                views[step_id] = held
+                continue
+            view = step_view(steps[step_id], [self._attempt_parts(*one) for one in parts])
+            views[step_id] = (signature, view)
+            self._put_step_events(view)
+        self._views = views
+        return [view for _, view in views.values()]
+
+    def _step_parts(
+        self, step: PlanStep, addressed: Addressed
+    ) -> tuple[object, list[tuple[int, Sequence[Owner], Sequence[AboutNote], Sequence[JsonObject]]]]:
+        """What a step's rows are made from, by attempt, and a signature that differs where any of it does."""
+        owners = self._stepping.owners[step.id]
+        parts = []
+        for number in range(1, self._stepping.latest[step.id] + 1):
+            attempt = Attempt(step.id, number)
+            if number in owners or attempt in addressed.attempts:
+                notes = addressed.attempts.get(attempt, [])
+                scores = addressed.spans.get(attempt, [])
+                if attempt == self._stepping.implied:
+                    # What was said of the session was said of its only step.
+                    notes, scores = notes + addressed.judgements, scores + addressed.spans.get(None, [])
+                parts.append((number, owners.get(number, ()), notes, scores))
+        versions = [[self._versions[owner] for owner in one[1]] for one in parts]
+        return (step, parts, versions), parts
+
+    def _attempt_parts(
+        self,
+        number: int,
+        owners: Sequence[Owner],
+        notes: Sequence[AboutNote],
+        span_rewards: Sequence[JsonObject],
+    ) -> AttemptParts:
+        spans = [key for owner in owners for key in self._placing.groups.get(owner, ())]
+        key = self._stepping.span_of(owners)
+        in_order = sorted(self._reasoning.keys() & spans, key=lambda one: (self._records.spans[one].start_ns, one))
+        return AttemptParts(
+            number=number,
+            node=self._placing.nodes[key] if key is not None else None,
+            entries=[entry for one in spans for entry in self._entries[one]],
+            reasoning=[said for one in in_order for said in self._reasoning[one]],
+            notes=notes,
+            span_rewards=span_rewards,
+        )
+
+    def _session_parts(self, key: str, task: str, addressed: Addressed, views: Sequence[StepView]) -> SessionParts:
+        placing = self._placing
+        return SessionParts(
+            key=key,
+            task=task,
+            root=placing.root_node,
+            begin_ns=placing.begin_ns,
+            last_ns=max(placing.last_ns, max(self._noting.times(), default=0)),
+            trace_ids=placing.trace_ids,
+            notes=addressed.session,
+            guidance=addressed.guidance,
+            step_scores=[view.score for view in views if view.score is not None],
+            tokens=self._tokens.totals,
+            span_rewards=addressed.spans.get(None, []),
+            unplaced=addressed.unplaced,
+            anomalies=self._noting.anomalies,
+            last_model=placing.last_model,
+        )

@@ -1,0 +1,197 @@
+"""Each span in its place: which one is the session, what each is in it, whose content it is. Kept up as spans come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from atlas_otel.dialects import facts_of
+from atlas_otel.projecting.identity import Attempt
+from atlas_otel.projecting.node import Node
+from atlas_otel.projecting.tree import SpanTree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from atlas_otel.facts import Facts
+    from atlas_otel.projecting.node import Owner
+    from atlas_otel.projecting.tree import SpanKey
+    from atlas_otel.semconv import Kind
+    from atlas_otel.span_record import SpanRecord
+
+_OPERATION_PLAN: Final = "plan"
+_TELLING: Final = frozenset({"agent", "llm", "tool"})
+
+
+class Placing:
+    """The spans of one session as nodes. :meth:`update` derives again what new records touched, and nothing else."""
+
+    def __init__(self) -> None:
+        self.tree = SpanTree()
+        self.facts: dict[SpanKey, Facts] = {}
+        self.nodes: dict[SpanKey, Node] = {}
+        self.groups: dict[Owner, set[SpanKey]] = {}
+        """Whose content which spans are."""
+        self.root: SpanKey | None = None
+        self.foreign = False
+        """Whether the session is another instrumentation's: none of ours encloses it."""
+        self._sessions: set[SpanKey] = set()
+        self._declared: set[SpanKey] = set()
+        self._tops: set[SpanKey] = set()
+        self._cut: set[SpanKey] = set()
+
+    def update(self, spans: Iterable[SpanRecord], session_key: str | None) -> tuple[set[SpanKey], set[Owner]]:
+        """Put ``spans`` in; the spans whose place was derived again, and the owners whose content changed."""
+        dirty = set()
+        for span in spans:
+            self.tree.put(span)
+            dirty.add(span.key)
+            facts = self.facts[span.key] = facts_of(span)
+            _keep(self._sessions, span.key, facts.kind == "session")
+            _keep(self._declared, span.key, facts.declared_session is not None)
+        touched = self.tree.with_descendants(dirty)
+        for key in touched:
+            _keep(self._tops, key, self.tree.parent(key) is None)
+        root, foreign = self._find_root(session_key)
+        if (root, foreign) != (self.root, self.foreign):
+            # Roles hang on which span is the session. It is known early, as sessions are recorded when they start.
+            self.root, self.foreign = root, foreign
+            touched = set(self.tree.spans)
+        return touched, self._derive(touched)
+
+    @property
+    def root_node(self) -> Node | None:
+        """The session's own span; None until it has come."""
+        return self.nodes[self.root] if self.root is not None else None
+
+    @property
+    def begin_ns(self) -> int:
+        """When the first span started."""
+        return min((span.start_ns for span in self.tree.spans.values()), default=0)
+
+    @property
+    def last_ns(self) -> int:
+        """When the last span ended, or was last seen running."""
+        return max((span.end_ns or span.start_ns for span in self.tree.spans.values()), default=0)
+
+    @property
+    def trace_ids(self) -> list[str]:
+        """The traces that the session's spans are in."""
+        return sorted({trace_id for trace_id, _ in self.tree.spans})
+
+    @property
+    def first_model(self) -> Node | None:
+        """Of a session of another instrumentation: the first model call, which was given the task."""
+        return min(self._model_calls(), key=lambda node: self._by_start(node.span.key), default=None)
+
+    @property
+    def last_model(self) -> Node | None:
+        """The same: the last model call, which gave the answer."""
+        return max(self._model_calls(), key=lambda node: self._by_start(node.span.key), default=None)
+
+    def _model_calls(self) -> list[Node]:
+        return [node for node in self.nodes.values() if node.role == "llm"] if self.foreign else []
+
+    def _find_root(self, session_key: str | None) -> tuple[SpanKey | None, bool]:
+        own = [
+            key
+            for key in self._sessions
+            if self.facts[key].declared_session in (session_key, None)
+            and self.tree.nearest(key, lambda above: above in self._sessions) is None
+        ]
+        if own:
+            return min(own, key=self._by_start), False
+        if self._declared:
+            return None, False  # the session's own span is still to come
+        tops = [key for key in self._tops if self._tells(key)]
+        return (min(tops, key=self._by_start), True) if tops else (None, False)
+
+    def _by_start(self, key: SpanKey) -> tuple[int, SpanKey]:
+        return (self.tree.spans[key].start_ns, key)
+
+    def _tells(self, key: SpanKey) -> bool:
+        """Whether an agent, a model call or a tool is here or below."""
+        return any(self.facts[below].kind in _TELLING for below in self.tree.with_descendants([key]))
+
+    def _role(self, key: SpanKey) -> Kind:
+        facts = self.facts[key]
+        if key == self.root:
+            return "session"
+        if facts.kind == "session":
+            return "agent"
+        if self.foreign and (facts.kind == "agent" or facts.operation == _OPERATION_PLAN):
+            return "step"
+        return facts.kind
+
+    def _derive(self, touched: set[SpanKey]) -> set[Owner]:
+        changed: set[Owner] = set()
+        for key in self._from_the_top(touched):
+            before = self.nodes.get(key)
+            node = self.nodes[key] = self._place(key)
+            if before is not None and before.owner != node.owner:
+                self.groups[before.owner].discard(key)
+                changed.add(before.owner)
+            self.groups.setdefault(node.owner, set()).add(key)
+            changed.add(node.owner)
+        return changed
+
+    def _from_the_top(self, touched: set[SpanKey]) -> list[SpanKey]:
+        """Parents before children. A cycle, which only forged records have, is cut above its smallest span."""
+        self._cut -= touched
+        waiting = [key for key in touched if self.tree.parent(key) not in touched]
+        ordered: list[SpanKey] = []
+        seen = set(waiting)
+        left = iter(touched)
+        while True:
+            while waiting:
+                key = waiting.pop()
+                ordered.append(key)
+                for child in self.tree.children(key):
+                    if child in touched and child not in seen:
+                        seen.add(child)
+                        waiting.append(child)
+            if len(ordered) == len(touched):
+                return ordered
+            entry = self._smallest_of_cycle(next(key for key in left if key not in seen))
+            self._cut.add(entry)
+            seen.add(entry)
+            waiting.append(entry)
+
+    def _smallest_of_cycle(self, key: SpanKey) -> SpanKey:
+        """``key`` is in a cycle or below one."""
+        seen = {key}
+        while (above := self.tree.parent(key)) is not None and above not in seen:
+            seen.add(above)
+            key = above
+        if above is None:
+            return key
+        cycle = [above]
+        while (key := self.tree.parent(cycle[-1]) or above) != above:
+            cycle.append(key)
+        return min(cycle)
+
+    def _place(self, key: SpanKey) -> Node:
+        span, facts, role = self.tree.spans[key], self.facts[key], self._role(key)
+        parent_key = None if key in self._cut else self.tree.parent(key)
+        parent = self.nodes.get(parent_key) if parent_key is not None else None
+        owner: Owner = None
+        depth = 0
+        if role == "step":
+            owner = key
+        elif parent is not None and parent_key is not None:
+            owner = parent.owner
+            depth = 0 if parent.role in ("step", "session") else parent.depth + 1
+        stamped = facts.step_id is not None and facts.step_attempt is not None
+        if stamped and role not in ("step", "session") and not _is_span(owner):
+            owner = Attempt(facts.step_id or 0, facts.step_attempt or 0)
+        return Node(span, facts, role, owner, parent_key, depth)
+
+
+def _is_span(owner: Owner) -> bool:
+    return owner is not None and not isinstance(owner, Attempt)
+
+
+def _keep(keys: set[SpanKey], key: SpanKey, wanted: bool) -> None:
+    if wanted:
+        keys.add(key)
+    else:
+        keys.discard(key)

@@ -1,0 +1,91 @@
+"""The steps that ran, and whose content each attempt is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from atlas_otel.dialects import atlas
+from atlas_otel.projecting.identity import Attempt, StepSpan, number_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from atlas_otel.models.plan import Plan
+    from atlas_otel.projecting.node import Owner
+    from atlas_otel.projecting.placing import Placing
+    from atlas_otel.projecting.tree import SpanKey
+
+
+class Stepping:
+    """Step spans with their numbers. :meth:`update` after :class:`Placing` has placed what is new."""
+
+    def __init__(self, placing: Placing) -> None:
+        self._placing = placing
+        self._spans: dict[SpanKey, StepSpan] = {}
+        self._numbers: Mapping[SpanKey, Attempt] = {}
+        self.implied: Attempt | None = None
+        """The one step of a session that ran none: it owns what the session itself owns."""
+        self.owners: dict[int, dict[int, list[Owner]]] = {}
+        """By step and attempt."""
+        self.latest: dict[int, int] = {}
+        """The number of each step's last attempt."""
+
+    def update(self, touched: Iterable[SpanKey], plan: Plan) -> set[SpanKey]:
+        """Number the steps; the spans that stand in, or are, an attempt that is now called otherwise."""
+        for key in touched:
+            node = self._placing.nodes[key]
+            if node.role == "step":
+                facts = node.facts
+                said = facts.step_description or ("" if facts.dialect == atlas.NAME else facts.name)
+                self._spans[key] = StepSpan(node.span.start_ns, key, facts.step_id, facts.step_attempt, said)
+            else:
+                self._spans.pop(key, None)
+        groups = self._placing.groups
+        stamped = [owner for owner, spans in groups.items() if isinstance(owner, Attempt) and spans]
+        before, self._numbers = self._numbers, number_steps(self._spans.values(), stamped, plan)
+        self.owners = {}
+        for owner, spans in groups.items():
+            attempt = self._attempt_of_owner(owner)
+            if attempt is not None and spans:
+                self.owners.setdefault(attempt.step, {}).setdefault(attempt.number, []).append(owner)
+        self.implied = None if self.owners else self._implied(plan)
+        if self.implied is not None:
+            self.owners = {self.implied.step: {self.implied.number: [None]}}
+        self.latest = {step: max(numbers) for step, numbers in self.owners.items()}
+        renamed = [key for key, attempt in self._numbers.items() if before.get(key) != attempt]
+        return self._placing.tree.with_descendants(renamed)
+
+    def _implied(self, plan: Plan) -> Attempt | None:
+        """A session that is over and ran no step was one: the only one of its plan, or the task itself."""
+        root = self._placing.root_node
+        if root is None or root.status == "running" or len(plan.steps) > 1:
+            return None
+        return Attempt(plan.steps[0].id if plan.steps else 1, 1)
+
+    def attempt_of(self, key: SpanKey) -> Attempt | None:
+        """The attempt that a span is or stands in."""
+        node = self._placing.nodes.get(key)
+        return self._attempt_of_owner(node.owner) if node is not None else None
+
+    def span_of(self, owners: Sequence[Owner]) -> SpanKey | None:
+        """The step span among the owners of one attempt; the session's for the implied step."""
+        for owner in owners:
+            if owner is None:
+                return self._placing.root
+            if not isinstance(owner, Attempt):
+                return owner
+        return None
+
+    def descriptions(self, task: str) -> dict[int, str]:
+        """What each step that ran says it is: by its first attempt that says anything. ``task``: the implied step's."""
+        said = dict.fromkeys(self.owners, "")
+        for key, attempt in sorted(self._numbers.items(), key=lambda item: (item[1], item[0])):
+            said[attempt.step] = said[attempt.step] or self._spans[key].description
+        if self.implied is not None:
+            said[self.implied.step] = task
+        return said
+
+    def _attempt_of_owner(self, owner: Owner) -> Attempt | None:
+        if owner is None or isinstance(owner, Attempt):
+            return owner
+        return self._numbers.get(owner)

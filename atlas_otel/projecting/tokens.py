@@ -1,0 +1,70 @@
+"""Tokens of a session, summed over the innermost model calls: a decorated call inside which an official instrumentation
+makes its own span is one call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from atlas_otel.projecting.session import TokenTotals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from atlas_otel.projecting.placing import Placing
+    from atlas_otel.projecting.tree import SpanKey
+
+
+class TokenCount:
+    """A running sum that is corrected where spans change their place."""
+
+    def __init__(self, placing: Placing) -> None:
+        self._placing = placing
+        self._around: dict[SpanKey, SpanKey | None] = {}
+        self._inner: dict[SpanKey, int] = {}
+        self._counted: dict[SpanKey, TokenTotals] = {}
+        self._prompt = self._completion = self._total = self._calls = 0
+
+    @property
+    def totals(self) -> TokenTotals:
+        """The sum as it is now."""
+        return TokenTotals(self._prompt, self._completion, self._total, self._calls)
+
+    def update(self, touched: Iterable[SpanKey]) -> None:
+        """Count again what has changed its place or its facts."""
+        again = set()
+        for key in touched:
+            held, model = key in self._around, self._placing.nodes[key].role == "llm"
+            if not held and not model:
+                continue
+            again.add(key)
+            if held and (above := self._around.pop(key)) is not None:
+                self._inner[above] -= 1
+                again.add(above)
+            if model:
+                above = self._placing.tree.nearest(key, self._is_model)
+                self._around[key] = above
+                if above is not None:
+                    self._inner[above] = self._inner.get(above, 0) + 1
+                    again.add(above)
+        for key in again:
+            self._count(key)
+
+    def _is_model(self, key: SpanKey) -> bool:
+        return self._placing.nodes[key].role == "llm"
+
+    def _count(self, key: SpanKey) -> None:
+        self._add(self._counted.pop(key, None), -1)
+        if key in self._around and not self._inner.get(key):
+            usage = self._placing.nodes[key].facts.usage
+            tokens = TokenTotals(calls=1)
+            if usage is not None:
+                tokens = TokenTotals(usage.input_tokens or 0, usage.output_tokens or 0, usage.total, 1)
+            self._counted[key] = tokens
+            self._add(tokens, 1)
+
+    def _add(self, tokens: TokenTotals | None, sign: int) -> None:
+        if tokens is not None:
+            self._prompt += sign * tokens.prompt
+            self._completion += sign * tokens.completion
+            self._total += sign * tokens.total
+            self._calls += sign * tokens.calls
