@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 LOSS_CAPTURE: Final = "capture_failed"
 """Counted for each value, or part of one, that could only be described, because reading it raised."""
 
+_NUL: Final = b"\\u0000"  # as orjson writes it; searched from the end, which Python does in half the time
+
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
 
@@ -76,6 +78,8 @@ class Capture:
         self._guard = Guard(redactor, self._on_loss, limits.redactor_seconds) if redactor is not None else None
         self._plain = self._guard is None
         self._string_bytes = limits.max_string_bytes
+        self._value_bytes = limits.max_value_bytes
+        self._short = min(limits.max_string_bytes, limits.max_value_bytes)
 
     @property
     def redacts(self) -> bool:
@@ -86,17 +90,19 @@ class Capture:
         """``value`` as JSON within the limits; None where content is not captured. ``where``: its attribute."""
         if not self.content:
             return None
+        if self._plain:
+            try:
+                if type(value) is str or is_plain(value, self._value_bytes):
+                    data = orjson.dumps(value)
+                    if data.rfind(_NUL) < 0:
+                        if len(data) <= self._short or self._within(value, len(data)):
+                            return Captured(data.decode(), 0)
+                        return self._bounded(orjson.loads(data), len(data), 0)
+            except Exception:  # noqa: S110 — orjson refused it, or it changed meanwhile: the careful way has an answer
+                pass
         try:
-            if self._plain and is_plain(value, self.limits.max_value_bytes):
-                data = orjson.dumps(value)
-                if len(data) <= self._string_bytes:
-                    return Captured(data.decode(), 0)
-                if len(data) <= self.limits.max_value_bytes and longest_string(value) * 4 <= self._string_bytes:
-                    return Captured(data.decode(), 0)
-        except Exception:  # noqa: S110 — orjson refused it, or it changed meanwhile: the careful way has an answer
-            pass
-        try:
-            return self._bounded(self._tree(value, where, self.limits.max_value_bytes))
+            tree, omitted = self._tree(value, where, self._value_bytes)
+            return self._bounded(tree, len(orjson.dumps(tree)), omitted)
         except Exception:
             # Something not foreseen (or the caller's stack is all but used up): the agent goes on, and it is counted.
             return Captured(self._last_resort(value), 0)
@@ -107,11 +113,14 @@ class Capture:
             return None
         try:
             if self._plain and is_plain(value):
-                return Captured(orjson.dumps(value).decode(), 0)
+                data = orjson.dumps(value)
+                if data.rfind(_NUL) < 0:
+                    return Captured(data.decode(), 0)
         except Exception:  # noqa: S110 — as in value()
             pass
         try:
-            return Captured(orjson.dumps(self._tree(value, where, MAX_NODES)).decode(), 0)
+            tree, omitted = self._tree(value, where, MAX_NODES)
+            return Captured(orjson.dumps(tree).decode(), omitted)
         except Exception:  # as in value()
             return Captured(self._last_resort(value), 0)
 
@@ -150,32 +159,38 @@ class Capture:
             if key in allowlist.STRUCTURE:
                 kept[key] = _normal(value)
                 continue
-            tree = self._guard.tree({clean(key): _tree_of(value)}, where)
+            tree = self._guard.tree({clean(key): to_tree(value, opaque=False).tree}, where)
             assert isinstance(tree, dict)
-            kept.update(tree)
+            kept.update((name, _signed(item)) for name, item in tree.items())
         return kept
 
-    def _tree(self, value: object, where: str, nodes: int) -> JsonValue:
-        tree, failures = to_tree(value, nodes=nodes, opaque=self._plain)
+    def _tree(self, value: object, where: str, nodes: int) -> tuple[JsonValue, int]:
+        """The normalised, redacted tree, and how many parts of the value were left out unread."""
+        tree, failures, omitted = to_tree(value, nodes=nodes, opaque=self._plain)
         for _ in range(failures):
             self._on_loss(LOSS_CAPTURE)
         if self._guard is None:
-            return tree
+            return tree, omitted
         try:
-            return self._guard.tree(tree, where)
+            return self._guard.tree(tree, where), omitted
         except Exception:  # a tree that could not be walked to its end is not known to be clean
             self._on_loss(LOSS_FAILED)
-            return FAILED
+            return FAILED, omitted
 
-    def _bounded(self, tree: JsonValue) -> Captured:
-        data = orjson.dumps(tree)
-        size = len(data)
-        if size > self._string_bytes:
-            cut = bound_tree(bound_strings(tree, self._string_bytes), self.limits.max_value_bytes)
+    def _bounded(self, tree: JsonValue, size: int, omitted: int) -> Captured:
+        """A tree whose JSON has ``size`` bytes, within the limits. What was never read counts as a byte each."""
+        if size > self._short:
+            cut = bound_tree(bound_strings(tree, self._string_bytes), self._value_bytes)
             if cut is not tree:
                 data = orjson.dumps(cut)
-                return Captured(data.decode(), max(size - len(data), 1))
-        return Captured(data.decode(), 0)
+                return Captured(data.decode(), max(size - len(data), 1) + omitted)
+        return Captured(orjson.dumps(tree).decode(), omitted)
+
+    def _within(self, value: object, size: int) -> bool:
+        """Whether a plain value, whose JSON has ``size`` bytes, surely is within the limits."""
+        if size > self._value_bytes:
+            return False
+        return size <= self._string_bytes or longest_string(value) * 4 <= self._string_bytes
 
     def _last_resort(self, value: object) -> str:
         self._on_loss(LOSS_CAPTURE)
@@ -204,13 +219,9 @@ def _fits_otel(attributes: Mapping[str, AttributeValue]) -> bool:
     return True
 
 
-def _tree_of(value: AttributeValue) -> JsonValue:
-    return to_tree(value)[0]
-
-
 def _normal(value: object) -> AttributeValue:
     """An attribute's value as every sink takes it; OTLP holds signed integers of 64 bits only."""
-    return _signed(to_tree(value)[0])
+    return _signed(to_tree(value).tree)
 
 
 def _signed(tree: JsonValue) -> AttributeValue:

@@ -1,0 +1,229 @@
+"""What may leave the process of a span or an event that somebody else wrote: the last gate before every sink. Pure.
+
+Our own spans are captured with their privacy applied (``capture``). Spans of other instrumentations come as they are,
+and pass :func:`sanitize_span`:
+
+- with content on, all that can carry content is normalised and redacted: name, attributes, events, links, status
+  message, resource. The command line of the process never passes, as it may hold a secret.
+- with content off, only the allowlist passes (``privacy_allowlist``). A foreign span's name may hold a URL, a query or
+  a prompt: it is made anew from what the allowlist lets pass (``chat gpt-5-mini``, ``GET``), else from the
+  instrumentation scope. A step of ours keeps its number and loses its description. Of an exception its type is kept.
+
+Both functions are idempotent, with a redactor as far as the redactor is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from atlas_otel import semconv
+from atlas_otel.normalise import clean, to_tree
+from atlas_otel.privacy_allowlist import is_id, is_name, is_number, is_type, permitted
+from atlas_otel.span_record import EventRecord, SpanEvent, SpanLink, SpanRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from atlas_otel.capture import Capture
+    from atlas_otel.models.json_types import JsonObject, JsonValue
+    from atlas_otel.span_record import Attributes
+
+_NEVER: Final = frozenset({"process.command", "process.command_args", "process.command_line"})
+_RESOURCE: Final = re.compile(
+    r"service\.(?:name|version|namespace|instance\.id)|telemetry\.(?:sdk|distro|auto)\.[a-z.]+|deployment\.environment(?:\.name)?|"
+    r"process\.(?:pid|parent_pid|runtime\.(?:name|version|description))|os\.type|host\.arch"
+)
+_EVENT_NAME: Final = re.compile(r"(?:gen_ai|atlas)\.[a-z_.]{1,60}|exception")
+_UNNAMED: Final = "event"
+
+
+def sanitize_span(record: SpanRecord, capture: Capture) -> SpanRecord:
+    """The span with only what ``capture`` lets pass."""
+    resource = {key: value for key, value in record.resource.items() if key not in _NEVER}
+    if not capture.content:
+        return _without_content(record, resource)
+    return record._replace(
+        name=capture.redacted(record.name, "span.name"),
+        status_message=None
+        if record.status_message is None
+        else capture.redacted(record.status_message, "span.status"),
+        attributes=capture.attributes(record.attributes, "span"),
+        events=tuple(
+            SpanEvent(
+                capture.redacted(event.name, "event.name"),
+                event.time_ns,
+                capture.attributes(event.attributes, event.name),
+            )
+            for event in record.events
+        ),
+        links=tuple(SpanLink(*link[:2], capture.attributes(link.attributes, "link")) for link in record.links),
+        resource=capture.attributes(resource, "resource"),
+    )
+
+
+def sanitize_event(record: EventRecord, capture: Capture) -> EventRecord | None:
+    """The event with only what ``capture`` lets pass; None where nothing of it may.
+
+    The payload of an event of unknown kind does not pass with content off.
+    """
+    if capture.content:
+        return record._replace(payload=capture.redacted(record.payload, record.name))
+    payload = _loads(record.payload)
+    kept = event_skeleton(record.name, payload) if isinstance(payload, dict) else {}
+    return record._replace(payload=orjson.dumps(kept).decode()) if kept else None
+
+
+def event_skeleton(name: str, payload: Mapping[str, object]) -> JsonObject:
+    """What is left of one of our events' payload where content is not captured; nothing, where nothing may pass."""
+    reduce = _REDUCERS.get(name)
+    tree = to_tree(payload).tree
+    if reduce is None or not isinstance(tree, dict):
+        return {}
+    kept = reduce(tree)
+    if isinstance(target := tree.get("target"), dict):
+        kept["target"] = _only(target, {"step": is_id, "attempt": is_number, "span_id": is_id})
+    return kept
+
+
+def _without_content(record: SpanRecord, resource: Attributes) -> SpanRecord:
+    attributes = permitted(record.attributes)
+    packed = record.attributes.get(semconv.ATLAS_EVENTS)
+    if isinstance(packed, str):
+        attributes[semconv.ATLAS_EVENTS] = _packed(packed)
+    return record._replace(
+        name=_name(record, attributes),
+        status_message=_error_type(record, attributes),
+        attributes=attributes,
+        events=tuple(
+            SpanEvent(
+                event.name if _EVENT_NAME.fullmatch(event.name) else _UNNAMED,
+                event.time_ns,
+                permitted(event.attributes),
+            )
+            for event in record.events
+        ),
+        links=tuple(SpanLink(*link[:2], permitted(link.attributes)) for link in record.links),
+        resource={
+            key: value
+            for key, value in resource.items()
+            if _RESOURCE.fullmatch(key) and (is_name(value) or is_number(value))
+        },
+    )
+
+
+def _name(record: SpanRecord, attributes: Attributes) -> str:
+    """A name without content."""
+    if record.scope == semconv.SCOPE_NAME:
+        if record.kind == "step":
+            number = attributes.get(semconv.ATLAS_STEP_ID)
+            return "step" if number is None else f"step {number}"
+        return clean(record.name)
+    operation = attributes.get(semconv.GEN_AI_OPERATION_NAME)
+    if operation is not None:
+        subjects = (semconv.GEN_AI_TOOL_NAME, semconv.GEN_AI_AGENT_NAME, semconv.GEN_AI_REQUEST_MODEL)
+        subject = next((attributes[key] for key in subjects if key in attributes), None)
+        return f"{operation}" if subject is None else f"{operation} {subject}"
+    for key in ("http.request.method", "http.method", "db.system.name", "db.system", "rpc.system", "messaging.system"):
+        if key in attributes:
+            return f"{attributes[key]}"
+    return clean(record.scope) or "span"
+
+
+def _error_type(record: SpanRecord, attributes: Attributes) -> str | None:
+    """What a status message comes down to: the type of the error, where it is known."""
+    kind = attributes.get(semconv.ERROR_TYPE)
+    return kind if record.status_message is not None and isinstance(kind, str) else None
+
+
+def _packed(text: str) -> str:
+    """``atlas.events`` (``[[sequence, name, payload], …]``) with each payload reduced."""
+    events: list[JsonValue] = []
+    held = _loads(text)
+    for entry in held if isinstance(held, list) else ():
+        if isinstance(entry, list) and len(entry) == 3 and isinstance(entry[0], int) and isinstance(entry[1], str):
+            kept = event_skeleton(entry[1], entry[2]) if isinstance(entry[2], dict) else {}
+            if kept:
+                events.append([entry[0], entry[1], kept])
+    return orjson.dumps(events).decode()
+
+
+def _loads(text: str) -> JsonValue:
+    try:
+        tree: JsonValue = orjson.loads(text)
+    except ValueError:
+        return None
+    return tree
+
+
+# --- our events, by name: what is left of their payloads -------------------------------------------------------------
+
+
+def _only(tree: Mapping[str, JsonValue], forms: Mapping[str, Callable[[object], bool]]) -> JsonObject:
+    return {key: tree[key] for key, form in forms.items() if key in tree and form(tree[key])}
+
+
+def _objects(tree: JsonValue) -> Iterable[JsonObject]:
+    return (item for item in tree if isinstance(item, dict)) if isinstance(tree, list) else ()
+
+
+def _plan(payload: JsonObject) -> JsonObject:
+    steps: list[JsonValue] = []
+    for step in _objects(payload.get("steps")):
+        kept: JsonObject = {**_only(step, {"id": is_id}), "description": semconv.NOT_CAPTURED}
+        depends = step.get("depends_on")
+        kept["depends_on"] = [item for item in depends if is_id(item)] if isinstance(depends, list) else []
+        steps.append(kept)
+    return {"steps": steps, **_only(payload, {"execution_mode": is_type})}
+
+
+def _reward(payload: JsonObject) -> JsonObject:
+    kept = _only(payload, {"name": is_name, "score": is_number, "judge": is_name, "primary": is_number})
+    judges: list[JsonValue] = [
+        _only(judge, {"identifier": is_name, "score": is_number, "escalated": is_number})
+        for judge in _objects(payload.get("judges"))
+    ]
+    return {**kept, "judges": judges} if judges else kept
+
+
+def _guidance(payload: JsonObject) -> JsonObject:
+    return {"note": semconv.NOT_CAPTURED}
+
+
+def _validation(payload: JsonObject) -> JsonObject:
+    return _only(payload, {"valid": is_number, "score": is_number})
+
+
+def _adapter_event(payload: JsonObject) -> JsonObject:
+    return {"payload": None, **_only(payload, {"name": is_type})}
+
+
+def _intermediate_step(payload: JsonObject) -> JsonObject:
+    kept = _only(payload, {"parent_id": is_id, semconv.ATLAS_ANOMALY: is_type, "anomaly": is_type})
+    ancestry, step = payload.get("function_ancestry"), payload.get("payload")
+    if isinstance(ancestry, dict):
+        names = {"function_id": is_id, "function_name": is_name, "parent_id": is_id, "parent_name": is_name}
+        kept["function_ancestry"] = _only(ancestry, names)
+    if isinstance(step, dict):
+        forms = {"event_timestamp": is_number, "span_event_timestamp": is_number, "UUID": is_id}
+        inner = _only(step, {**forms, "event_type": is_type, "framework": is_name, "name": is_name})
+        usage = step.get("usage_info")
+        if isinstance(usage, dict):
+            inner["usage_info"] = {key: usage[key] for key in _USAGE if is_number(usage.get(key))}
+        kept["payload"] = inner
+    return kept
+
+
+_USAGE: Final = ("prompt_tokens", "completion_tokens", "total_tokens", "num_llm_calls", "seconds_between_calls")
+
+# The caller's metadata (semconv.EVENT_METADATA) is not here: nothing of it passes.
+_REDUCERS: Final[dict[str, Callable[[JsonObject], JsonObject]]] = {
+    semconv.EVENT_PLAN: _plan,
+    semconv.EVENT_REWARD: _reward,
+    semconv.EVENT_GUIDANCE: _guidance,
+    semconv.EVENT_VALIDATION: _validation,
+    semconv.EVENT_ADAPTER: _adapter_event,
+    semconv.EVENT_INTERMEDIATE_STEP: _intermediate_step,
+}

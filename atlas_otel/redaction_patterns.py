@@ -1,0 +1,159 @@
+"""The named patterns shipped with atlas-otel: keys, tokens, passwords, e-mail addresses, card numbers. Pure.
+
+Written here, as no maintained library fits: ``detect-secrets`` scans files and pulls in ``requests``, ``presidio`` and
+``scrubadub`` load language models. Each pattern runs in time linear in the text, and only where one of its ``hints`` (a
+literal that every match holds) occurs. What is found is replaced by ``[redacted:<name>]``, which no pattern matches.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Pattern(NamedTuple):
+    """What one name stands for. ``secret`` is the number of the group to replace; ``check`` refuses false matches."""
+
+    name: str
+    hints: tuple[str, ...]
+    regex: re.Pattern[str]
+    secret: int = 0
+    check: Callable[[str], bool] | None = None
+
+    def redact(self, text: str) -> str:
+        """``text`` without what the pattern finds."""
+        if self.hints and not any(hint in text for hint in self.hints):
+            return text
+        return self.regex.sub(self._replaced, text)
+
+    def _replaced(self, match: re.Match[str]) -> str:
+        found = match[self.secret]
+        if found is None or found.startswith("[redacted:") or (self.check is not None and not self.check(found)):
+            return match[0]
+        start, end = match.span(self.secret)
+        offset = match.start()
+        return f"{match[0][: start - offset]}[redacted:{self.name}]{match[0][end - offset :]}"
+
+
+def luhn(number: str) -> bool:
+    """Whether a card number's check digit is right (ISO/IEC 7812-1, annex B); spaces and hyphens are ignored."""
+    digits = [int(digit) for digit in number if digit.isdigit()]
+    doubled = [
+        digit if place % 2 == 0 else (2 * digit - 1) % 9 + 1 if digit else 0 for place, digit in enumerate(digits[::-1])
+    ]
+    return len(digits) >= 13 and sum(doubled) % 10 == 0 and any(digits)
+
+
+def iban(number: str) -> bool:
+    """Whether an account number's check digits are right (ISO 13616: mod 97 is 1)."""
+    plain = number.replace(" ", "").upper()
+    return 15 <= len(plain) <= 34 and int("".join(str(int(sign, 36)) for sign in plain[4:] + plain[:4])) % 97 == 1
+
+
+def _token(name: str, *prefixes: str, body: str) -> Pattern:
+    """A token known by how it begins. No letter or digit stands before it."""
+    starts = "|".join(map(re.escape, prefixes))
+    return Pattern(name, prefixes, re.compile(f"(?<![A-Za-z0-9])(?:{starts}){body}"))
+
+
+_KEY_NAMES: Final = (
+    "passw(?:or)?d|passwd|pwd|passphrase|secret|api[_-]?key|apikey|access[_-]?key|private[_-]?key|secret[_-]?key|"
+    "(?:access|auth|refresh|id|session|bearer)[_-]?token|token|client[_-]?secret|authorization|credentials?"
+)
+
+SECRET_KEY: Final = re.compile(rf"(?:[\w-]*[_-])?(?:{_KEY_NAMES})", re.IGNORECASE)
+"""A mapping's key whose value is a secret by its name (``db_password``); matched in full."""
+
+SECRETS: Final = (
+    Pattern(
+        "private_key",
+        ("PRIVATE KEY",),
+        re.compile(
+            r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----[\s\S]*?"
+            r"(?:-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----|\Z)"
+        ),
+    ),
+    _token("anthropic", "sk-ant-", body=r"[\w-]{8,}"),
+    _token("openai", "sk-", body=r"(?!ant-)[\w-]{16,}"),
+    Pattern(
+        "aws",
+        ("AKIA", "ASIA", "AIDA", "AROA", "AGPA", "ANPA", "ANVA", "AIPA", "ABIA", "ACCA"),
+        re.compile(r"(?<![A-Za-z0-9])(?:A(?:KIA|SIA|IDA|ROA|GPA|NPA|NVA|IPA|BIA|CCA))[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    ),
+    Pattern(
+        "aws",
+        ("aws", "AWS", "Aws"),
+        re.compile(
+            r"(?i)aws[^\n=:]{0,30}?(?:secret|key)[^\n=:]{0,30}[=:]\s?[\"']?([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"
+        ),
+        secret=1,
+    ),
+    _token("github", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", body="[A-Za-z0-9]{30,}"),
+    _token("github", "github_pat_", body=r"\w{20,}"),
+    _token(
+        "gitlab",
+        *("glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glsoat-", "glagent-", "glimt-", "gloas-"),
+        body=r"[\w-]{16,}(?:\.[\w-]+)*",
+    ),
+    _token("slack", "xoxa-", "xoxb-", "xoxe-", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xapp-", body=r"[\w-]{10,}"),
+    Pattern(
+        "slack", ("hooks.slack.com",), re.compile(r"hooks\.slack\.com/(?:services|workflows)/([\w/-]{20,})"), secret=1
+    ),
+    _token("google", "AIza", body=r"[\w-]{35}"),
+    _token("google", "ya29.", "GOCSPX-", body=r"[\w-]{20,}"),
+    _token("stripe", "sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_", body="[A-Za-z0-9]{16,}"),
+    _token("huggingface", "hf_", body="[A-Za-z0-9]{30,}"),
+    _token("npm", "npm_", body="[A-Za-z0-9]{36}"),
+    _token("pypi", "pypi-", body=r"[\w-]{50,}"),
+    _token("sendgrid", "SG.", body=r"[\w-]{16,}\.[\w-]{16,}"),
+    _token("xai", "xai-", body="[A-Za-z0-9]{40,}"),
+    _token("groq", "gsk_", body="[A-Za-z0-9]{40,}"),
+    Pattern(
+        "azure",
+        ("AccountKey=", "SharedAccessKey="),
+        re.compile(r"(?:Account|SharedAccess)Key=([A-Za-z0-9/+]{40,}={0,2})"),
+        secret=1,
+    ),
+    Pattern("jwt", ("eyJ",), re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)*")),
+    Pattern("bearer", (), re.compile(r"(?i)\bbearer\s{1,8}([\w.~+/-]{8,}=*)"), secret=1),
+    Pattern("basic_auth", (), re.compile(r"(?i)\bbasic\s{1,8}([A-Za-z0-9+/]{12,}={0,2})(?![\w])"), secret=1),
+    Pattern("dsn", ("://",), re.compile(r"[A-Za-z][\w+.-]{1,30}://[^\s:/@\"']{0,128}:([^\s/\"']{1,256})@"), secret=1),
+    Pattern(
+        "password",
+        (),
+        re.compile(
+            rf"(?i)(?<![A-Za-z])(?:{_KEY_NAMES})(?:\\?[\"'])?\s{{0,8}}[:=]\s{{0,8}}"
+            rf"(?:\"([^\"\n]{{1,512}})\"|'([^'\n]{{1,512}})'|([^\s,;&\"'<>()\[\]{{}}\\]{{4,512}}))"
+        ),
+    ),
+)
+
+PERSONAL: Final = (
+    Pattern("email", ("@",), re.compile(r"(?<![\w.+%-])[\w.+%-]+@(?:[\w-]{1,63}\.){1,8}[\w-]{2,63}")),
+    Pattern(
+        "card",
+        (),
+        re.compile(r"(?<![\d.])(?:3[47]|3[068]|4\d|5[0-9]|6\d|2[2-7])(?:[ -]?\d){11,17}(?!\d)"),
+        check=luhn,
+    ),
+    Pattern(
+        "iban",
+        (),
+        re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])"),
+        check=iban,
+    ),
+)
+
+NAMED: Final[dict[str, tuple[Pattern, ...]]] = {
+    **{
+        name: tuple(p for p in SECRETS + PERSONAL if p.name == name)
+        for name in dict.fromkeys(p.name for p in SECRETS + PERSONAL)
+    },
+    "secrets": SECRETS,
+    "personal": PERSONAL,
+    "all": SECRETS + PERSONAL,
+}
+"""What each name of ``redact=[…]`` stands for; ``secrets``, ``personal`` and ``all`` are groups."""
