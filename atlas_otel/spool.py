@@ -42,6 +42,8 @@ _RETRY_NS: Final = 1_000_000_000
 """How long a refusal for lack of room stands before the disk is asked again."""
 _ADOPT_EVERY_S: Final = 5.0
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_KEPT_OPEN: Final = 2
+"""How many full segments stay mapped, so that they can be used again; a backlog must not take descriptors."""
 _PAUSE_S: Final = 0.0005
 """Housekeeping lets go of the interpreter this long between slices of its work."""
 
@@ -92,7 +94,7 @@ class _Part:
 
     def __init__(self, path: Path, segment: Segment) -> None:
         self.path = path
-        self.segment: Segment | None = segment
+        self.segment = segment
         self.tail = segment.tail
         self.spans = self.events = self.upto = 0
 
@@ -138,7 +140,6 @@ class SpoolJournal:
         self._parts: deque[_Part] = deque()
         self._current: _Part | None = None
         self._spare: Segment | None = None
-        self._retired: list[Segment] = []
         self._number = 0
         self._accepted = 0
         self._refusing: tuple[Cause, int] | None = None
@@ -183,14 +184,13 @@ class SpoolJournal:
     def _write(self, record: Record, data: bytes) -> bool:
         try:
             part = self._current
-            if part is None or part.segment is None or not part.segment.fits(len(data)):
+            if part is None or not part.segment.fits(len(data)):
                 cause = self._rotate(len(data))
                 if cause is not None:
                     self._accounts.refused(record, cause)
                     return False
                 part = self._current
             assert part is not None
-            assert part.segment is not None
             part.segment.write(data)
             self._accounts.accepted(record)
             part.count(record, +1)
@@ -220,10 +220,7 @@ class SpoolJournal:
             self._refusing = (cause, now + _RETRY_NS)
             return cause
         self._refusing = None
-        if self._current is not None and self._current.segment is not None:
-            self._retired.append(self._current.segment)
-            self._current.segment = None
-            self._rotated = True
+        self._rotated = self._current is not None
         self._current = _Part(segment.path, segment)
         self._parts.append(self._current)
         return None
@@ -248,13 +245,15 @@ class SpoolJournal:
     # --- on the drain thread -------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Have a spare segment ready once the current one is half full; let go of those that are full."""
-        while self._retired:
-            self._retired.pop().close()
-        part, owner = self._current, self._owner
-        if part is None or owner is None or self._closed or self._spare is not None or self._refusing is not None:
+        """Have a spare segment ready once the current one is half full; hold few full ones open."""
+        parts = list(self._parts)
+        for part in parts[_KEPT_OPEN:]:
+            if part is not self._current:
+                part.segment.close()
+        current, owner = self._current, self._owner
+        if current is None or owner is None or self._closed or self._spare is not None or self._refusing is not None:
             return
-        if part.segment is None or part.tail < part.segment.size // 2:
+        if current.tail < current.segment.size // 2:
             return
         if used_bytes(self.folder) + self._segment_bytes > self._max_bytes:
             return
@@ -288,9 +287,10 @@ class SpoolJournal:
                     frames = self._reader.read(limit, max_records, max_bytes)
                     return self._decoded(part, frames)
             except OSError:  # somebody deleted the file
-                if not full:
-                    self._abandon_current()
-                full = True
+                with self._lock:
+                    full = True
+                    if part is self._current:
+                        self._current = None
             if not full:
                 break
             self._delete_first()
@@ -319,13 +319,6 @@ class SpoolJournal:
             if part is not self._current and self._reader.position >= part.tail:
                 self._delete_first()
 
-    def _abandon_current(self) -> None:
-        with self._lock:
-            if self._current is not None and self._current.segment is not None:
-                self._retired.append(self._current.segment)
-                self._current.segment = None
-            self._current = None
-
     def _delete_first(self) -> None:
         with self._lock:
             part = self._parts.popleft()
@@ -336,7 +329,22 @@ class SpoolJournal:
             self._reader.close()
             self._reader = None
         with contextlib.suppress(OSError):
-            part.path.unlink()
+            if not self._recycle(part.segment):
+                part.path.unlink()
+        if part.segment is not self._spare:
+            part.segment.close()
+
+    def _recycle(self, segment: Segment) -> bool:
+        """Make a segment that is stored the spare one: its pages are in memory and mapped already."""
+        owner = self._owner
+        if self._spare is not None or owner is None or not segment.open or segment.size != self._segment_bytes:
+            return False
+        segment.rename(owner.path(self._number, SPARE_SUFFIX))
+        for _ in segment.wipe():
+            time.sleep(_PAUSE_S)
+        with self._lock:
+            self._spare = segment
+        return True
 
     def _take_adopted(self, max_records: int, max_bytes: int) -> Batch | None:
         try:
@@ -380,13 +388,11 @@ class SpoolJournal:
                 return
             self._closed = True
             left = self._acknowledged < self._accepted
-            for segment in (*self._retired, *((self._spare,) if self._spare else ())):
-                segment.close()
-            self._retired.clear()
-            if self._current is not None and self._current.segment is not None:
-                self._current.segment.close()
-                self._current.segment = None
+            self._current = None
+            for part in self._parts:
+                part.segment.close()
             if self._spare is not None:
+                self._spare.close()
                 with contextlib.suppress(OSError):
                     self._spare.path.unlink()
                 self._spare = None
@@ -399,11 +405,9 @@ class SpoolJournal:
 
     def after_fork(self) -> None:
         """In a forked child: close our copies of the parent's files, and begin with files of our own."""
-        for part in self._parts:
-            if part.segment is not None:
-                _forget(part.segment)
-        for segment in (*self._retired, *((self._spare,) if self._spare else ())):
-            _forget(segment)
+        for segment in (*(part.segment for part in self._parts), *((self._spare,) if self._spare else ())):
+            with contextlib.suppress(OSError, BufferError):
+                segment.close()
         for file in (self._reader, self._owner):
             if file is not None:
                 with contextlib.suppress(OSError):
@@ -413,11 +417,6 @@ class SpoolJournal:
                 self._adoption.close()
         self._owner = None
         self._reset()
-
-
-def _forget(segment: Segment) -> None:
-    with contextlib.suppress(OSError, BufferError):
-        segment.close()
 
 
 def _cause(error: OSError) -> Cause:

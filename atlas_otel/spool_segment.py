@@ -56,6 +56,11 @@ class Segment:
                 path.unlink()
             raise
 
+    @property
+    def open(self) -> bool:
+        """Whether it can be written."""
+        return self._fd >= 0
+
     def fits(self, size: int) -> bool:
         """Whether a frame of that size has room."""
         return self.tail + size <= self.size

@@ -1,0 +1,166 @@
+"""Segment files: framed, checksummed, readable while they are written, and after any kind of harm."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from atlas_otel.spool_segment import FRAME, MAGIC, Segment, SegmentReader, frame, reserves_blocks
+
+both_writers = pytest.mark.parametrize("mapped", [True, False], ids=["mmap", "pwrite"])
+
+
+def _read_all(path: Path, *, max_records: int = 1000, max_bytes: int = 1 << 20) -> tuple[list[bytes], int, bool]:
+    reader = SegmentReader(path)
+    payloads: list[bytes] = []
+    damaged, torn = 0, False
+    try:
+        while True:
+            frames = reader.read(reader.size, max_records, max_bytes)
+            payloads += frames.payloads
+            damaged += frames.damaged
+            torn = torn or frames.torn
+            if not (frames.payloads or frames.damaged or frames.torn):
+                return payloads, damaged, torn
+    finally:
+        reader.close()
+
+
+@both_writers
+def test_what_is_written_is_read_back_and_the_file_is_private(tmp_path, mapped):
+    segment = Segment(tmp_path / "a", 4096, mapped=mapped)
+    payloads = [b"one", b"", b"three" * 100]
+    for payload in payloads:
+        if payload:
+            segment.write(frame(payload))
+    assert _read_all(tmp_path / "a") == ([b"one", b"three" * 100], 0, False), "readable while it is open"
+    segment.close()
+    assert _read_all(tmp_path / "a") == ([b"one", b"three" * 100], 0, False)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o600
+
+
+@both_writers
+def test_its_blocks_are_reserved_before_the_first_write(tmp_path, mapped):
+    segment = Segment(tmp_path / "a", 1 << 20, mapped=mapped)
+    assert (tmp_path / "a").stat().st_blocks * 512 >= 1 << 20
+    assert segment.fits((1 << 20) - len(MAGIC))
+    assert not segment.fits((1 << 20) - len(MAGIC) + 1)
+    segment.close()
+
+
+def test_a_failure_to_reserve_leaves_no_file(tmp_path):
+    with pytest.raises(OSError):  # noqa: PT011 - which one depends on the file system
+        Segment(tmp_path / "a", 1 << 62, mapped=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@both_writers
+def test_wiping_leaves_an_empty_segment(tmp_path, mapped):
+    segment = Segment(tmp_path / "a", 2 << 20, mapped=mapped)
+    for _ in range(100):
+        segment.write(frame(b"x" * 10_000))
+    for _ in segment.wipe():
+        pass
+    assert _read_all(tmp_path / "a") == ([], 0, False)
+    segment.write(frame(b"new"))
+    assert _read_all(tmp_path / "a") == ([b"new"], 0, False)
+    segment.close()
+
+
+def test_a_reader_goes_on_where_it_was_and_not_beyond_its_limit(tmp_path):
+    segment = Segment(tmp_path / "a", 4096, mapped=True)
+    reader = SegmentReader(tmp_path / "a")
+    for number in range(3):
+        segment.write(frame(b"%d" % number))
+        assert reader.read(segment.tail, 10, 4096).payloads == [b"%d" % number]
+    limit = segment.tail
+    segment.write(frame(b"later"))
+    assert reader.read(limit, 10, 4096).payloads == []
+    assert reader.read(segment.tail, 10, 4096).payloads == [b"later"]
+    reader.close()
+    segment.close()
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    payloads=st.lists(st.binary(min_size=1, max_size=300), max_size=30),
+    max_records=st.integers(1, 40),
+    max_bytes=st.integers(1, 4000),
+)
+def test_any_bounds_of_a_read_give_the_same_records(tmp_path, payloads, max_records, max_bytes):
+    path = tmp_path / os.urandom(8).hex()
+    segment = Segment(path, 16_384, mapped=True)
+    for payload in payloads:
+        segment.write(frame(payload))
+    segment.close()
+    assert _read_all(path, max_records=max_records, max_bytes=max_bytes) == (payloads, 0, False)
+    path.unlink()
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(payloads=st.lists(st.binary(min_size=1, max_size=100), min_size=1, max_size=12), data=st.data())
+def test_a_write_cut_anywhere_loses_only_itself(tmp_path, payloads, data):
+    path = tmp_path / os.urandom(8).hex()
+    segment = Segment(path, 16_384, mapped=True)
+    for payload in payloads[:-1]:
+        segment.write(frame(payload))
+    start, last = segment.tail, frame(payloads[-1])
+    segment.close()
+    cut = data.draw(st.integers(0, len(last) - 1))
+    with path.open("r+b") as file:
+        file.seek(start)
+        file.write(last[:cut])
+    found, damaged, _ = _read_all(path)
+    # A cut may leave exactly the whole record, where what is missing were zeros anyway.
+    assert found in (payloads[:-1], payloads)
+    assert damaged == 0
+    path.unlink()
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(payloads=st.lists(st.binary(min_size=1, max_size=100), min_size=1, max_size=12), data=st.data())
+def test_a_damaged_byte_never_raises_nor_makes_a_record_up(tmp_path, payloads, data):
+    path = tmp_path / os.urandom(8).hex()
+    segment = Segment(path, 4096, mapped=True)
+    for payload in payloads:
+        segment.write(frame(payload))
+    tail = segment.tail
+    segment.close()
+    at = data.draw(st.integers(len(MAGIC), tail - 1))
+    raw = bytearray(path.read_bytes())
+    raw[at] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(raw)
+    found, _, _ = _read_all(path)
+    remaining = iter(payloads)
+    assert all(payload in remaining for payload in found), "what is found is there, in order"
+    assert len(found) < len(payloads)
+    path.unlink()
+
+
+def test_a_damaged_record_in_the_middle_costs_only_itself(tmp_path):
+    segment = Segment(tmp_path / "a", 4096, mapped=True)
+    for payload in (b"first", b"second", b"third"):
+        segment.write(frame(payload))
+    segment.close()
+    raw = bytearray((tmp_path / "a").read_bytes())
+    raw[len(MAGIC) + FRAME.size + 5 + FRAME.size] ^= 1
+    (tmp_path / "a").write_bytes(raw)
+    assert _read_all(tmp_path / "a") == ([b"first", b"third"], 1, False)
+
+
+def test_another_files_bytes_are_not_a_segment(tmp_path):
+    (tmp_path / "a").write_bytes(b"something else altogether")
+    reader = SegmentReader(tmp_path / "a")
+    assert not reader.valid
+    reader.close()
+
+
+def test_only_file_systems_that_reserve_are_mapped(tmp_path):
+    assert not reserves_blocks(Path("/proc/self"))
+    if Path("/dev/shm").is_dir():
+        assert reserves_blocks(Path("/dev/shm"))
