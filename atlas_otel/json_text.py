@@ -1,4 +1,4 @@
-"""JSON text that is carried whole: parsed once where somebody looks inside, spliced in unparsed where nobody does. Pure."""
+"""JSON text that is carried whole: parsed where somebody looks inside, spliced in unparsed where nobody does. Pure."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from atlas_otel.models.rows import SessionRows
 from atlas_otel.projecting.addressing import Addressing
@@ -33,6 +33,15 @@ if TYPE_CHECKING:
     from atlas_otel.projecting.transcript import Entry
     from atlas_otel.projecting.tree import SpanKey
     from atlas_otel.span_record import Record
+
+
+class _Parts(NamedTuple):
+    """What one attempt's rows are made from."""
+
+    number: int
+    owners: Sequence[Owner]
+    notes: Sequence[AboutNote]
+    span_rewards: Sequence[JsonObject]
 
 
 class SessionFold:
@@ -171,15 +180,13 @@ class SessionFold:
             if held is not None and held[0] == signature:
                 views[step_id] = held
                 continue
-            view = step_view(steps[step_id], [self._attempt_parts(*one) for one in parts])
+            view = step_view(steps[step_id], [self._attempt_parts(one) for one in parts])
             views[step_id] = (signature, view)
             self._put_step_events(view)
         self._views = views
         return [view for _, view in views.values()]
 
-    def _step_parts(
-        self, step: PlanStep, addressed: Addressed
-    ) -> tuple[object, list[tuple[int, Sequence[Owner], Sequence[AboutNote], Sequence[JsonObject]]]]:
+    def _step_parts(self, step: PlanStep, addressed: Addressed) -> tuple[object, list[_Parts]]:
         """What a step's rows are made from, by attempt, and a signature that differs where any of it does."""
         owners = self._stepping.owners[step.id]
         parts = []
@@ -191,27 +198,21 @@ class SessionFold:
                 if attempt == self._stepping.implied:
                     # What was said of the session was said of its only step.
                     notes, scores = notes + addressed.judgements, scores + addressed.spans.get(None, [])
-                parts.append((number, owners.get(number, ()), notes, scores))
-        versions = [[self._versions[owner] for owner in one[1]] for one in parts]
+                parts.append(_Parts(number, owners.get(number, []), notes, scores))
+        versions = [[self._versions[owner] for owner in one.owners] for one in parts]
         return (step, parts, versions), parts
 
-    def _attempt_parts(
-        self,
-        number: int,
-        owners: Sequence[Owner],
-        notes: Sequence[AboutNote],
-        span_rewards: Sequence[JsonObject],
-    ) -> AttemptParts:
-        spans = [key for owner in owners for key in self._placing.groups.get(owner, ())]
-        key = self._stepping.span_of(owners)
+    def _attempt_parts(self, parts: _Parts) -> AttemptParts:
+        spans = [key for owner in parts.owners for key in self._placing.groups.get(owner, ())]
+        key = self._stepping.span_of(parts.owners)
         in_order = sorted(self._reasoning.keys() & spans, key=lambda one: (self._records.spans[one].start_ns, one))
         return AttemptParts(
-            number=number,
+            number=parts.number,
             node=self._placing.nodes[key] if key is not None else None,
             entries=[entry for one in spans for entry in self._entries[one]],
             reasoning=[said for one in in_order for said in self._reasoning[one]],
-            notes=notes,
-            span_rewards=span_rewards,
+            notes=parts.notes,
+            span_rewards=parts.span_rewards,
         )
 
     def _session_parts(self, key: str, task: str, addressed: Addressed, views: Sequence[StepView]) -> SessionParts:

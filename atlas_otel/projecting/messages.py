@@ -1,4 +1,4 @@
-"""Chat messages, read for their text: the GenAI conventions' form ``{role, parts}`` and the plain ``{role, content}``."""
+"""Chat messages, read for their text: in the GenAI conventions' form ``{role, parts}`` or plain ``{role, content}``."""
 
 from __future__ import annotations
 

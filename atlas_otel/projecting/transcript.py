@@ -33,9 +33,8 @@ def span_entries(node: Node) -> list[Entry]:
     entries = []
     if begin := "\n".join(_begin(node)):
         entries.append(Entry(span.start_ns, key, 0, _indented(begin, indent)))
-    over = span.end_ns if span.end_ns is not None else None
-    if over is not None and (end := "\n".join(_end(node))):
-        entries.append(Entry(over, key, 1, _indented(end, indent)))
+    if span.end_ns is not None and (end := "\n".join(_end(node))):
+        entries.append(Entry(span.end_ns, key, 1, _indented(end, indent)))
     return entries
 
 
@@ -81,11 +80,7 @@ def _end(node: Node) -> Iterator[str]:
     elif node.role == "tool":
         if facts.output is not None and node.failure is None:
             yield f"  {facts.name} returned{broken}: {facts.output.plain}"
-    elif (
-        node.role in ("function", "agent", "custom")
-        and facts.output is not None
-        and facts.output.text.strip() != "null"
-    ):
+    elif node.role in ("function", "agent", "custom") and facts.output is not None and facts.output.text != "null":
         yield f"  {facts.name} returned{broken}: {facts.output.plain}"
     if node.failure is not None and node.role != "reward":
         subject = "failed" if node.role in ("step", "session") else f"  {facts.name} failed"
