@@ -42,9 +42,9 @@ _UNNAMED: Final = "event"
 
 def sanitize_span(record: SpanRecord, capture: Capture) -> SpanRecord:
     """The span with only what ``capture`` lets pass."""
-    resource = {key: value for key, value in record.resource.items() if key not in _NEVER}
+    resource = sanitize_resource(record.resource, capture)
     if not capture.content:
-        return _without_content(record, resource)
+        return _without_content(record)._replace(resource=resource)
     return record._replace(
         name=capture.redacted(record.name, "span.name"),
         status_message=None
@@ -60,8 +60,16 @@ def sanitize_span(record: SpanRecord, capture: Capture) -> SpanRecord:
             for event in record.events
         ),
         links=tuple(SpanLink(*link[:2], capture.attributes(link.attributes, "link")) for link in record.links),
-        resource=capture.attributes(resource, "resource"),
+        resource=resource,
     )
+
+
+def sanitize_resource(resource: Attributes, capture: Capture) -> Attributes:
+    """A process' resource with only what ``capture`` lets pass; never the command line, which may hold a secret."""
+    kept = {key: value for key, value in resource.items() if key not in _NEVER}
+    if capture.content:
+        return capture.attributes(kept, "resource")
+    return {k: v for k, v in kept.items() if _RESOURCE.fullmatch(k) and (is_name(v) or is_number(v))}
 
 
 def sanitize_event(record: EventRecord, capture: Capture) -> EventRecord | None:
@@ -88,7 +96,7 @@ def event_skeleton(name: str, payload: Mapping[str, object]) -> JsonObject:
     return kept
 
 
-def _without_content(record: SpanRecord, resource: Attributes) -> SpanRecord:
+def _without_content(record: SpanRecord) -> SpanRecord:
     attributes = permitted(record.attributes)
     packed = record.attributes.get(semconv.ATLAS_EVENTS)
     if isinstance(packed, str):
@@ -106,11 +114,6 @@ def _without_content(record: SpanRecord, resource: Attributes) -> SpanRecord:
             for event in record.events
         ),
         links=tuple(SpanLink(*link[:2], permitted(link.attributes)) for link in record.links),
-        resource={
-            key: value
-            for key, value in resource.items()
-            if _RESOURCE.fullmatch(key) and (is_name(value) or is_number(value))
-        },
     )
 
 

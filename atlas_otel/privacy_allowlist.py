@@ -55,9 +55,24 @@ STRUCTURE: Final = frozenset(
         semconv.ATLAS_PARENT_SESSION_ID,
         semconv.ATLAS_STEP_ID,
         semconv.ATLAS_STEP_ATTEMPT,
+        semconv.ATLAS_PUSHED_UUID,
+        semconv.ATLAS_TARGET_TRACE_ID,
+        semconv.ATLAS_TARGET_SPAN_ID,
     }
 )
 """What holds a session together: never shown to a redactor."""
+
+_TARGETED: Final = (semconv.EVENT_METADATA, semconv.EVENT_REWARD, semconv.EVENT_GUIDANCE, semconv.EVENT_VALIDATION)
+EVENT_STRUCTURE: Final = frozenset(
+    {f"{event}.target.{key}" for event in _TARGETED for key in ("step", "attempt", "span_id")}
+    | {f"{semconv.EVENT_INTERMEDIATE_STEP}.{key}" for key in ("parent_id", "anomaly")}
+    | {f"{semconv.EVENT_INTERMEDIATE_STEP}.function_ancestry.{key}" for key in ("function_id", "parent_id")}
+    | {
+        f"{semconv.EVENT_INTERMEDIATE_STEP}.payload.{key}"
+        for key in ("UUID", "event_type", "event_timestamp", "span_event_timestamp")
+    }
+)
+"""The same in the payloads of our events, by the path at which it stands; only in the form of an id or a number."""
 
 _FORMS: Final[tuple[tuple[Callable[[object], bool], tuple[str, ...]], ...]] = (
     (
@@ -70,11 +85,11 @@ _FORMS: Final[tuple[tuple[Callable[[object], bool], tuple[str, ...]], ...]] = (
             semconv.GEN_AI_PROVIDER_NAME,
             semconv.GEN_AI_RESPONSE_ID,
             semconv.GEN_AI_TOOL_CALL_ID,
-            "gen_ai.agent.id",
-            "gen_ai.system",
-            "gen_ai.output.type",
-            "gen_ai.tool.type",
-            "gen_ai.token.type",
+            semconv.GEN_AI_AGENT_ID,
+            semconv.GEN_AI_SYSTEM,
+            semconv.GEN_AI_OUTPUT_TYPE,
+            semconv.GEN_AI_TOOL_TYPE,
+            semconv.GEN_AI_TOKEN_TYPE,
             "openinference.span.kind",
             "traceloop.span.kind",
             "llm.provider",
@@ -97,7 +112,7 @@ _FORMS: Final[tuple[tuple[Callable[[object], bool], tuple[str, ...]], ...]] = (
             semconv.GEN_AI_RESPONSE_MODEL,
             semconv.GEN_AI_TOOL_NAME,
             semconv.GEN_AI_EVALUATION_NAME,
-            "gen_ai.workflow.name",
+            semconv.GEN_AI_WORKFLOW_NAME,
             "llm.model_name",
         ),
     ),
@@ -109,6 +124,8 @@ _FORMS: Final[tuple[tuple[Callable[[object], bool], tuple[str, ...]], ...]] = (
             semconv.ATLAS_STREAM_CHUNKS,
             semconv.ATLAS_STREAM_INCOMPLETE,
             semconv.ATLAS_TRUNCATED,
+            semconv.ATLAS_PLAN_STEPS,
+            semconv.ATLAS_VALIDATION_VALID,
             semconv.GEN_AI_EVALUATION_SCORE,
             "exception.escaped",
             "http.response.status_code",
@@ -119,7 +136,7 @@ _FORMS: Final[tuple[tuple[Callable[[object], bool], tuple[str, ...]], ...]] = (
     ),
 )
 _FORM: Final = {key: form for form, keys in _FORMS for key in keys}
-_NUMBERS: Final = ("gen_ai.usage.", "gen_ai.request.", "llm.token_count.")
+_NUMBERS: Final = (semconv.GEN_AI_USAGE_PREFIX, semconv.GEN_AI_REQUEST_PREFIX, "llm.token_count.")
 """Below these every number passes, and nothing else."""
 
 

@@ -4,10 +4,10 @@ A *redactor* is called with each string that can carry content, and with where i
 (``atlas.input.messages[0].text``), and returns what to keep. ``redact=`` of ``configure`` is one, or a list of names
 in :mod:`~atlas_otel.redaction_patterns`.
 
-What is shown to it: every string value; every mapping key but the structural ones of chat messages
-(:data:`STRUCTURAL_KEYS`); numbers of nine digits and more, as text (a card number may be an ``int``): where the answer
-differs from what was shown, it takes the number's place. A string that holds a JSON object or list is redacted inside,
-and as a string where that found nothing.
+What is shown to it: every string value; every mapping key but the structural ones of chat messages and of our events
+(:data:`STRUCTURAL_KEYS`); numbers over eight digits, as text (a card number may be an ``int``): where the answer
+differs from what was shown, it takes the number's place. The ids in our own events are not shown. A string that holds
+a JSON object or list is redacted inside, and as a string where that found nothing.
 
 It fails closed. Where it raises or answers no string, ``[redaction failed]`` takes the place of the value, and
 where it is over its budget of time, ``[withheld: redactor over budget]``; both are counted. The budget is
@@ -20,16 +20,18 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import orjson
 
 from atlas_otel.errors import ConfigError
 from atlas_otel.normalise import clean, unused
+from atlas_otel.privacy_allowlist import EVENT_STRUCTURE, is_id
 from atlas_otel.redaction_patterns import NAMED, SECRET_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from atlas_otel.models.json_types import JsonValue
     from atlas_otel.redaction_patterns import Pattern
@@ -49,40 +51,19 @@ _REST: Final = 20
 _SHOWN_NUMBER: Final = 10**8
 _JSON_DEPTH: Final = 4  # JSON in JSON in JSON: deeper is redacted as a string
 
+# fmt: off
 STRUCTURAL_KEYS: Final = frozenset(
-    [
-        "arguments",
-        "content",
-        "data",
-        "description",
-        "event",
-        "event_type",
-        "finish_reason",
-        "function",
-        "id",
-        "index",
-        "input",
-        "kwargs",
-        "args",
-        "message",
-        "messages",
-        "metadata",
-        "name",
-        "output",
-        "parts",
-        "payload",
-        "query",
-        "reason",
-        "response",
-        "result",
-        "role",
-        "status",
-        "text",
-        "tool",
-        "tool_calls",
-        "type",
-    ]
+    {
+        "anomaly", "arguments", "attempt", "chunk", "content", "data", "depends_on", "description", "event",
+        "event_timestamp", "event_type", "execution_mode", "finish_reason", "framework", "function",
+        "function_ancestry", "function_id", "function_name", "id", "index", "input", "judge", "judges",
+        "message", "messages", "metadata", "name", "note", "output", "parent_id", "parent_name", "parts",
+        "payload", "primary", "raw", "rationale", "reason", "response", "result", "role", "score",
+        "span_event_timestamp", "span_id", "status", "step", "steps", "tags", "target", "text", "tool",
+        "tool_calls", "tool_params", "type", "usage_info", "UUID", "valid",
+    }
 )
+# fmt: on
 """Keys that are no content: a redactor that answers everything with stars leaves messages readable as messages."""
 
 
@@ -93,7 +74,9 @@ def build_redactor(redact: Redactor | Sequence[str] | None) -> Redactor | None:
     """
     if redact is None or callable(redact):
         return redact
-    names = [redact] if isinstance(redact, str) else list(redact)
+    if isinstance(redact, str) or not isinstance(redact, Sequence):
+        raise ConfigError("redact: must be a callable or a list of pattern names")
+    names = list(redact)
     unknown = [str(name) for name in names if name not in NAMED]
     if unknown:
         raise ConfigError(f"redact: unknown pattern {', '.join(unknown)}; known are {', '.join(sorted(NAMED))}")
@@ -181,15 +164,16 @@ class _Pass:
         if depth and text[:1] in ("{", "["):
             try:
                 tree = orjson.loads(text)
-            except ValueError:
-                pass
-            else:
                 kept = self.tree(tree, where, depth - 1)
                 if kept != tree:
                     return orjson.dumps(kept).decode()
+            except (ValueError, TypeError, RecursionError):
+                pass  # no JSON, or nested too deep to be read or written: then it is a string like any other
         return self._guard.ask(text, where, self)
 
     def tree(self, tree: JsonValue, where: str, depth: int) -> JsonValue:
+        if where in EVENT_STRUCTURE and is_id(tree):
+            return tree
         if isinstance(tree, str):
             return self.text(tree, where, depth)
         if isinstance(tree, dict):
