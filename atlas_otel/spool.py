@@ -220,7 +220,8 @@ class SpoolJournal:
             self._refusing = (cause, now + _RETRY_NS)
             return cause
         self._refusing = None
-        self._rotated = self._current is not None
+        if self._current is not None:
+            self._rotated = True
         self._current = _Part(segment.path, segment)
         self._parts.append(self._current)
         return None
@@ -337,7 +338,9 @@ class SpoolJournal:
     def _recycle(self, segment: Segment) -> bool:
         """Make a segment that is stored the spare one: its pages are in memory and mapped already."""
         owner = self._owner
-        if self._spare is not None or owner is None or not segment.open or segment.size != self._segment_bytes:
+        if self._closed or self._spare is not None or owner is None:
+            return False
+        if not segment.open or segment.size != self._segment_bytes:
             return False
         segment.rename(owner.path(self._number, SPARE_SUFFIX))
         for _ in segment.wipe():
