@@ -68,10 +68,11 @@ test-stack: setup
 stack: setup
 	$(BIN)/python scripts/build_stack.py
 
-# The lock is for every supported Python and platform, with hashes; plain pip installs it.
+# The lock is for every supported Python and platform, with hashes; plain pip installs it. What is pinned stays, unless
+# asked: make lock UPGRADE=--upgrade
 lock: .venv-lock/bin/uv
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
-	  --upgrade --all-extras --group dev --custom-compile-command "make lock" --output-file $(LOCK) pyproject.toml
+	  $(UPGRADE) --all-extras --group dev --custom-compile-command "make lock" --output-file $(LOCK) pyproject.toml
 
 .venv-lock/bin/uv:
 	$(PYTHON) -m venv .venv-lock

@@ -82,10 +82,10 @@ def _module(go: str, module: str, version: str, work: Path, folder: str) -> Path
     return copy
 
 
-def _compile(go: str, source: Path, package: str, target: Path) -> None:
+def _compile(go: str, source: Path, package: str, target: Path, mod: str = "readonly") -> None:
     """Fetch all that ``package`` imports, which may be refused; then compile it, which may not."""
-    _run([go, "list", "-deps", package], Unavailable, cwd=source)
-    options = ["-buildvcs=false", "-trimpath", "-ldflags", "-s -w"]
+    _run([go, "list", f"-mod={mod}", "-deps", package], Unavailable, cwd=source)
+    options = [f"-mod={mod}", "-buildvcs=false", "-trimpath", "-ldflags", "-s -w"]
     _run([go, "build", *options, "-o", target, package], BuildFailed, cwd=source)
 
 
@@ -94,15 +94,30 @@ def _build_jaeger(target: Path, work: Path) -> None:
     _compile(go, _module(go, JAEGER_MODULE, JAEGER_VERSION, work, "jaeger"), "./cmd/jaeger", target)
 
 
+def _go_mod(manifest: dict[str, Any]) -> str:
+    """The go.mod of the generated Collector: its components, and the core that runs them, at the manifest's versions.
+
+    The builder would write one too, and then tidy it, which asks for modules that only its components' tests import.
+    """
+    core = f"v{manifest['dist']['version']}"
+    modules = [f"go.opentelemetry.io/collector/otelcol {core}", f"go.opentelemetry.io/collector/service {core}"]
+    for kind in ("receivers", "processors", "exporters", "extensions", "providers"):
+        modules += [component["gomod"] for component in manifest[kind]]
+    return "module otelcol-atlas\n\ngo 1.25\n\n" + "".join(f"require {module}\n" for module in modules)
+
+
 def _build_collector(target: Path, work: Path) -> None:
     """Let the official builder generate a Collector from the manifest; then compile it."""
     go = _go()
     manifest = yaml.safe_load(MANIFEST.read_text())
     _compile(go, _module(go, BUILDER_MODULE, f"v{manifest['dist']['version']}", work, "builder"), ".", work / "ocb")
-    manifest["dist"]["output_path"] = str(work / "collector")
+    source = work / "collector"
+    manifest["dist"].update(output_path=str(source), module="otelcol-atlas")
     (work / "manifest.yaml").write_text(yaml.safe_dump(manifest))
-    _run([work / "ocb", "--skip-compilation", "--config", work / "manifest.yaml"], Unavailable, cwd=work)
-    _compile(go, work / "collector", ".", target)
+    only_generate = ["--skip-get-modules", "--skip-compilation"]
+    _run([work / "ocb", *only_generate, "--config", work / "manifest.yaml"], BuildFailed, cwd=work)
+    (source / "go.mod").write_text(_go_mod(manifest))
+    _compile(go, source, ".", target, mod="mod")
 
 
 def binaries() -> dict[str, Path]:
