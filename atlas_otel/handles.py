@@ -68,6 +68,10 @@ class Observation:
         if output_tokens is not None:
             self._scope.set(semconv.GEN_AI_USAGE_OUTPUT_TOKENS, output_tokens)
 
+    def fail(self, error: BaseException) -> None:
+        """Mark the span as failed with ``error``, though nothing is raised: a rejected attempt, say."""
+        self._scope.fail(error)
+
     def _set(self, key: str, value: object) -> None:
         try:
             self._scope.set_value(key, value)

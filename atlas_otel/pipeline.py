@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from atlas_otel.accounts import Accounts, AccountsSnapshot
     from atlas_otel.console import ConsoleRecorder
     from atlas_otel.drain import Drain
+    from atlas_otel.own_provider import OwnProvider
     from atlas_otel.processor import AtlasSpanProcessor
     from atlas_otel.settings import Settings
 
@@ -73,6 +74,11 @@ class Telemetry:
     def database_url(self) -> str | None:
         """The database that was named, as given (it may hold a password); None where nothing is stored."""
         return self.settings.database_url
+
+    @property
+    def tracer_provider(self) -> trace.TracerProvider:
+        """The provider in force: ours, or the adopted one."""
+        return self._provider if self._provider is not None else trace.get_tracer_provider()
 
     def flush(self, timeout_s: float = 30.0) -> bool:
         """Wait until everything recorded so far is stored and projected, and sent where it is exported.
@@ -243,6 +249,7 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
     from atlas_otel.console import open_console
     from atlas_otel.processor import AtlasSpanProcessor
     from atlas_otel.recorder import tee
+    from atlas_otel.redacting_processor import RedactingProcessor
     from atlas_otel.storage import open_storage
 
     capture = Capture(
@@ -255,13 +262,22 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
     storage = open_storage(in_force) if in_force.database_url else None
     console = open_console(in_force.console, trace_url=lambda trace_id: url.format(trace_id=trace_id))
     recorder = tee(*(r for r in (storage.recorder if storage else None, console) if r is not None))
-    provider, owned = _provider(in_force, given)
+    provider, own = _provider(in_force, given)
     sink = AtlasSpanProcessor(recorder, capture)
-    processors = [
-        _redacted(processor, capture) for processor in (*_otlp_processors(in_force, owned=owned), *span_processors)
+    exporting = [
+        RedactingProcessor(processor, capture) for processor in _otlp_processors(in_force, owned=own is not None)
     ]
-    for processor in (sink, *processors):
+    given_ones = [RedactingProcessor(processor, capture) for processor in span_processors]
+    if own is not None:
+        own.add_own(sink)
+        for processor in exporting:
+            own.add_own(processor, exports=True)
+    else:
+        for processor in (sink, *exporting):
+            provider.add_span_processor(processor)
+    for processor in given_ones:
         provider.add_span_processor(processor)
+    processors = [*exporting, *given_ones]
     if in_force.instrument_threads:
         _instrument_threads()
     state.install(
@@ -269,18 +285,20 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
             tracer=provider.get_tracer(semconv.SCOPE_NAME),
             recorder=recorder,
             capture=capture,
-            adopted=not owned,
+            own=own,
+            adopted=own is None,
             records=storage is not None,
             propagate=in_force.propagate_session,
             metadata=dict(in_force.metadata),
             resource=capture.attributes(dict(provider.resource.attributes), "resource"),
+            otel_resource=provider.resource,
             trace_url=url,
         )
     )
     telemetry = Telemetry(
         in_force,
         provider=provider,
-        owned=owned,
+        owned=own is not None,
         processors=processors,
         sink=sink,
         drain=storage.drain if storage else None,
@@ -291,20 +309,20 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
     return telemetry
 
 
-def _provider(in_force: Settings, given: TracerProvider | None) -> tuple[TracerProvider, bool]:
-    """The provider to add to, and whether it is ours."""
+def _provider(in_force: Settings, given: TracerProvider | None) -> tuple[TracerProvider, OwnProvider | None]:
+    """The provider to add to; again, where it is ours."""
     if given is not None:
-        return given, False
+        return given, None
     existing = trace.get_tracer_provider()
     if hasattr(existing, "add_span_processor"):  # the SDK's, or what quacks like it
-        return cast("TracerProvider", existing), False
+        return cast("TracerProvider", existing), None
     from atlas_otel.own_provider import make_provider
 
     provider = make_provider(in_force.service_name)
     trace.set_tracer_provider(provider)
     if trace.get_tracer_provider() is not provider:  # one that takes no processors was set before
         _log.warning("the tracer provider in place takes no processors: spans of others are not recorded")
-    return provider, True
+    return provider, provider
 
 
 _OTLP_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -341,12 +359,6 @@ def _otlp_processors(in_force: Settings, *, owned: bool) -> list[SpanProcessor]:
         whole = endpoint.rstrip("/") + ("" if endpoint.rstrip("/").endswith(path) else path) if endpoint else None
         exporter = HttpExporter(endpoint=whole)
     return [BatchSpanProcessor(exporter)]
-
-
-def _redacted(processor: SpanProcessor, capture: Capture) -> SpanProcessor:
-    from atlas_otel.redacting_processor import RedactingProcessor
-
-    return RedactingProcessor(processor, capture)
 
 
 def _instrument_threads() -> None:

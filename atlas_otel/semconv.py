@@ -26,6 +26,8 @@ ATLAS_PARENT_SESSION_ID: Final = "atlas.session.parent_id"
 ATLAS_STEP_ID: Final = "atlas.step.id"
 ATLAS_STEP_ATTEMPT: Final = "atlas.step.attempt"
 ATLAS_STEP_DESCRIPTION: Final = "atlas.step.description"
+ATLAS_ACTOR: Final = "atlas.actor"
+"""On whose behalf a span of a governed run works: ``teacher``, ``reward`` or ``probe``; absent on the agent's own."""
 
 # --- what went in and what came out; JSON text ---------------------------------------------------------------------
 ATLAS_NAME: Final = "atlas.name"

@@ -30,9 +30,14 @@ def approval_required(config: ReviewConfig, environ: Mapping[str, str]) -> bool:
     return said.strip().lower() not in ("0", "false", "off", "no")
 
 
-def first_review(*, required: bool, failed: bool, drifted: bool) -> Review:
-    """``pending``, unless approval is not required, the session did not fail, and no drift alert was raised."""
-    if required or failed or drifted:
+def first_review(*, required: bool, failed: bool, drift: str | None) -> Review:
+    """``pending``, unless approval is not required, the session did not fail, and no drift alert was raised.
+
+    ``drift`` is what raised the alert: a measure's name.
+    """
+    if drift is not None:
+        return Review("pending", f"Reward drift alert ({drift}).")
+    if required or failed:
         return Review("pending", None)
     return Review("approved", AUTO_APPROVED)
 

@@ -1,0 +1,164 @@
+"""A model as an advisor, by way of pydantic-ai: structured answers from any provider, and its spans under ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from atlas_otel import semconv
+from atlas_otel.errors import ConfigError
+from atlas_otel.runtime.advisor import within
+from atlas_otel.runtime.coerce import json_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.trace import Span, Tracer, TracerProvider
+    from pydantic_ai.models import Model
+
+    from atlas_otel.models.config_llm import LLMConfig
+    from atlas_otel.runtime.advisor import Actor, Question
+
+_EXTRA: Final = "pip install 'atlas-otel[governance]'"
+_PACKAGES: Final = {"anthropic": "anthropic", "google": "google", "gemini": "google", "bedrock": "bedrock"}
+"""The extra of pydantic-ai-slim that a provider needs beyond ours."""
+_XAI: Final = "https://api.x.ai/v1"
+
+
+class ModelAdvisor:
+    """Asks a model, and takes only an answer of the form that the question wants."""
+
+    def __init__(self, config: LLMConfig, actor: Actor, environ: Mapping[str, str], limit_s: float | None) -> None:
+        self._config = config
+        self._actor = actor
+        self._environ = environ
+        # Retries and their waits are inside this limit: nobody waits for a judge longer than the config says.
+        self._limit_s = limit_s or config.timeout_seconds * config.retry.attempts or None
+        self._model: Model | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._config.model
+
+    async def ask(self, question: Question) -> object:
+        """A ``question.answer``. Raises TimeoutError, ConfigError, or what pydantic-ai raises."""
+        try:
+            from pydantic_ai import Agent
+            from pydantic_ai.models.instrumented import InstrumentationSettings
+        except ImportError:
+            raise ConfigError(f"models as {self._actor} need an extra: {_EXTRA}") from None
+        if self._model is None:
+            self._model = build_model(self._config, self._environ)
+        agent: Any = Agent(
+            self._model,
+            output_type=question.answer,
+            instructions=question.instructions,
+            name=f"atlas-{self._actor}",
+        )
+        agent.instrument = InstrumentationSettings(tracer_provider=_Marking(self._actor), include_content=_content())
+        run = agent.run(json_text(question.facts), model_settings=self._settings(question))
+        return (await within(self._limit_s, run)).output
+
+    def _settings(self, question: Question) -> dict[str, Any]:
+        config = self._config
+        limits = [limit for limit in (config.max_output_tokens, question.max_tokens) if limit is not None]
+        settings: dict[str, Any] = {
+            "temperature": config.temperature if question.temperature is None else question.temperature,
+            "max_tokens": min(limits, default=None),
+            "top_p": config.top_p,
+            "timeout": config.timeout_seconds or None,
+            "extra_headers": config.additional_headers or None,
+            "openai_reasoning_effort": config.reasoning_effort,
+        }
+        return {key: value for key, value in settings.items() if value is not None}
+
+
+def build_model(config: LLMConfig, environ: Mapping[str, str]) -> Model:
+    """The model that an ``llm`` block names. Raises ConfigError where a package or a key is missing."""
+    provider, model = config.provider, config.model.rsplit("/", 1)[-1]
+    key = environ.get(config.api_key_env)
+    if not key and config.api_base is None and provider != "bedrock":
+        raise ConfigError(f"the environment variable {config.api_key_env} is not set (llm.api_key_env)")
+    try:
+        if provider in ("openai", "xai", "azure-openai"):
+            return _openai(config, model, key)
+        return _other(config, model, key)
+    except ImportError as error:
+        package = _PACKAGES.get(provider, "openai")
+        raise ConfigError(f"provider {provider} needs pip install 'pydantic-ai-slim[{package}]': {error}") from None
+
+
+def _openai(config: LLMConfig, model: str, key: str | None) -> Model:
+    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.providers.openai import OpenAIProvider
+
+    from atlas_otel.runtime.agents.openai import openai_client
+
+    if config.provider == "azure-openai":
+        from pydantic_ai.providers.azure import AzureProvider
+
+        azure = AzureProvider(azure_endpoint=config.api_base, api_key=key)
+        return OpenAIChatModel(model, provider=azure)
+    values = config.model_dump()
+    if config.provider == "xai" and config.api_base is None:
+        values["api_base"] = _XAI
+    return OpenAIChatModel(model, provider=OpenAIProvider(openai_client=openai_client(values)))
+
+
+def _other(config: LLMConfig, model: str, key: str | None) -> Model:
+    if config.provider == "anthropic":
+        from pydantic_ai.models.anthropic import AnthropicModel
+        from pydantic_ai.providers.anthropic import AnthropicProvider
+
+        return AnthropicModel(model, provider=AnthropicProvider(api_key=key, base_url=config.api_base))
+    if config.provider == "bedrock":
+        from pydantic_ai.models.bedrock import BedrockConverseModel
+
+        return BedrockConverseModel(config.model)
+    from pydantic_ai.models.google import GoogleModel
+    from pydantic_ai.providers.google import GoogleProvider
+
+    return GoogleModel(model, provider=GoogleProvider(api_key=key or "", base_url=config.api_base))
+
+
+def _content() -> bool:
+    """Whether messages may be captured: what is not made cannot leak."""
+    from atlas_otel import state
+
+    return state.current().capture.content
+
+
+class _Marking:
+    """A tracer provider whose spans say on whose behalf they were made: governance's, not the agent's own."""
+
+    def __init__(self, actor: Actor) -> None:
+        self._actor = actor
+
+    def get_tracer(self, *arguments: Any, **options: Any) -> Tracer:
+        """A tracer of the provider in force."""
+        return cast("Tracer", _MarkingTracer(_provider().get_tracer(*arguments, **options), self._actor))
+
+
+class _MarkingTracer:
+    def __init__(self, tracer: Tracer, actor: Actor) -> None:
+        self._tracer = tracer
+        self._actor = actor
+
+    def start_span(self, name: str, *arguments: Any, **options: Any) -> Span:
+        span = self._tracer.start_span(name, *arguments, **options)
+        span.set_attribute(semconv.ATLAS_ACTOR, self._actor)
+        return span
+
+    def start_as_current_span(self, name: str, *arguments: Any, **options: Any) -> Any:
+        options["attributes"] = {**(options.get("attributes") or {}), semconv.ATLAS_ACTOR: self._actor}
+        return self._tracer.start_as_current_span(name, *arguments, **options)
+
+
+def _provider() -> TracerProvider:
+    """Where ``configure`` was given a provider that is not the global one, that one."""
+    from opentelemetry import trace
+
+    from atlas_otel import pipeline
+
+    telemetry = pipeline.current()
+    return telemetry.tracer_provider if telemetry is not None else trace.get_tracer_provider()
