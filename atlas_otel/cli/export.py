@@ -14,6 +14,7 @@ import typer
 from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, moment, the_database
 from atlas_otel.cli.settings import review_settings
 from atlas_otel_exporters import export_jsonl, review_statuses
+from atlas_otel_exporters.export import NOT_IN_FORMAT
 from atlas_otel_exporters.formats import FormatName
 from atlas_otel_exporters.read import DEFAULT_BATCH_SIZE
 
@@ -122,6 +123,8 @@ def _hint(summary: ExportSummary) -> str:
     unreviewed = sum(count for reason, count in summary.skipped.items() if reason.startswith("review status"))
     if not summary.skipped:
         return "Nothing was exported: the database holds no sessions."
+    if unsuited := summary.skipped.get(NOT_IN_FORMAT):
+        return f"Nothing was exported: {unsuited} sessions hold nothing that this format is made of."
     if not unreviewed:
         return "Nothing was exported: no session passes the filters."
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from atlas_otel.errors import ConfigError, RecordError, UsageError
 from atlas_otel.postgres.dsn import database_url_from
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from atlas_otel_exporters.read import Considered
     from atlas_otel_exporters.stored import StoredSession
     from atlas_otel_exporters.write import Lines
+
+NOT_IN_FORMAT: Final = "nothing to write in this format"
+"""The reason for which a format leaves a session out: it has no rewarded step, say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ class _Tally:
             lines = []
         else:
             if not lines:
-                self._skipped["nothing to write in this format"] += 1
+                self._skipped[NOT_IN_FORMAT] += 1
         for line in lines:
             self._lines.write(line)
         if lines:

@@ -84,6 +84,18 @@ class Reader:
             while page := [cast("int", row[0]) for row in cursor.fetchmany(batch_size)]:
                 yield from self._page(page, event_limit)
 
+    def sessions_numbered(
+        self, ids: Sequence[int], batch_size: int = DEFAULT_BATCH_SIZE, event_limit: int | None = None
+    ) -> Iterator[StoredSession]:
+        """The sessions with these ``sessions.id``, in this order; all of them have to be there."""
+        for start in range(0, len(ids), batch_size):
+            yield from self._page(ids[start : start + batch_size], event_limit)
+
+    def fingerprints(self, selection: Selection) -> dict[int, str]:
+        """For each complete session that the filters take, a text that changes when any of its rows does."""
+        query = sql.SQL("{}{}").format(statement("considered"), statement("fingerprints"))
+        return dict(self._connection.execute(query, self._filters(selection)).fetchall())
+
     def _page(self, page: Sequence[int], event_limit: int | None) -> Iterator[StoredSession]:
         sizes = {row[0]: (row[1], row[2]) for row in self._rows("sizes", page)}
         chunk: list[int] = []

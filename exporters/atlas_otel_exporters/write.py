@@ -13,14 +13,14 @@ import sys
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, Protocol
+from typing import IO, TYPE_CHECKING, Final, Literal, Protocol
 
 from atlas_otel.errors import ConfigError, ExportError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-STANDARD_OUTPUT: Final = "-"
+STANDARD_OUTPUT: Final[Literal["-"]] = "-"
 _GZIP_LEVEL: Final = 6
 
 
@@ -32,9 +32,13 @@ class Lines(Protocol):
     def write(self, line: bytes) -> None:
         """Write one line; its end is added."""
 
+    def flush(self) -> None:
+        """Hand what was written to the operating system."""
+
 
 class _Sink(Protocol):
     def write(self, data: bytes, /) -> object: ...
+    def flush(self) -> None: ...
 
 
 class _Lines:
@@ -48,6 +52,9 @@ class _Lines:
         self._stream.write(b"\n")
         self.bytes_written += len(line) + 1
 
+    def flush(self) -> None:
+        self._stream.flush()
+
 
 @contextmanager
 def open_lines(output: str | os.PathLike[str]) -> Iterator[Lines]:
@@ -57,12 +64,10 @@ def open_lines(output: str | os.PathLike[str]) -> Iterator[Lines]:
     there before stays as it was. Raises ExportError where writing is impossible, or fails half-way.
     """
     name = os.fspath(output)
-    place = "standard output" if name == STANDARD_OUTPUT else name
-    try:
+    with writing_errors(name):
         if name == STANDARD_OUTPUT:
-            sys.stdout.flush()
-            with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as stream:
-                yield _Lines(stream)
+            with lines_to(STANDARD_OUTPUT) as lines:
+                yield lines
             return
         path = Path(name).expanduser().resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,6 +75,26 @@ def open_lines(output: str | os.PathLike[str]) -> Iterator[Lines]:
         opened = _in_place(path) if path.exists() and not path.is_file() else _replacing(path)
         with opened as file, compressed(file, path.suffix) as packed:
             yield _Lines(packed)
+
+
+@contextmanager
+def lines_to(stream: IO[bytes] | Literal["-"]) -> Iterator[Lines]:
+    """Lines into an open binary stream, or into standard output."""
+    if stream != STANDARD_OUTPUT:
+        yield _Lines(stream)
+        return
+    sys.stdout.flush()
+    # A copy of the descriptor: closing it writes what is buffered, and leaves sys.stdout alone.
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as standard_output:
+        yield _Lines(standard_output)
+
+
+@contextmanager
+def writing_errors(name: str) -> Iterator[None]:
+    """What the operating system refuses leaves the block as an ExportError that says where."""
+    place = "standard output" if name == STANDARD_OUTPUT else name
+    try:
+        yield
     except BrokenPipeError:
         raise ExportError(f"whoever read {place} went away before the export was complete") from None
     except OSError as error:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args
 
 from atlas_otel_exporters.formats.atlas import atlas_lines
+from atlas_otel_exporters.formats.chat import chat_lines
+from atlas_otel_exporters.formats.preference import preference_lines
+from atlas_otel_exporters.formats.rl import rl_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from atlas_otel_exporters.stored import StoredSession
 
-FormatName: TypeAlias = Literal["atlas"]
+FormatName: TypeAlias = Literal["atlas", "chat", "preference", "rl"]
 FORMATS: tuple[FormatName, ...] = get_args(FormatName)
 
 
@@ -27,4 +30,9 @@ def format_named(name: FormatName) -> Format:
     return _FORMATS[name]
 
 
-_FORMATS: dict[FormatName, Format] = {"atlas": atlas_lines}
+_FORMATS: dict[FormatName, Format] = {
+    "atlas": atlas_lines,
+    "chat": chat_lines,
+    "preference": preference_lines,
+    "rl": rl_lines,
+}

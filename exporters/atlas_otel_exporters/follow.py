@@ -1,0 +1,202 @@
+"""``--follow``: writes each session when it is complete, and again, with a higher revision, when later data changed it.
+
+What stands in the file already is read first, so that a follower that was stopped goes on where it was. The lines
+themselves are the memory: a session is written again when its lines, under the revision they were written with, would
+come out otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import orjson
+
+from atlas_otel.errors import ExportError, RecordError, RetryableStoreError, UsageError
+from atlas_otel_exporters.encode import REVISION
+from atlas_otel_exporters.read import open_reader
+from atlas_otel_exporters.write import STANDARD_OUTPUT, lines_to, writing_errors
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable, Iterator
+
+    from atlas_otel.models.json_types import JsonValue
+    from atlas_otel_exporters.formats import Format
+    from atlas_otel_exporters.read import Reader
+    from atlas_otel_exporters.selection import Selection
+    from atlas_otel_exporters.stored import StoredSession
+    from atlas_otel_exporters.write import Lines
+
+POLL_S: Final = 1.0
+_SHARE_OF_TIME: Final = 0.1
+"""Looking for changes takes at most this share of the time: a large database is looked at more seldom."""
+
+
+class FollowSummary(NamedTuple):
+    """What a follower wrote: ``sessions`` for the first time, ``revisions`` again; ``bytes`` of both."""
+
+    sessions: int
+    revisions: int
+    bytes: int
+
+
+class _Written(NamedTuple):
+    revision: int
+    digest: bytes
+
+
+def follow(
+    output: str | os.PathLike[str],
+    *,
+    database_url: str,
+    selection: Selection,
+    format: Format,
+    stop: threading.Event,
+    batch_size: int,
+    event_limit: int | None = None,
+    poll_s: float = POLL_S,
+    waiting: Callable[[RetryableStoreError], None] = lambda error: None,
+) -> FollowSummary:
+    """Write until ``stop`` is set. A database that is away is waited for, and ``waiting`` told.
+
+    Raises UsageError where the output is compressed, or the selection counts sessions; ExportError where it cannot be
+    written; StoreError other than RetryableStoreError.
+    """
+    if selection.limit is not None or selection.offset or selection.newest_first:
+        raise UsageError("a follower writes sessions as they come: leave out limit, offset and newest first")
+    with _appending(output) as (lines, written):
+        follower = _Follower(lines, written, selection, format, batch_size, event_limit)
+        while not stop.is_set():
+            began = time.monotonic()
+            try:
+                with open_reader(database_url) as reader:
+                    while not stop.is_set():
+                        began = time.monotonic()
+                        follower.poll(reader)
+                        stop.wait(max(poll_s, (time.monotonic() - began) / _SHARE_OF_TIME))
+            except RetryableStoreError as error:
+                waiting(error)
+                stop.wait(poll_s)
+        return follower.summary()
+
+
+class _Follower:
+    def __init__(
+        self,
+        lines: Lines,
+        written: dict[str, _Written],
+        selection: Selection,
+        format: Format,
+        batch_size: int,
+        event_limit: int | None,
+    ) -> None:
+        self._lines = lines
+        self._written = written
+        self._selection = selection
+        self._format = format
+        self._batch_size = batch_size
+        self._event_limit = event_limit
+        self._fingerprints: dict[int, str] = {}
+        self._counts: Counter[str] = Counter()
+
+    def poll(self, reader: Reader) -> None:
+        """Write what changed since the last time."""
+        with reader.snapshot():
+            now = reader.fingerprints(self._selection)
+            changed = [number for number, fingerprint in now.items() if self._fingerprints.get(number) != fingerprint]
+            for session in reader.sessions_numbered(changed, self._batch_size, self._event_limit):
+                self._write(session)
+        self._lines.flush()
+        self._fingerprints = now
+
+    def _write(self, session: StoredSession) -> None:
+        name = next((name for name in _names(session) if name in self._written), str(session.id))
+        before = self._written.get(name)
+        try:
+            if before is not None and _digest(self._format(session, revision=before.revision)) == before.digest:
+                return
+            revision = 1 if before is None else before.revision + 1
+            lines = list(self._format(session, revision=revision))
+        except RecordError:
+            # Not readable now; when its rows change it is tried again.
+            return
+        for line in lines:
+            self._lines.write(line)
+        if lines:
+            self._written[name] = _Written(revision, _digest(lines))
+            self._counts["sessions" if before is None else "revisions"] += 1
+
+    def summary(self) -> FollowSummary:
+        return FollowSummary(self._counts["sessions"], self._counts["revisions"], self._lines.bytes_written)
+
+
+def _names(session: StoredSession) -> Iterator[str]:
+    yield str(session.id)
+    if session.key is not None:
+        yield session.key
+
+
+def _digest(lines: Iterable[bytes]) -> bytes:
+    digest = blake2b(digest_size=16)
+    for line in lines:
+        digest.update(line + b"\n")
+    return digest.digest()
+
+
+@contextmanager
+def _appending(output: str | os.PathLike[str]) -> Iterator[tuple[Lines, dict[str, _Written]]]:
+    """Where lines go, and what stands there already. A line that a killed follower left half-written is removed."""
+    name = os.fspath(output)
+    if name.endswith((".gz", ".zst")):
+        raise UsageError(f"{name} cannot be followed into: give a name without .gz or .zst, and compress it later")
+    with writing_errors(name):
+        if name == STANDARD_OUTPUT:
+            with lines_to(name) as lines:
+                yield lines, {}
+            return
+        path = Path(name).expanduser().resolve()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a+b") as stream:
+            stream.seek(0)
+            written, end = _read_back(stream, name)
+            if path.is_file():
+                stream.truncate(end)
+            with lines_to(stream) as lines:
+                yield lines, written
+
+
+def _read_back(stream: Iterable[bytes], name: str) -> tuple[dict[str, _Written], int]:
+    """What each session was last written as, and where the last whole line ends."""
+    last: dict[str, tuple[int, list[bytes]]] = {}
+    end = 0
+    for number, line in enumerate(stream, 1):
+        if not line.endswith(b"\n"):
+            break
+        end += len(line)
+        try:
+            session, revision = _source(orjson.loads(line))
+        except (ValueError, KeyError, TypeError):
+            raise ExportError(
+                f"{name}: line {number} was not written by --follow; give the name of a new file"
+            ) from None
+        if session not in last or last[session][0] != revision:
+            last[session] = (revision, [])
+        last[session][1].append(line[:-1])
+    return {session: _Written(revision, _digest(lines)) for session, (revision, lines) in last.items()}, end
+
+
+def _source(line: JsonValue) -> tuple[str, int]:
+    """(session, revision) of a written line."""
+    if not isinstance(line, dict):
+        raise TypeError
+    held = line["session_metadata"] if "session_metadata" in line else line
+    revision = line[REVISION]
+    if not isinstance(held, dict) or not isinstance(revision, int):
+        raise TypeError
+    return str(held["session_id"]), revision
