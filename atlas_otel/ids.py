@@ -10,6 +10,7 @@ import os
 import random
 
 from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.trace import SpanContext, TraceFlags
 
 # A generator of our own: its getrandbits is one C call, so it needs no lock; seeded from the system.
 _source = random.Random()  # noqa: S311 - ids have to differ, not to be secret
@@ -22,6 +23,9 @@ def _reseed() -> None:
 _reseed()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reseed)  # else parent and child would go on with the same ids
+
+
+_DROPPED = TraceFlags(TraceFlags.DEFAULT)
 
 
 class AtlasIdGenerator(IdGenerator):
@@ -42,3 +46,14 @@ class AtlasIdGenerator(IdGenerator):
     def is_trace_id_random(self) -> bool:
         """True: all bits are (W3C trace context, random-trace-id flag)."""
         return True
+
+
+def child_of(parent: SpanContext, *, ids: IdGenerator | None = None, root_flags: TraceFlags = _DROPPED) -> SpanContext:
+    """Ids of a new span: in ``parent``'s trace where that is valid, with its flags; else in a trace of its own."""
+    ids = ids or _ids
+    if parent.is_valid:
+        return SpanContext(parent.trace_id, ids.generate_span_id(), False, parent.trace_flags, parent.trace_state)
+    return SpanContext(ids.generate_trace_id(), ids.generate_span_id(), False, root_flags)
+
+
+_ids = AtlasIdGenerator()

@@ -275,8 +275,8 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
     else:
         for processor in (sink, *exporting):
             provider.add_span_processor(processor)
-    for processor in given_ones:
-        provider.add_span_processor(processor)
+    for each in given_ones:
+        provider.add_span_processor(each)
     processors = [*exporting, *given_ones]
     if in_force.instrument_threads:
         _instrument_threads()

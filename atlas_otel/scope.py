@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import NonRecordingSpan, SpanKind
 
 from atlas_otel import fork, semconv
 from atlas_otel.context import Frame, StepIdentity, activate, current_frame, restore, with_frame
@@ -27,20 +27,21 @@ from atlas_otel.span_record import (
     SpanEvent,
     SpanRecord,
 )
+from atlas_otel.span_view import SdkView
 from atlas_otel.state import Instrumentation, absorbed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from contextvars import Token
 
     from opentelemetry.context import Context
+    from opentelemetry.trace import SpanContext
 
     from atlas_otel.context import SessionState
     from atlas_otel.semconv import Kind
     from atlas_otel.span_record import AttributeValue
+    from atlas_otel.span_view import SpanView
 
-MIRRORED_EVENTS: Final = 100
-"""How many of our events a span also shows to OTel backends one by one; ``atlas.events`` holds all of them."""
 KEPT_ITEMS: Final = 100_000
 """How many items of a stream are kept for its output; the rest is counted."""
 
@@ -50,14 +51,13 @@ class Scope:
 
     __slots__ = (
         "__weakref__",
-        "_added",
         "_context",
         "_ended",
         "_errors",
         "_generation",
-        "_mirrored",
-        "_packed",
+        "_reported",
         "_token",
+        "_view",
         "attributes",
         "describe",
         "frame",
@@ -110,16 +110,15 @@ class Scope:
         self.items: list[Any] | None = None
         self.items_seen = 0
         self._errors: list[SpanEvent] = []
-        self._packed: list[EventRecord] = []
-        self._mirrored = 0
-        self._added = len(attributes)
+        self._reported: list[EventRecord] = []
         self._ended = False
         self._generation = fork.generation()
         self._token: Token[Context] | None = None
         self.start_ns = instrumentation.clock.now_ns() if start_ns is None else start_ns
         parent = trace.get_current_span(context).get_span_context()
         self.parent_span_id = format(parent.span_id, "016x") if parent.is_valid else None
-        self.span = self._start_span(context, parent)
+        self._view = self._start_span(context, parent)
+        self.span = self._view.span
         ids = self.span.get_span_context()
         self.trace_id = format(ids.trace_id, "032x")
         self.span_id = format(ids.span_id, "016x")
@@ -127,9 +126,17 @@ class Scope:
         self.frame = inside
         self._context = with_frame(inside, trace.set_span_in_context(self.span, context))
 
-    def _start_span(self, context: Context, parent: SpanContext) -> trace.Span:
+    @property
+    def running(self) -> bool:
+        """Whether the span has not ended."""
+        return not self._ended
+
+    def _start_span(self, context: Context, parent: SpanContext) -> SpanView:
+        parts = self.instrumentation
+        if parts.own is not None and parts.own.alone:
+            return parts.own.view(self, parent)
         try:
-            span = self.instrumentation.tracer.start_span(
+            span = parts.tracer.start_span(
                 self.name,
                 context=context,
                 kind=self.span_kind,
@@ -139,14 +146,12 @@ class Scope:
         except Exception:  # a guest's processor or sampler: its fault must not reach the agent
             absorbed("start_span")
             span = trace.INVALID_SPAN
-        if span.get_span_context().is_valid or not self.instrumentation.records:
-            return span
-        # No SDK span (a provider that makes none, a guest that raised): the record still needs ids of its own.
-        from atlas_otel.ids import AtlasIdGenerator
+        if parts.records and not span.get_span_context().is_valid:
+            # No SDK span (a provider that makes none, a guest that raised): the record still needs ids of its own.
+            from atlas_otel.ids import child_of
 
-        ids = AtlasIdGenerator()
-        trace_id = parent.trace_id if parent.is_valid else ids.generate_trace_id()
-        return NonRecordingSpan(SpanContext(trace_id, ids.generate_span_id(), False, TraceFlags(0)))
+            span = NonRecordingSpan(child_of(parent))
+        return SdkView(span, len(self.attributes), adopted=parts.adopted)
 
     # --- while it runs -------------------------------------------------------------------------------------------
 
@@ -172,11 +177,10 @@ class Scope:
         """Set an attribute, on the record and on the OTel span. After the end: nothing."""
         if self._ended:
             return
-        if key not in self.attributes:
-            self._added += 1
+        new = key not in self.attributes
         self.attributes[key] = value
         try:
-            self.span.set_attribute(key, value)
+            self._view.wrote(key, value, new=new)
         except Exception:
             absorbed("set_attribute")
 
@@ -204,12 +208,10 @@ class Scope:
                 name,
                 payload,
             )
-            if fork.generation() == self._generation and not self._ended:
-                self._packed.append(event)
-                if self._mirrored < MIRRORED_EVENTS:
-                    self._mirrored += 1
-                    self.span.add_event(name, shown or {}, event.sequence)
             self.instrumentation.recorder.event(event)
+            if fork.generation() == self._generation and not self._ended:
+                self._reported.append(event)
+                self._view.reported(event, shown or {})
         except Exception:
             absorbed("event")
             return None
@@ -329,47 +331,26 @@ class Scope:
             return
         self._ended = True
         try:
-            recorder = self.instrumentation.recorder
             if fork.generation() != self._generation:
-                recorder.span_forked()
+                self.instrumentation.recorder.span_forked()
                 return
             now = self.instrumentation.clock.now_ns()
-            end_ns = now if end_ns is None else end_ns
-            recorder.span_ended(self._record(end_ns, RANK_ENDED, now))
-        except Exception:
-            absorbed("recorder")
-        try:
-            self._end_span(end_ns)
-        except Exception:  # a guest's processor
-            absorbed("span_end")
-
-    def _end_span(self, end_ns: int | None) -> None:
-        span = self.span
-        if not span.is_recording():
-            return
-        if self._packed:
-            span.set_attribute(semconv.ATLAS_EVENTS, _packed_json(self._packed))
-        if self.instrumentation.adopted:
-            # Limits drop what was written first: the ids that were set at the start are written again.
-            kept = (semconv.ATLAS_KIND, semconv.ATLAS_SESSION_ID, semconv.ATLAS_STEP_ID, semconv.ATLAS_STEP_ATTEMPT)
-            span.set_attributes({key: self.attributes[key] for key in kept if key in self.attributes})
-        for event in self._errors:
-            span.add_event(event.name, event.attributes, event.time_ns)
-        if self.status == STATUS_ERROR:
-            span.set_status(Status(StatusCode.ERROR, self.status_message))
-        span.end(end_time=end_ns)
+            record = self._record(now if end_ns is None else end_ns, RANK_ENDED, now)
+            self.instrumentation.recorder.span_ended(record)
+            self._view.ended(record, self._reported)
+        except Exception:  # a guest's processor, or ours
+            absorbed("end")
 
     def _record(self, end_ns: int | None, rank: int, version: int) -> SpanRecord:
         attributes: Mapping[str, AttributeValue] = self.attributes
-        events = self._errors
-        on_span = getattr(self.span, "attributes", None)
-        if on_span is not None and len(on_span) != self._added:
-            # Somebody else wrote on our span: theirs is kept too, redacted like all else.
-            foreign = {key: value for key, value in dict(on_span).items() if key not in attributes}
-            attributes = {**self.instrumentation.capture.attributes(foreign, "span"), **attributes}
-        on_span = getattr(self.span, "events", None)
-        if on_span is not None and len(on_span) > self._mirrored:
-            events = [*self._foreign_events(on_span), *events]
+        events: Sequence[SpanEvent] = self._errors
+        capture = self.instrumentation.capture
+        # What somebody else put on our span is kept too, redacted like all else.
+        if others := self._view.others_attributes(attributes):
+            attributes = {**capture.attributes(others, "span"), **attributes}
+        if seen := self._view.others_events():
+            theirs = [event._replace(attributes=capture.attributes(event.attributes, event.name)) for event in seen]
+            events = [*theirs, *self._errors]
         return SpanRecord(
             self.trace_id,
             self.span_id,
@@ -390,22 +371,6 @@ class Scope:
             rank,
             version,
         )
-
-    def _foreign_events(self, events: Any) -> list[SpanEvent]:
-        ours = {event.sequence for event in self._packed}
-        capture = self.instrumentation.capture
-        return [
-            SpanEvent(event.name, event.timestamp, capture.attributes(dict(event.attributes or {}), event.name))
-            for event in events
-            if event.timestamp not in ours
-        ]
-
-
-def _packed_json(events: list[EventRecord]) -> str:
-    """``[[sequence, name, payload], …]``: payloads are JSON already and go in as they are."""
-    import orjson
-
-    return orjson.dumps([[e.sequence, e.name, orjson.Fragment(e.payload)] for e in events]).decode()
 
 
 def _words(error: BaseException) -> str:

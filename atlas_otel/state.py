@@ -20,6 +20,9 @@ from atlas_otel.recorder import NullRecorder
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from opentelemetry.sdk.resources import Resource
+
+    from atlas_otel.own_provider import OwnProvider
     from atlas_otel.recorder import Recorder
 
 
@@ -32,6 +35,8 @@ class Instrumentation:
     capture: Capture = field(default_factory=Capture)
     clock: Clock = field(default_factory=Clock)
     enabled: bool = True
+    own: OwnProvider | None = None
+    """The provider, where it is ours."""
     adopted: bool = False
     """The tracer provider is not ours: its limits and samplers are not known."""
     records: bool = False
@@ -40,6 +45,8 @@ class Instrumentation:
     """The session's key goes into baggage."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     resource: Mapping[str, Any] = field(default_factory=dict)
+    """The resource's attributes, redacted: what records hold of it."""
+    otel_resource: Resource | None = None
     new_key: Callable[[], str] | None = None
     """Makes session keys (tests fix them); None: random."""
     trace_url: str | None = None

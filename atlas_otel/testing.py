@@ -17,18 +17,18 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from atlas_otel import semconv, state
 from atlas_otel.capture import Capture
 from atlas_otel.clock import Clock
+from atlas_otel.own_provider import OwnProvider
 from atlas_otel.span_record import EventRecord, Record, RecordSet, SpanRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace import SpanLimits, SpanProcessor
 
     from atlas_otel.models.rows import SessionRows
     from atlas_otel.recorder import OpenSpan
@@ -141,13 +141,15 @@ def recording(
     processors: Sequence[SpanProcessor] = (),
     limits: SpanLimits | None = None,
     new_key: Callable[[], str] | None = None,
+    sdk_spans: bool = False,
 ) -> Iterator[Recording]:
     """Record in memory what runs in the block: real OTel spans, fixed ids, a stepped clock, nothing global but ours.
 
-    ``new_key`` makes the sessions' keys (default: ``session-1``, ``session-2``, …).
+    ``new_key`` makes the sessions' keys (default: ``session-1``, ``session-2``, …). ``sdk_spans``: our spans are the
+    SDK's, as they are on a provider that is not ours; they are too where there are ``processors`` or ``limits``.
     """
     recorder = Recording()
-    provider = TracerProvider(id_generator=SequentialIds(), span_limits=limits)
+    provider = OwnProvider(id_generator=SequentialIds(), span_limits=limits, alone=not sdk_spans and limits is None)
     for processor in processors:
         provider.add_span_processor(processor)
     numbers = count(1)
@@ -157,6 +159,8 @@ def recording(
         recorder=recorder,
         capture=capture or Capture(),
         clock=clock or SteppedClock(),
+        own=provider,
+        otel_resource=provider.resource,
         new_key=new_key or (lambda: f"session-{next(numbers)}"),
         enabled=True,
         records=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,12 @@ import atlas_otel as atlas
 from atlas_otel import semconv, state
 from atlas_otel.span_record import RANK_OPEN, SpanRecord
 from atlas_otel.testing import Recording, recording
+
+
+@pytest.fixture(params=[True, False], ids=["sdk-spans", "own-spans"])
+def atlas_recording(request: pytest.FixtureRequest) -> Iterator[Recording]:
+    with recording(sdk_spans=request.param) as found:
+        yield found
 
 
 def payloads(recorded: Recording, name: str) -> list[Any]:
@@ -394,7 +401,7 @@ def test_absurd_limits_cost_data_in_jaeger_only(limits: SpanLimits) -> None:
 
 def test_unsampled_spans_are_recorded(atlas_recording: Recording) -> None:
     provider = TracerProvider(sampler=ALWAYS_OFF)
-    before = state.install(replace(state.current(), tracer=provider.get_tracer(semconv.SCOPE_NAME)))
+    before = state.install(replace(state.current(), own=None, tracer=provider.get_tracer(semconv.SCOPE_NAME)))
     try:
         with atlas.session("t", name="s"), atlas.step("a"):
             pass

@@ -20,9 +20,9 @@ from atlas_otel import semconv
 from atlas_otel.testing import Recording, recording
 
 
-@pytest.fixture
-def recorded() -> Iterator[Recording]:
-    with recording() as found:
+@pytest.fixture(params=[True, False], ids=["sdk-spans", "own-spans"])
+def recorded(request: pytest.FixtureRequest) -> Iterator[Recording]:
+    with recording(sdk_spans=request.param) as found:
         before = otel_context.get_current()
         yield found
         assert otel_context.get_current() == before, "a span leaked into the context of its caller"
