@@ -22,6 +22,7 @@ from opentelemetry.context import Context
 from atlas_otel.accounts import count_spans_and_events
 from atlas_otel.errors import PermanentStoreError, RetryableStoreError, StoreError
 from atlas_otel.quiet_log import QuietLog
+from atlas_otel.store import PoisonedRecord, WriteResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from atlas_otel.journal import Batch, Journal
     from atlas_otel.journal_recorder import RunningSpans
     from atlas_otel.span_record import Record
-    from atlas_otel.store import Store, WriteResult
+    from atlas_otel.store import Store
 
 DEFAULT_SHUTDOWN_S: Final = 2.0
 
@@ -53,6 +54,8 @@ _RETRY_FIRST_S: Final = 0.1
 _RETRY_MOST_S: Final = 5.0
 _RETRY_PERMANENT_S: Final = 30.0
 """The pause after a refusal that somebody has to lift (a missing schema, a missing right)."""
+_BROKEN_TRIES: Final = 5
+"""How often a batch is tried of which no record goes in, before its records are set aside."""
 _SUPPRESSION_KEYS: Final = ("suppress_instrumentation",)
 
 _drains: weakref.WeakSet[Drain] = weakref.WeakSet()
@@ -232,6 +235,7 @@ class Drain:
             return
         if result.poisoned:
             self._poisoned += len(result.poisoned)
+            self._journal.set_aside(result.poisoned)
             first = result.poisoned[0]
             self._log.warning("the store refused %s, which is set aside: %s", _name(first.record), first.reason)
         if batch.adopted:
@@ -242,34 +246,28 @@ class Drain:
         self._accounts.lost(bad_spans, bad_events, "poisoned")
 
     def _write_or_isolate(self, records: list[Record]) -> WriteResult:
-        from atlas_otel.store import PoisonedRecord, WriteResult
-
-        store = self._opened()
+        """Write a batch. Where the store breaks on it (not: refuses it), record by record, to find out which it is."""
         try:
-            result = store.write(records)
+            result = self._opened().write(records)
             self._broken = 0
             return result
         except StoreError:
             raise
-        except Exception as error:  # a defect of the store's, or a record that nobody foresaw: find out which
-            self._close_store()
+        except Exception:  # a defect of the store's, or a record that nobody foresaw
             self._accounts.absorbed("store")
-            if len(records) == 1:
-                reason = type(error).__name__
-                return WriteResult(0, [PoisonedRecord(records[0], reason)])
-        # One by one. Where none goes in, the store is broken and not the records: keep them, and try again.
         poisoned: list[PoisonedRecord] = []
         for record in records:
+            self._close_store()
             try:
                 poisoned += self._opened().write([record]).poisoned
             except StoreError:
                 raise
             except Exception as error:
-                self._close_store()
                 poisoned.append(PoisonedRecord(record, type(error).__name__))
-        if len(poisoned) == len(records) and self._broken < 3:
-            self._broken += 1
-            raise RetryableStoreError(f"the store failed on every record ({poisoned[0].reason})")
+        self._broken = self._broken + 1 if len(poisoned) == len(records) else 0
+        if 0 < self._broken < _BROKEN_TRIES:
+            # Nothing went in: more likely the store's fault than that of every record.
+            raise RetryableStoreError(f"the store broke on every record ({poisoned[0].reason})")
         self._broken = 0
         return WriteResult(len(records) - len(poisoned), poisoned)
 

@@ -9,10 +9,15 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from atlas_otel.accounts import Accounts, count_spans_and_events
 from atlas_otel.span_record import EventRecord, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atlas_otel.store import PoisonedRecord
 
 DEFAULT_MAX_RECORDS: Final = 100_000
 DEFAULT_MAX_BYTES: Final = 256 * 1024 * 1024
@@ -57,6 +62,9 @@ class Journal(Protocol):
 
     def ack(self, batch: Batch) -> None:
         """The store has committed the batch, or set its records aside: let go of them."""
+
+    def set_aside(self, poisoned: Sequence[PoisonedRecord]) -> None:
+        """The store refused these for good: keep them elsewhere, if it can. Never raises."""
 
     def prepare(self) -> None:
         """Housekeeping on the drain thread, so that appends find everything ready."""
@@ -162,6 +170,9 @@ class MemoryJournal:
         with self._lock:
             self._held -= len(batch.records)
             self._bytes -= batch.size
+
+    def set_aside(self, poisoned: Sequence[PoisonedRecord]) -> None:
+        """There is nowhere to keep them."""
 
     def prepare(self) -> None:
         """Nothing to prepare."""

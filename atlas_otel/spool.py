@@ -20,6 +20,8 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import orjson
+
 from atlas_otel.errors import RecordError, SpoolError
 from atlas_otel.journal import Batch
 from atlas_otel.span_record import RANK_OPEN, EventRecord, Record, decode_record, encode_record
@@ -28,15 +30,19 @@ from atlas_otel.spool_owner import SPARE_SUFFIX, Identity, Owner, tokens, used_b
 from atlas_otel.spool_segment import MAGIC, Frames, Segment, SegmentReader, frame, reserves_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from atlas_otel.accounts import Accounts, Cause
+    from atlas_otel.store import PoisonedRecord
 
 ENV_SPOOL_DIR: Final = "ATLAS_OTEL_SPOOL_DIR"
 DEFAULT_MAX_BYTES: Final = 1024 * 1024 * 1024
 DEFAULT_SEGMENT_BYTES: Final = 4 * 1024 * 1024
 TARGET_FILE: Final = "target"
 """In each database's folder: which one it is, for people. Never a secret."""
+
+REFUSED_FILE: Final = "refused.jsonl"
+"""In each database's folder: the records that it refused for good, at most a sixteenth of the folder's bound."""
 
 _RETRY_NS: Final = 1_000_000_000
 """How long a refusal for lack of room stands before the disk is asked again."""
@@ -319,6 +325,21 @@ class SpoolJournal:
             part = self._parts[0]
             if part is not self._current and self._reader.position >= part.tail:
                 self._delete_first()
+
+    def set_aside(self, poisoned: Sequence[PoisonedRecord]) -> None:
+        """Add them to ``refused.jsonl``, one a line with the reason, for somebody to look at."""
+        path = self.folder / REFUSED_FILE
+        try:
+            lines = b"".join(
+                orjson.dumps({"reason": one.reason, "record": orjson.Fragment(encode_record(one.record))}) + b"\n"
+                for one in poisoned
+            )
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            with os.fdopen(fd, "ab") as file:
+                if file.tell() + len(lines) <= self._max_bytes // 16:
+                    file.write(lines)
+        except (OSError, RecordError):
+            self._accounts.absorbed("set_aside")
 
     def _delete_first(self) -> None:
         with self._lock:
