@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from atlas_otel.notes import GuidanceNote, MetadataNote, RewardNote, Target
 from atlas_otel.projecting.identity import Attempt
-from atlas_otel.projecting.notes import GuidanceNote, MetadataNote, RewardNote, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from atlas_otel.models.json_types import JsonObject
-    from atlas_otel.projecting.notes import AboutNote
+    from atlas_otel.notes import AboutNote
     from atlas_otel.projecting.placing import Placing
     from atlas_otel.projecting.tree import SpanKey
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from atlas_otel import semconv
 from atlas_otel.json_text import JsonText, dump
 from atlas_otel.models.rows import TrajectoryEventRow
-from atlas_otel.projecting.notes import (
+from atlas_otel.notes import (
     AdapterNote,
     GuidanceNote,
     MetadataNote,
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from atlas_otel.facts import Facts
+    from atlas_otel.notes import Note
     from atlas_otel.projecting.identity import Attempt
     from atlas_otel.projecting.node import Node
-    from atlas_otel.projecting.notes import Note
     from atlas_otel.projecting.steps import AttemptView, StepView
     from atlas_otel.semconv import Kind
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from atlas_otel.models.json_types import JsonObject
     from atlas_otel.models.plan import Plan, PlanStep
+    from atlas_otel.notes import AboutNote
     from atlas_otel.projecting.addressing import Addressed
     from atlas_otel.projecting.node import Node, Owner
-    from atlas_otel.projecting.notes import AboutNote
     from atlas_otel.projecting.steps import StepView
     from atlas_otel.projecting.transcript import Entry
     from atlas_otel.projecting.tree import SpanKey

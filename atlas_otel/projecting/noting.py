@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from atlas_otel.models.plan import Plan
-from atlas_otel.projecting.notes import (
+from atlas_otel.notes import (
     AdapterNote,
     OtherNote,
     PlanNote,
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from atlas_otel.facts import Facts
-    from atlas_otel.projecting.notes import AboutNote, Note
+    from atlas_otel.notes import AboutNote, Note
     from atlas_otel.projecting.tree import SpanKey
     from atlas_otel.span_record import EventRecord, SpanRecord
 

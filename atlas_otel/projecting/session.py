@@ -11,15 +11,15 @@ from atlas_otel import semconv
 from atlas_otel.learning_key import learning_key
 from atlas_otel.models.evaluation import choose_rewards, reward_statistics, stored_reward, utc_time
 from atlas_otel.models.rows import ReviewStatus, SessionRow
+from atlas_otel.notes import GuidanceNote, MetadataNote, RewardNote, ValidationNote
 from atlas_otel.projecting.messages import first_user_text, last_reply_text
-from atlas_otel.projecting.notes import GuidanceNote, MetadataNote, RewardNote, ValidationNote
 
 if TYPE_CHECKING:
     from atlas_otel.facts import Facts
     from atlas_otel.models.json_types import JsonObject, JsonValue
     from atlas_otel.models.rows import SessionStatus
+    from atlas_otel.notes import AboutNote
     from atlas_otel.projecting.node import Node
-    from atlas_otel.projecting.notes import AboutNote
 
 _REVIEW_STATUSES: Final[tuple[ReviewStatus, ...]] = get_args(ReviewStatus)
 DISPLACED: Final = "caller_metadata"

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from atlas_otel.models.evaluation import choose_rewards, finite, reward_statistics, stored_reward
 from atlas_otel.models.rows import GuidanceRow, StepAttemptRow, StepResultRow
-from atlas_otel.projecting.notes import GuidanceNote, MetadataNote, RewardNote, ValidationNote
+from atlas_otel.notes import GuidanceNote, MetadataNote, RewardNote, ValidationNote
 from atlas_otel.projecting.results import StepResult, read_result
 from atlas_otel.projecting.transcript import Entry, note_entries, transcript
 
 if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonObject, JsonValue
     from atlas_otel.models.plan import PlanStep
+    from atlas_otel.notes import AboutNote
     from atlas_otel.projecting.node import Node
-    from atlas_otel.projecting.notes import AboutNote
 
 _NANOSECONDS_A_MILLISECOND = 1e6
 

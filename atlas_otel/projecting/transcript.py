@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from atlas_otel.notes import AdapterNote, GuidanceNote, PushedNote, ValidationNote
 from atlas_otel.projecting.messages import message_text, messages_of, text_of, transcript_lines
-from atlas_otel.projecting.notes import AdapterNote, GuidanceNote, PushedNote, ValidationNote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from atlas_otel.json_text import JsonText
     from atlas_otel.models.json_types import JsonValue
+    from atlas_otel.notes import Note
     from atlas_otel.projecting.node import Node
-    from atlas_otel.projecting.notes import Note
 
 
 class Entry(NamedTuple):
