@@ -270,13 +270,13 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
     given_ones = [RedactingProcessor(processor, capture) for processor in span_processors]
     if own is not None:
         own.add_own(sink)
-        for processor in exporting:
-            own.add_own(processor, exports=True)
+        for exporter in exporting:
+            own.add_own(exporter, exports=True)
     else:
         for processor in (sink, *exporting):
             provider.add_span_processor(processor)
-    for each in given_ones:
-        provider.add_span_processor(each)
+    for guest in given_ones:
+        provider.add_span_processor(guest)
     processors = [*exporting, *given_ones]
     if in_force.instrument_threads:
         _instrument_threads()
