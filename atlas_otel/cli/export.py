@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,9 +16,9 @@ import typer
 from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, moment, the_database
 from atlas_otel.cli.settings import review_settings
 from atlas_otel_exporters import export_jsonl, review_statuses
-from atlas_otel_exporters.export import NOT_IN_FORMAT
 from atlas_otel_exporters.formats import FormatName
 from atlas_otel_exporters.read import DEFAULT_BATCH_SIZE
+from atlas_otel_exporters.summary import NOT_IN_FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,6 +68,14 @@ def export(
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Sessions asked for at a time.")] = DEFAULT_BATCH_SIZE,
     format: Annotated[FormatName, typer.Option(help="What a line is; see docs/reference/formats.md.")] = "atlas",
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow",
+            help="Keep writing until interrupted: a session when it is complete, and again, with a higher revision, "
+            "when later data changed it.",
+        ),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Write recorded sessions as lines of JSON for training.
@@ -79,7 +89,10 @@ def export(
         settings=review_settings(config),
         env=os.environ,
     )
-    with _progress_bar(shown=not quiet and sys.stderr.isatty()) as progress:
+    with (
+        _interrupted() if follow else nullcontext() as stop,
+        _progress_bar(shown=not quiet and not follow and sys.stderr.isatty()) as progress,
+    ):
         summary = export_jsonl(
             output,
             database_url=url,
@@ -96,14 +109,18 @@ def export(
             trajectory_event_limit=trajectory_event_limit,
             batch_size=batch_size,
             format=format,
+            follow=stop,
+            waiting=None if quiet else lambda error: typer.echo(f"waiting: {error}", err=True),
             progress=progress,
         )
-    _report(summary, output, quiet=quiet)
+    _report(summary, output, quiet=quiet, follow=follow)
+    if follow:
+        return
     if summary.sessions == 0 or summary.unreadable:
         raise typer.Exit(1)
 
 
-def _report(summary: ExportSummary, output: str, *, quiet: bool) -> None:
+def _report(summary: ExportSummary, output: str, *, quiet: bool, follow: bool) -> None:
     for session_id, reason in summary.unreadable.items():
         typer.echo(f"session {session_id} was left out: {reason}", err=True)
     if not quiet:
@@ -113,9 +130,11 @@ def _report(summary: ExportSummary, output: str, *, quiet: bool) -> None:
             f"{summary.lines} lines, {summary.bytes} bytes, to {place}",
             err=True,
         )
+        if summary.revisions:
+            typer.echo(f"  written again: {summary.revisions}", err=True)
         for reason, count in summary.skipped.items():
             typer.echo(f"  left out: {count} ({reason})", err=True)
-    if summary.sessions == 0:
+    if summary.sessions == 0 and not follow:
         typer.echo(_hint(summary), err=True)
 
 
@@ -145,3 +164,15 @@ def _progress_bar(*, shown: bool) -> Iterator[Callable[[ExportProgress], None] |
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Exporting", total=None)
         yield lambda done: bar.update(task, completed=done.sessions, total=done.total)
+
+
+@contextmanager
+def _interrupted() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set: a follower ends between two lines."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -4,53 +4,27 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from atlas_otel.errors import ConfigError, RecordError, UsageError
 from atlas_otel.postgres.dsn import database_url_from
+from atlas_otel_exporters.follow import follow_sessions
 from atlas_otel_exporters.formats import FORMATS, format_named
 from atlas_otel_exporters.read import DEFAULT_BATCH_SIZE, open_reader
 from atlas_otel_exporters.selection import APPROVED, Selection
+from atlas_otel_exporters.summary import NOT_IN_FORMAT, ExportProgress, ExportSummary
 from atlas_otel_exporters.write import open_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    import threading
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
+    from atlas_otel.errors import RetryableStoreError
     from atlas_otel_exporters.formats import Format, FormatName
     from atlas_otel_exporters.read import Considered
     from atlas_otel_exporters.stored import StoredSession
     from atlas_otel_exporters.write import Lines
-
-NOT_IN_FORMAT: Final = "nothing to write in this format"
-"""The reason for which a format leaves a session out: it has no rewarded step, say."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExportProgress:
-    """How far an export is: ``sessions`` of ``total`` are written."""
-
-    sessions: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class ExportSummary:
-    """What an export did.
-
-    ``sessions``, ``steps`` and ``events`` count what stands in the output; ``lines`` differs from ``sessions`` in
-    formats that write several a session, or none. ``bytes`` are counted before compression. ``skipped`` says how
-    many sessions are not in the output, by reason; ``unreadable`` names the sessions whose rows could not be read.
-    """
-
-    sessions: int
-    steps: int
-    events: int
-    lines: int
-    bytes: int
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    unreadable: Mapping[int, str] = field(default_factory=dict)
 
 
 def export_jsonl(
@@ -70,6 +44,8 @@ def export_jsonl(
     trajectory_event_limit: int | None = None,
     batch_size: int = DEFAULT_BATCH_SIZE,
     format: FormatName = "atlas",
+    follow: threading.Event | None = None,
+    waiting: Callable[[RetryableStoreError], None] | None = None,
     progress: Callable[[ExportProgress], None] | None = None,
 ) -> ExportSummary:
     """Write the sessions of a database as lines of JSON, one snapshot of it, and say what was written.
@@ -79,6 +55,10 @@ def export_jsonl(
     ``review_statuses``: None for every one; :func:`review_statuses` gives what environment and config ask for.
     ``trajectory_event_limit`` keeps the newest events only, and the line says how many it left out. The other
     filters are :class:`Selection`'s. ``progress`` is called after each session.
+
+    ``follow``: keep writing until it is set, each session when it is complete, and again with a higher ``revision``
+    when later data changed it. Lines go to the end of the file, and what stands there is gone on from. A database that
+    is away is waited for; ``waiting`` is told each time that it is.
 
     Raises UsageError and ConfigError where the call is wrong, StoreError where the database cannot be read,
     ExportError where the output cannot be written (found out before anything is read).
@@ -104,6 +84,17 @@ def export_jsonl(
         offset=offset,
         newest_first=newest_first,
     )
+    if follow is not None:
+        return follow_sessions(
+            output,
+            database_url=url,
+            selection=selection,
+            format=format_named(format),
+            stop=follow,
+            batch_size=batch_size,
+            event_limit=trajectory_event_limit,
+            waiting=waiting,
+        )
     with open_lines(output) as lines, open_reader(url) as reader, reader.snapshot():
         considered = reader.consider(selection)
         tally = _Tally(lines, format_named(format), considered, selection, progress)

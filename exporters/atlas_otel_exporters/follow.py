@@ -20,6 +20,7 @@ import orjson
 from atlas_otel.errors import ExportError, RecordError, RetryableStoreError, UsageError
 from atlas_otel_exporters.encode import REVISION
 from atlas_otel_exporters.read import open_reader
+from atlas_otel_exporters.summary import ExportSummary
 from atlas_otel_exporters.write import STANDARD_OUTPUT, lines_to, writing_errors
 
 if TYPE_CHECKING:
@@ -38,20 +39,12 @@ _SHARE_OF_TIME: Final = 0.1
 """Looking for changes takes at most this share of the time: a large database is looked at more seldom."""
 
 
-class FollowSummary(NamedTuple):
-    """What a follower wrote: ``sessions`` for the first time, ``revisions`` again; ``bytes`` of both."""
-
-    sessions: int
-    revisions: int
-    bytes: int
-
-
 class _Written(NamedTuple):
     revision: int
     digest: bytes
 
 
-def follow(
+def follow_sessions(
     output: str | os.PathLike[str],
     *,
     database_url: str,
@@ -61,8 +54,8 @@ def follow(
     batch_size: int,
     event_limit: int | None = None,
     poll_s: float = POLL_S,
-    waiting: Callable[[RetryableStoreError], None] = lambda error: None,
-) -> FollowSummary:
+    waiting: Callable[[RetryableStoreError], None] | None = None,
+) -> ExportSummary:
     """Write until ``stop`` is set. A database that is away is waited for, and ``waiting`` told.
 
     Raises UsageError where the output is compressed, or the selection counts sessions; ExportError where it cannot be
@@ -73,7 +66,6 @@ def follow(
     with _appending(output) as (lines, written):
         follower = _Follower(lines, written, selection, format, batch_size, event_limit)
         while not stop.is_set():
-            began = time.monotonic()
             try:
                 with open_reader(database_url) as reader:
                     while not stop.is_set():
@@ -81,7 +73,8 @@ def follow(
                         follower.poll(reader)
                         stop.wait(max(poll_s, (time.monotonic() - began) / _SHARE_OF_TIME))
             except RetryableStoreError as error:
-                waiting(error)
+                if waiting is not None:
+                    waiting(error)
                 stop.wait(poll_s)
         return follower.summary()
 
@@ -131,9 +124,20 @@ class _Follower:
         if lines:
             self._written[name] = _Written(revision, _digest(lines))
             self._counts["sessions" if before is None else "revisions"] += 1
+            self._counts["lines"] += len(lines)
+            self._counts["steps"] += len(session.steps)
+            self._counts["events"] += len(session.events)
 
-    def summary(self) -> FollowSummary:
-        return FollowSummary(self._counts["sessions"], self._counts["revisions"], self._lines.bytes_written)
+    def summary(self) -> ExportSummary:
+        """What was written since the start."""
+        return ExportSummary(
+            sessions=self._counts["sessions"],
+            steps=self._counts["steps"],
+            events=self._counts["events"],
+            lines=self._counts["lines"],
+            bytes=self._lines.bytes_written,
+            revisions=self._counts["revisions"],
+        )
 
 
 def _names(session: StoredSession) -> Iterator[str]:
@@ -195,7 +199,7 @@ def _source(line: JsonValue) -> tuple[str, int]:
     """(session, revision) of a written line."""
     if not isinstance(line, dict):
         raise TypeError
-    held = line["session_metadata"] if "session_metadata" in line else line
+    held = line.get("session_metadata", line)
     revision = line[REVISION]
     if not isinstance(held, dict) or not isinstance(revision, int):
         raise TypeError
