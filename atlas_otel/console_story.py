@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from atlas_otel import semconv
+from atlas_otel import notes, semconv
 from atlas_otel.json_text import JsonText, dump
 from atlas_otel.models.evaluation import DEFAULT_REWARD_NAME
-from atlas_otel.projecting import notes
 from atlas_otel.span_record import STATUS_ERROR, EventRecord, SpanRecord
 
 if TYPE_CHECKING:
