@@ -57,8 +57,9 @@ def bound_strings(tree: JsonValue, limit: int) -> JsonValue:
 
 def bound_tree(tree: JsonValue, limit: int) -> JsonValue:
     """The tree cut so that its JSON text has at most ``limit`` bytes, or :data:`LEAST_SHARE` where that is more."""
+    limit = max(limit, LEAST_SHARE)
     size = _size(tree)
-    return tree if size <= limit else _fit(tree, size, max(limit, LEAST_SHARE))
+    return tree if size <= limit else _fit(tree, size, limit)
 
 
 def longest_string(value: object) -> int:

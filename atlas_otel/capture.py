@@ -92,7 +92,7 @@ class Capture:
             return None
         if self._plain:
             try:
-                if type(value) is str or is_plain(value, self._value_bytes):
+                if type(value) is str or is_plain(value):
                     data = orjson.dumps(value)
                     if data.rfind(_NUL) < 0:
                         if len(data) <= self._short or self._within(value, len(data)):

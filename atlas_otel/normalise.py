@@ -75,6 +75,7 @@ _CONTAINERS: Final = frozenset({dict, list, tuple})
 _PLAIN: Final = _CONTAINERS | {str, int, float, bool, type(None)}
 _CHECKED_LEVEL: Final = 64
 _SMALL: Final = 8
+_PLAIN_NODES: Final = 2_000_000
 
 
 def clean(text: str) -> str:
@@ -86,7 +87,7 @@ def clean(text: str) -> str:
     return _UNSTORABLE.sub("\ufffd", text)
 
 
-def is_plain(value: object, nodes: int = MAX_NODES) -> bool:
+def is_plain(value: object, nodes: int = _PLAIN_NODES) -> bool:
     """Whether ``value`` is made of at most ``nodes`` finite values of exact built-in types, at most MAX_DEPTH deep.
 
     NUL, surrogates, integers over 64 bits and keys that are no strings are for the caller to find: orjson refuses all
@@ -211,26 +212,24 @@ class _Reading:
     def entries(self, entries: Mapping[Any, Any], depth: int) -> JsonObject:
         """An object from a mapping that nobody else holds."""
         tree: JsonObject = {}
-        taken = min(len(entries), max(self.left, 0))
-        self.left -= taken
         for number, (key, value) in enumerate(entries.items()):
-            if number == taken:
-                self.omitted += len(entries) - taken
-                tree[unused(tree, TRUNCATED)] = {"entries": len(entries) - taken}
+            if self.left <= 0:
+                self.omitted += len(entries) - number
+                tree[unused(tree, TRUNCATED)] = {"entries": len(entries) - number}
                 break
+            self.left -= 1
             tree[unused(tree, self.key(key, depth))] = self.read(value, depth + 1)
         return tree
 
     def items(self, items: Iterable[Any], size: int, depth: int) -> list[JsonValue]:
         """A list from a sequence that nobody else holds."""
-        taken = min(size, max(self.left, 0))
-        self.left -= taken
         tree: list[JsonValue] = []
         for number, value in enumerate(items):
-            if number == taken:
-                self.omitted += size - taken
-                tree.append({TRUNCATED: {"items": size - taken}})
+            if self.left <= 0:
+                self.omitted += size - number
+                tree.append({TRUNCATED: {"items": size - number}})
                 break
+            self.left -= 1
             tree.append(self.read(value, depth + 1))
         return tree
 
@@ -242,13 +241,15 @@ class _Reading:
         return tree if isinstance(tree, str) else orjson.dumps(tree).decode()
 
     def mapping(self, value: Any, depth: int) -> JsonValue:
-        return self.entries(dict.copy(value), depth)
+        # ``dict.copy`` of a subclass may call its ``keys``; the view of the base class does not.
+        held = dict.copy(value) if type(value) is dict else _while_it_changes(dict, dict.items(value))
+        return self.entries(held, depth)
 
     def loose_mapping(self, value: Any, depth: int) -> JsonValue:
         return self.entries(_while_it_changes(dict, value), depth)
 
     def namespace(self, value: Any, depth: int) -> JsonValue:
-        held = {key: item for key, item in dict.copy(vars(value)).items() if not str(key).startswith("_")}
+        held = {key: item for key, item in dict.copy(vars(value)).items() if not key.startswith("_")}
         return self.entries(held, depth)
 
     def user_data(self, value: Any, depth: int) -> JsonValue:
