@@ -80,7 +80,7 @@ async def within(seconds: float | None, awaitable: Any) -> Any:
         raise TimeoutError(str(error) or f"no answer within {seconds:g} seconds") from error
 
 
-def unanswered(actor: Actor | Literal["triage", "history"], error: Exception) -> str:
+def unanswered(actor: Actor | Literal["triage", "history", "adapter_close"], error: Exception) -> str:
     """What went wrong with somebody the run can do without: counted, and in words for the record."""
     absorbed(f"governance_{actor}")
     return f"{type(error).__name__}: {error}"

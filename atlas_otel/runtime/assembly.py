@@ -75,9 +75,7 @@ class Assembly:
                 "executor": student.max_step_tokens,
                 "synthesizer": student.max_synthesis_tokens,
             },
-            custom=student.prompts is not None
-            or bool(student.prompt_guidance.get("executor"))
-            or bool(self.base_prompt),
+            custom=bool(student.prompts or student.prompt_guidance.get("executor") or self.base_prompt),
         )
 
     def teacher(self) -> Teacher | None:

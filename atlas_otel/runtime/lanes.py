@@ -109,6 +109,16 @@ def decide(
     return LaneDecision(mode or config.probe.fallback_mode, "capability_probe", probe.confidence, probe)
 
 
+def lane_of(decision: LaneDecision) -> Lane:
+    """The lane that is taken: a decision that was left open is ``paired``."""
+    return decision.mode or "paired"
+
+
+def rules_of(decision: LaneDecision) -> LaneRules:
+    """What Atlas does in the lane that is taken."""
+    return RULES[lane_of(decision)]
+
+
 def lane_for(confidence: float | None, thresholds: ProbeThresholds) -> Lane | None:
     """The lane that a confidence (0 to 1) earns; None where there is none."""
     if confidence is None or confidence != confidence:

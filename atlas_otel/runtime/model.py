@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
-from atlas_otel import semconv
+from opentelemetry import trace
+from opentelemetry.trace import Tracer, TracerProvider
+from opentelemetry.util._decorator import _agnosticcontextmanager
+
+from atlas_otel import pipeline, semconv, state
 from atlas_otel.errors import ConfigError
 from atlas_otel.runtime.advisor import within
 from atlas_otel.runtime.coerce import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from opentelemetry.trace import Span, Tracer, TracerProvider
+    from opentelemetry.trace import Span
     from pydantic_ai.models import Model
 
     from atlas_otel.models.config_llm import LLMConfig
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 _EXTRA: Final = "pip install 'atlas-otel[governance]'"
 _PACKAGES: Final = {"anthropic": "anthropic", "google": "google", "gemini": "google", "bedrock": "bedrock"}
 """The extra of pydantic-ai-slim that a provider needs beyond ours."""
+_PREFIXES: Final = ("openai", "anthropic", "azure", "bedrock", "gemini", "google", "vertex_ai", "xai")
 _XAI: Final = "https://api.x.ai/v1"
 
 
@@ -55,7 +60,9 @@ class ModelAdvisor:
             instructions=question.instructions,
             name=f"atlas-{self._actor}",
         )
-        agent.instrument = InstrumentationSettings(tracer_provider=_Marking(self._actor), include_content=_content())
+        agent.instrument = InstrumentationSettings(
+            tracer_provider=_Marking(self._actor), include_content=state.current().capture.content
+        )
         run = agent.run(json_text(question.facts), model_settings=self._settings(question))
         return (await within(self._limit_s, run)).output
 
@@ -75,7 +82,7 @@ class ModelAdvisor:
 
 def build_model(config: LLMConfig, environ: Mapping[str, str]) -> Model:
     """The model that an ``llm`` block names. Raises ConfigError where a package or a key is missing."""
-    provider, model = config.provider, config.model.rsplit("/", 1)[-1]
+    provider, model = config.provider, plain_name(config.model)
     key = environ.get(config.api_key_env)
     if not key and config.api_base is None and provider != "bedrock":
         raise ConfigError(f"the environment variable {config.api_key_env} is not set (llm.api_key_env)")
@@ -86,6 +93,12 @@ def build_model(config: LLMConfig, environ: Mapping[str, str]) -> Model:
     except ImportError as error:
         package = _PACKAGES.get(provider, "openai")
         raise ConfigError(f"provider {provider} needs pip install 'pydantic-ai-slim[{package}]': {error}") from None
+
+
+def plain_name(model: str) -> str:
+    """The model's name without a LiteLLM-style provider in front (``gemini/…``)."""
+    prefix, slash, rest = model.partition("/")
+    return rest if slash and prefix in _PREFIXES else model
 
 
 def _openai(config: LLMConfig, model: str, key: str | None) -> Model:
@@ -114,21 +127,14 @@ def _other(config: LLMConfig, model: str, key: str | None) -> Model:
     if config.provider == "bedrock":
         from pydantic_ai.models.bedrock import BedrockConverseModel
 
-        return BedrockConverseModel(config.model)
+        return BedrockConverseModel(model)
     from pydantic_ai.models.google import GoogleModel
     from pydantic_ai.providers.google import GoogleProvider
 
     return GoogleModel(model, provider=GoogleProvider(api_key=key or "", base_url=config.api_base))
 
 
-def _content() -> bool:
-    """Whether messages may be captured: what is not made cannot leak."""
-    from atlas_otel import state
-
-    return state.current().capture.content
-
-
-class _Marking:
+class _Marking(TracerProvider):
     """A tracer provider whose spans say on whose behalf they were made: governance's, not the agent's own."""
 
     def __init__(self, actor: Actor) -> None:
@@ -136,29 +142,24 @@ class _Marking:
 
     def get_tracer(self, *arguments: Any, **options: Any) -> Tracer:
         """A tracer of the provider in force."""
-        return cast("Tracer", _MarkingTracer(_provider().get_tracer(*arguments, **options), self._actor))
+        telemetry = pipeline.current()
+        # ``configure`` may have been given a provider that is not the global one.
+        provider = telemetry.tracer_provider if telemetry is not None else trace.get_tracer_provider()
+        return _MarkingTracer(provider.get_tracer(*arguments, **options), self._actor)
 
 
-class _MarkingTracer:
+class _MarkingTracer(Tracer):
     def __init__(self, tracer: Tracer, actor: Actor) -> None:
         self._tracer = tracer
         self._actor = actor
 
     def start_span(self, name: str, *arguments: Any, **options: Any) -> Span:
-        span = self._tracer.start_span(name, *arguments, **options)
-        span.set_attribute(semconv.ATLAS_ACTOR, self._actor)
-        return span
+        return self._tracer.start_span(name, *arguments, **self._marked(options))
 
-    def start_as_current_span(self, name: str, *arguments: Any, **options: Any) -> Any:
-        options["attributes"] = {**(options.get("attributes") or {}), semconv.ATLAS_ACTOR: self._actor}
-        return self._tracer.start_as_current_span(name, *arguments, **options)
+    @_agnosticcontextmanager
+    def start_as_current_span(self, name: str, *arguments: Any, **options: Any) -> Iterator[Span]:
+        with self._tracer.start_as_current_span(name, *arguments, **self._marked(options)) as span:
+            yield span
 
-
-def _provider() -> TracerProvider:
-    """Where ``configure`` was given a provider that is not the global one, that one."""
-    from opentelemetry import trace
-
-    from atlas_otel import pipeline
-
-    telemetry = pipeline.current()
-    return telemetry.tracer_provider if telemetry is not None else trace.get_tracer_provider()
+    def _marked(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {**options, "attributes": {**(options.get("attributes") or {}), semconv.ATLAS_ACTOR: self._actor}}

@@ -43,6 +43,11 @@ def in_order(plan: Plan, waits: dict[int, set[int]]) -> list[Step]:
     return ordered
 
 
+def last_step(plan: Plan) -> Step:
+    """The step that runs last where nothing runs side by side."""
+    return in_order(plan, dependencies(plan))[-1]
+
+
 def _number(named: int | str) -> int | None:
     """``3``, ``"3"`` and ``"step_3"`` as 3."""
     if isinstance(named, int):

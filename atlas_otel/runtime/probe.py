@@ -33,6 +33,12 @@ class Probed(NamedTuple):
     answer: ProbeAnswer | None
     error: str | None
 
+    def to_json(self) -> JsonObject:
+        """The probe event's output."""
+        if self.answer is None:
+            return {"error": self.error}
+        return {"mode": self.answer.mode, "confidence": self.answer.confidence, "raw": self.answer.raw}
+
 
 def question(task: str, dossier: TriageDossier, history: JsonObject, config: ProbeConfig) -> Question:
     """What the probe is asked: the task, its dossier, and the newest ``evidence_limit`` sessions."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel, Field
 
 from atlas_otel.models.adapter import Plan, Step  # noqa: TC001 - pydantic reads them
-from atlas_otel.runtime import coerce
+from atlas_otel.runtime import coerce, ordering
 from atlas_otel.runtime.advisor import Advisor, Question, unanswered, within
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class Validation(NamedTuple):
     guidance: str | None
     error: str | None
     details: JsonObject
+    failure: Exception | None = None
+    """What the teacher raised, where that is why nobody could say."""
 
     def to_json(self) -> JsonObject:
         """The validation as rows hold it: ``valid`` is absent where nobody could say."""
@@ -121,7 +123,7 @@ class Teacher:
         try:
             return _validation(await within(self.timeout_s, self.advisor.ask(asked)))
         except Exception as error:  # a guest: the attempt stands unjudged, and the record says why
-            return Validation(None, None, None, unanswered("teacher", error), {})
+            return Validation(None, None, None, unanswered("teacher", error), {}, error)
 
 
 def _reviewed(answer: object, plan: Plan) -> ReviewedPlan:
@@ -136,6 +138,7 @@ def _reviewed(answer: object, plan: Plan) -> ReviewedPlan:
     if not steps:
         return ReviewedPlan(plan, str(concerns) if concerns else None, None)
     made = coerce.plan({"steps": steps, "execution_mode": plan.execution_mode}, "", self_managed=False)
+    ordering.dependencies(made)
     return ReviewedPlan(made, str(concerns) if concerns else None, None)
 
 

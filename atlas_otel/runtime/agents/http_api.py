@@ -1,4 +1,4 @@
-"""``type: http_api``: an agent behind an HTTP endpoint. Trace context goes along, so that its spans join the session."""
+"""``type: http_api``: an agent behind an HTTP endpoint. Trace context goes along, so that its spans join."""
 
 from __future__ import annotations
 

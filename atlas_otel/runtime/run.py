@@ -1,0 +1,175 @@
+"""``arun`` and ``run``: a task, an agent that a config names, and everything that Atlas does around it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import atlas_otel as atlas
+from atlas_otel import pipeline, state
+from atlas_otel.config_file import load_config
+from atlas_otel.errors import AdapterError, ConfigError, UsageError
+from atlas_otel.learning_key import learning_key
+from atlas_otel.models.config import AtlasConfig
+from atlas_otel.recorder import NullRecorder
+from atlas_otel.runtime.assembly import Assembly
+from atlas_otel.runtime.lanes import lane_of
+from atlas_otel.runtime.outcome import RunResult, StepOutcome
+from atlas_otel.runtime.review import approval_required, review_block
+from atlas_otel.runtime.session import GovernedSession
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from atlas_otel.models.json_types import JsonObject
+    from atlas_otel.pipeline import Telemetry
+
+__all__ = ["RunResult", "StepOutcome", "arun", "run"]
+
+
+async def arun(
+    task: str,
+    config_path: str | os.PathLike[str] | None = None,
+    *,
+    config: AtlasConfig | Mapping[str, Any] | None = None,
+    session_metadata: Mapping[str, Any] | None = None,
+    stream_progress: bool | None = None,
+) -> RunResult:
+    """Run ``task`` with the agent that the config names, and record it as one session.
+
+    Give a config file (``config_path``) or a config. Where ``configure`` was not called, it is called here, with the
+    config's ``storage.database_url``. ``session_metadata`` stands at the top of the session's metadata.
+    ``stream_progress``: show the run on stderr; None: where that is a terminal.
+
+    Raises ConfigError before anything runs, and AdapterError (with its cause) where the handshake or a hook fails:
+    the session is then recorded as failed. A teacher, judge, probe or triage adapter that fails never raises.
+    """
+    assembly = _assembly(config_path, config)
+    settings = assembly.config
+    telemetry = bind_telemetry(settings, stream_progress)
+    metadata: JsonObject = {**settings.metadata, **(session_metadata or {})}
+    tags = _tags(settings, metadata)
+    known = {**state.current().metadata, **metadata}
+    key = learning_key(agent=settings.agent.name, task=task, tags=tags, metadata=known)
+    session = GovernedSession(
+        assembly,
+        task,
+        metadata,
+        key,
+        database_url=telemetry.database_url if telemetry is not None else None,
+        flush=telemetry.flush if telemetry is not None else None,
+    )
+    started = time.perf_counter()
+    try:
+        async with atlas.session(
+            task, name=settings.agent.name, tags=tags, metadata={**metadata, **_about(assembly, key)}, new=True
+        ) as span:
+            ended = await session.run()
+            span.final_answer = ended.final_answer
+            trace_url = atlas.get_trace_url()
+    except AdapterError:
+        raise
+    except Exception as error:
+        failed = session.student.failed if session.student is not None else None
+        if failed is not None and failed[1] is error:
+            words = f"{type(error).__name__}: {error}"
+            raise AdapterError(f"{failed[0]} of {settings.agent.name} failed: {words}") from error
+        raise
+    return RunResult(
+        task,
+        ended.final_answer,
+        ended.plan,
+        [ended.steps.outcomes[step.id] for step in ended.plan.steps],
+        span.id,
+        span.trace_id,
+        trace_url,
+        lane_of(ended.decision),
+        ended.reward,
+        ended.review_status,
+        time.perf_counter() - started,
+    )
+
+
+def run(
+    task: str,
+    config_path: str | os.PathLike[str] | None = None,
+    *,
+    config: AtlasConfig | Mapping[str, Any] | None = None,
+    session_metadata: Mapping[str, Any] | None = None,
+    stream_progress: bool | None = None,
+) -> RunResult:
+    """:func:`arun` where no event loop runs. Raises UsageError inside one: await :func:`arun` there."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(
+            arun(
+                task,
+                config_path,
+                config=config,
+                session_metadata=session_metadata,
+                stream_progress=stream_progress,
+            )
+        )
+    raise UsageError("run() cannot be called inside a running event loop: use `await arun(...)` there")
+
+
+def _assembly(path: str | os.PathLike[str] | None, config: AtlasConfig | Mapping[str, Any] | None) -> Assembly:
+    if (path is None) == (config is None):
+        raise UsageError("give either config_path or config")
+    if path is not None:
+        return Assembly(load_config(path).config, Path(path).resolve().parent)
+    if isinstance(config, AtlasConfig):
+        return Assembly(config)
+    from pydantic import ValidationError
+
+    try:
+        return Assembly(AtlasConfig.model_validate(config))
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(str(p) for p in d['loc'])}: {d['msg']}" for d in error.errors())
+        raise ConfigError(f"config: {problems}") from None
+
+
+def bind_telemetry(config: AtlasConfig, console: bool | None) -> Telemetry | None:
+    """What records the run: what ``configure`` put in place, else what the config asks for. None under a test's own.
+
+    Raises ConfigError where the config names another database than ``configure`` did.
+    """
+    wanted = config.storage.database_url.strip() if config.storage is not None else None
+    telemetry = pipeline.current()
+    if telemetry is None:
+        if not isinstance(state.current().recorder, NullRecorder):
+            return None
+        return pipeline.configure(config.agent.name, database_url=wanted, console=console)
+    if wanted is not None and wanted != (telemetry.database_url or "").strip():
+        from atlas_otel.postgres.dsn import describe
+
+        given = describe(telemetry.database_url) if telemetry.database_url else "no database"
+        raise ConfigError(
+            f"storage.database_url names {describe(wanted)}, but configure() was called with {given}: "
+            "name the same one, or leave storage out"
+        )
+    return telemetry
+
+
+def _tags(config: AtlasConfig, metadata: JsonObject) -> list[str]:
+    given = metadata.get("tags")
+    more = [given] if isinstance(given, str) else given if isinstance(given, (list, tuple)) else []
+    return list(dict.fromkeys([*config.adaptive_teaching.default_tags, *(str(tag) for tag in more)]))
+
+
+def _about(assembly: Assembly, key: str) -> JsonObject:
+    """What a session's metadata holds from its start: its key, its review's terms, and every prompt it may use."""
+    settings = assembly.config
+    required = approval_required(settings.runtime_safety.review, os.environ)
+    about: JsonObject = {
+        "learning_key": key,
+        "review": review_block(settings.runtime_safety.review, required=required),
+        "prompts": assembly.used_prompts(),
+        "executor_system_prompt": assembly.student_prompts().executor,
+        "adapter_session": assembly.models(),
+    }
+    return about
