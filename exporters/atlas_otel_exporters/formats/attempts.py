@@ -40,9 +40,9 @@ def attempts(session: StoredSession) -> list[Attempt]:
             outcome = call.output if isinstance(call.output, dict) else {}
             guidance = given.get("guidance")
             notes = [text(note) for note in guidance] if isinstance(guidance, list) else []
-            output = text(outcome.get("output")) if "output" in outcome else ""
             failed = "error" in outcome or "error" in call.end
-            found.append(Attempt(step_id, number, call.span_id, output, _verdict(outcome, failed=failed), notes))
+            answer = _answer(outcome.get("output"))
+            found.append(Attempt(step_id, number, call.span_id, answer, _verdict(outcome, failed=failed), notes))
     return found
 
 
@@ -86,6 +86,12 @@ def _system_prompt(session: StoredSession, step_id: int) -> str:
         if step.step_id == step_id and (said := load_object(step.metadata).get("executor_system_prompt")):
             return text(said)
     return text(load_object(session.metadata).get("executor_system_prompt"))
+
+
+def _answer(output: JsonValue) -> str:
+    # The Atlas SDK puts what it read out of an answer beside the answer's text.
+    said = output.get("text") if isinstance(output, dict) else None
+    return said if isinstance(said, str) else text(output)
 
 
 def _verdict(outcome: JsonObject, *, failed: bool) -> bool | None:

@@ -71,6 +71,8 @@ class ScriptedModel:
             return {"valid": True, "guidance": None}
         if "matching this schema" in prompt or "proposed plan" in prompt:
             return PLAN
+        if "twice" in prompt and "Guidance History: []" in prompt:
+            return {"result": {"deliverable": "Some tickets are open.", "artifacts": {}}}
         if "in prose" in prompt:
             return "Three tickets are open."
         return {"result": {"deliverable": "Three tickets are open.", "artifacts": {"tickets": 3}}}
