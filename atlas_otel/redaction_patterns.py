@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 
 class Pattern(NamedTuple):
-    """What one name stands for. ``secret`` is the number of the group to replace; ``check`` refuses false matches."""
+    """What one name stands for: the group that matched is the secret, or all where there is none.
+
+    ``check`` refuses false matches.
+    """
 
     name: str
     hints: tuple[str, ...]
     regex: re.Pattern[str]
-    secret: int = 0
     check: Callable[[str], bool] | None = None
 
     def redact(self, text: str) -> str:
@@ -30,10 +32,11 @@ class Pattern(NamedTuple):
         return self.regex.sub(self._replaced, text)
 
     def _replaced(self, match: re.Match[str]) -> str:
-        found = match[self.secret]
-        if found is None or found.startswith("[redacted:") or (self.check is not None and not self.check(found)):
+        group = match.lastindex or 0
+        found = match[group]
+        if found.startswith("[redacted:") or (self.check is not None and not self.check(found)):
             return match[0]
-        start, end = match.span(self.secret)
+        start, end = match.span(group)
         offset = match.start()
         return f"{match[0][: start - offset]}[redacted:{self.name}]{match[0][end - offset :]}"
 
@@ -89,7 +92,6 @@ SECRETS: Final = (
         re.compile(
             r"(?i)aws[^\n=:]{0,30}?(?:secret|key)[^\n=:]{0,30}[=:]\s?[\"']?([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"
         ),
-        secret=1,
     ),
     _token("github", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", body="[A-Za-z0-9]{30,}"),
     _token("github", "github_pat_", body=r"\w{20,}"),
@@ -99,9 +101,7 @@ SECRETS: Final = (
         body=r"[\w-]{16,}(?:\.[\w-]+)*",
     ),
     _token("slack", "xoxa-", "xoxb-", "xoxe-", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xapp-", body=r"[\w-]{10,}"),
-    Pattern(
-        "slack", ("hooks.slack.com",), re.compile(r"hooks\.slack\.com/(?:services|workflows)/([\w/-]{20,})"), secret=1
-    ),
+    Pattern("slack", ("hooks.slack.com",), re.compile(r"hooks\.slack\.com/(?:services|workflows)/([\w/-]{20,})")),
     _token("google", "AIza", body=r"[\w-]{35}"),
     _token("google", "ya29.", "GOCSPX-", body=r"[\w-]{20,}"),
     _token("stripe", "sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_", body="[A-Za-z0-9]{16,}"),
@@ -115,18 +115,17 @@ SECRETS: Final = (
         "azure",
         ("AccountKey=", "SharedAccessKey="),
         re.compile(r"(?:Account|SharedAccess)Key=([A-Za-z0-9/+]{40,}={0,2})"),
-        secret=1,
     ),
     Pattern("jwt", ("eyJ",), re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)*")),
-    Pattern("bearer", (), re.compile(r"(?i)\bbearer\s{1,8}([\w.~+/-]{8,}=*)"), secret=1),
-    Pattern("basic_auth", (), re.compile(r"(?i)\bbasic\s{1,8}([A-Za-z0-9+/]{12,}={0,2})(?![\w])"), secret=1),
-    Pattern("dsn", ("://",), re.compile(r"[A-Za-z][\w+.-]{1,30}://[^\s:/@\"']{0,128}:([^\s/\"']{1,256})@"), secret=1),
+    Pattern("bearer", (), re.compile(r"(?i)\bbearer\s{1,8}([\w.~+/-]{8,}=*)")),
+    Pattern("basic_auth", (), re.compile(r"(?i)\bbasic\s{1,8}([A-Za-z0-9+/]{12,}={0,2})(?![\w])")),
+    Pattern("dsn", ("://",), re.compile(r"[A-Za-z][\w+.-]{1,30}://[^\s:/@\"']{0,128}:([^\s/\"']{1,256})@")),
     Pattern(
         "password",
         (),
         re.compile(
             rf"(?i)(?<![A-Za-z])(?:{_KEY_NAMES})(?:\\?[\"'])?\s{{0,8}}[:=]\s{{0,8}}"
-            rf"(?:\"([^\"\n]{{1,512}})\"|'([^'\n]{{1,512}})'|([^\s,;&\"'<>()\[\]{{}}\\]{{4,512}}))"
+            r"(?:\\?\"((?:[^\"\\\n]|\\[^\"\n])+)|\\?'((?:[^'\\\n]|\\[^'\n])+)|([^\s,;&\"'<>()\[\]{}\\]{4,}))"
         ),
     ),
 )
