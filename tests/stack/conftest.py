@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,12 +23,19 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 UNAVAILABLE = 69
 HOST = "127.0.0.1"
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 
 
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
+
+
+def _env(service: str, **ours: object) -> dict[str, str]:
+    """The environment that compose gives a service, but for where it listens, stores and sends."""
+    given = COMPOSE["services"][service]["environment"]
+    return {**os.environ, **given, "ATLAS_LISTEN": HOST, **{name: str(value) for name, value in ours.items()}}
 
 
 def eventually(check: Callable[[], Any], *, seconds: float, what: str) -> Any:
@@ -146,7 +154,7 @@ def jaeger(stack_binaries: dict[str, str], tmp_path: Path) -> Iterator[Jaeger]:
     server = Jaeger(
         name="jaeger",
         command=[stack_binaries["jaeger"], "--config", str(ROOT / "collector" / "jaeger.yaml")],
-        env={**os.environ, **{k: str(v) for k, v in ports.items()}, "ATLAS_JAEGER_DIR": str(tmp_path / "badger")},
+        env=_env("jaeger", ATLAS_JAEGER_DIR=tmp_path / "badger", **ports),
         health_url=f"http://{HOST}:{ports['ATLAS_HEALTH_PORT']}/status",
         log=tmp_path / "jaeger.log",
         otlp_port=ports["ATLAS_OTLP_GRPC_PORT"],
@@ -165,12 +173,12 @@ def collector(stack_binaries: dict[str, str], jaeger: Jaeger, tmp_path: Path) ->
     server = Collector(
         name="collector",
         command=[stack_binaries["collector"], "--config", str(ROOT / "collector" / "config.yaml")],
-        env={
-            **os.environ,
-            **{k: str(v) for k, v in ports.items()},
-            "ATLAS_QUEUE_DIR": str(tmp_path / "queue"),
-            "ATLAS_JAEGER_ENDPOINT": f"{HOST}:{jaeger.otlp_port}",
-        },
+        env=_env(
+            "collector",
+            ATLAS_QUEUE_DIR=tmp_path / "queue",
+            ATLAS_JAEGER_ENDPOINT=f"{HOST}:{jaeger.otlp_port}",
+            **ports,
+        ),
         health_url=f"http://{HOST}:{ports['ATLAS_HEALTH_PORT']}/",
         log=tmp_path / "collector.log",
         grpc_port=ports["ATLAS_OTLP_GRPC_PORT"],
