@@ -156,7 +156,7 @@ class Capture:
         assert self._guard is not None
         kept: dict[str, AttributeValue] = {}
         for key, value in held.items():
-            if key in allowlist.STRUCTURE:
+            if key in allowlist.STRUCTURE and allowlist.is_id(value):
                 kept[key] = _normal(value)
                 continue
             tree = self._guard.tree({clean(key): to_tree(value, opaque=False).tree}, where)

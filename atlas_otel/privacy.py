@@ -42,6 +42,10 @@ _UNNAMED: Final = "event"
 
 def sanitize_span(record: SpanRecord, capture: Capture) -> SpanRecord:
     """The span with only what ``capture`` lets pass."""
+    record = record._replace(
+        kind=record.kind if record.kind in semconv.KINDS else None,
+        session_key=record.session_key if is_id(record.session_key) else None,
+    )
     resource = sanitize_resource(record.resource, capture)
     if not capture.content:
         return _without_content(record)._replace(resource=resource)

@@ -60,7 +60,7 @@ STRUCTURE: Final = frozenset(
         semconv.ATLAS_TARGET_SPAN_ID,
     }
 )
-"""What holds a session together: never shown to a redactor."""
+"""What holds a session together: in the form of an id, it is not shown to a redactor."""
 
 _TARGETED: Final = (semconv.EVENT_METADATA, semconv.EVENT_REWARD, semconv.EVENT_GUIDANCE, semconv.EVENT_VALIDATION)
 EVENT_STRUCTURE: Final = frozenset(
