@@ -235,7 +235,6 @@ class Drain:
             return
         if result.poisoned:
             self._poisoned += len(result.poisoned)
-            self._journal.set_aside(result.poisoned)
             first = result.poisoned[0]
             self._log.warning("the store refused %s, which is set aside: %s", _name(first.record), first.reason)
         if batch.adopted:
@@ -255,21 +254,23 @@ class Drain:
             raise
         except Exception:  # a defect of the store's, or a record that nobody foresaw
             self._accounts.absorbed("store")
-        poisoned: list[PoisonedRecord] = []
+        refused: list[PoisonedRecord] = []
+        broke: list[PoisonedRecord] = []
         for record in records:
             self._close_store()
             try:
-                poisoned += self._opened().write([record]).poisoned
+                refused += self._opened().write([record]).poisoned
             except StoreError:
                 raise
             except Exception as error:
-                poisoned.append(PoisonedRecord(record, type(error).__name__))
-        self._broken = self._broken + 1 if len(poisoned) == len(records) else 0
+                broke.append(PoisonedRecord(record, type(error).__name__))
+        self._broken = self._broken + 1 if len(broke) == len(records) else 0
         if 0 < self._broken < _BROKEN_TRIES:
             # Nothing went in: more likely the store's fault than that of every record.
-            raise RetryableStoreError(f"the store broke on every record ({poisoned[0].reason})")
+            raise RetryableStoreError(f"the store broke on every record ({broke[0].reason})")
         self._broken = 0
-        return WriteResult(len(records) - len(poisoned), poisoned)
+        self._journal.set_aside(broke)
+        return WriteResult(len(records) - len(broke) - len(refused), (*refused, *broke))
 
     def _project(self) -> None:
         """Bring the contract rows up to date with what is stored, where anything is or may be new."""

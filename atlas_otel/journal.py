@@ -64,7 +64,10 @@ class Journal(Protocol):
         """The store has committed the batch, or set its records aside: let go of them."""
 
     def set_aside(self, poisoned: Sequence[PoisonedRecord]) -> None:
-        """The store refused these for good: keep them elsewhere, if it can. Never raises."""
+        """The store broke on these each time: keep them elsewhere, if it can. Never raises.
+
+        (What a store *refuses* it keeps itself.)
+        """
 
     def prepare(self) -> None:
         """Housekeeping on the drain thread, so that appends find everything ready."""

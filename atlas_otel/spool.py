@@ -42,7 +42,7 @@ TARGET_FILE: Final = "target"
 """In each database's folder: which one it is, for people. Never a secret."""
 
 REFUSED_FILE: Final = "refused.jsonl"
-"""In each database's folder: the records that it refused for good, at most a sixteenth of the folder's bound."""
+"""In each database's folder: records that no store could write, at most a sixteenth of the folder's bound."""
 
 _RETRY_NS: Final = 1_000_000_000
 """How long a refusal for lack of room stands before the disk is asked again."""
