@@ -228,10 +228,11 @@ class Story:
         if not span.ended:
             return
         known.running.pop(span.span_id, None)
-        if error := _error(span):
+        valid, reason = known.verdicts.get(span.span_id, (None, ""))
+        # A rejected attempt is marked as an error too: the verdict says more.
+        if valid is not False and (error := _error(span)):
             yield StepJudged(key, attempt, "ERROR", error, None)
             return
-        valid, reason = known.verdicts.get(span.span_id, (None, ""))
         yield StepJudged(key, attempt, _VERDICTS[valid], reason, _duration_ms(span))
 
     def _call(self, known: _Session, span: SpanRecord, key: str) -> CallEnded:

@@ -101,6 +101,8 @@ class MemoryStore:
 
 
 def _reviewed(row: SessionRow, known: SessionRow) -> SessionRow:
+    if known.status == "running" and known.review_status == "pending" and known.review_notes is None:
+        return row  # nobody has looked yet: the end of a run may say how its review begins
     return replace(row, review_status=known.review_status, review_notes=known.review_notes)
 
 

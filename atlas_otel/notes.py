@@ -84,6 +84,8 @@ class AdapterNote:
     order: Order
     name: str
     payload: JsonValue
+    opening: bool = False
+    """It came while the adapter opened, before the session's workflow began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,8 @@ def _read(name: str, order: Order, value: Mapping[str, JsonValue]) -> Note | Non
         return PlanNote(order, plan) if plan is not None else None
     if name == semconv.EVENT_ADAPTER:
         called = value.get("name")
-        return AdapterNote(order, called if isinstance(called, str) else "adapter_event", value.get("payload"))
+        name = called if isinstance(called, str) else "adapter_event"
+        return AdapterNote(order, name, value.get("payload"), value.get("opening") is True)
     return None
 
 

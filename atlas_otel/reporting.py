@@ -158,12 +158,16 @@ def set_validation(
     _report_on_target(semconv.EVENT_VALIDATION, payload, step, attempt, shown)
 
 
-def emit_event(name: str, payload: Any = None) -> None:
-    """Something the agent reports while it works (an ``ADAPTER_EVENT`` step, contract §1), on the span in force."""
+def emit_event(name: str, payload: Any = None, *, opening: bool = False) -> None:
+    """Something the agent reports while it works (an ``ADAPTER_EVENT`` step, contract §1), on the span in force.
+
+    ``opening``: it belongs to the adapter's handshake, which comes before the session's workflow (contract §5).
+    """
     frame = current_frame()
-    _report(
-        frame.scope, semconv.EVENT_ADAPTER, {"name": str(name), "payload": payload}, {semconv.ATLAS_NAME: str(name)}
-    )
+    event: dict[str, Any] = {"name": str(name), "payload": payload}
+    if opening:
+        event["opening"] = True
+    _report(frame.scope, semconv.EVENT_ADAPTER, event, {semconv.ATLAS_NAME: str(name)})
 
 
 def set_metadata(metadata: Mapping[str, Any] | None = None, /, *, step: int | None = None, **more: Any) -> None:

@@ -1,5 +1,5 @@
--- Writes what differs, and returns the ids of the sessions that it changed. The review columns are written once:
--- from then on they belong to the reviewers.
+-- Writes what differs, and returns the ids of the sessions that it changed. The review columns are written until the
+-- session has ended, unless somebody wrote them before: from then on they belong to the reviewers.
 WITH session AS (
     INSERT INTO public.sessions AS stored (
         id, task, status, metadata, created_at, completed_at, final_answer, reward, reward_stats, reward_audit,
@@ -14,7 +14,15 @@ WITH session AS (
         created_at = excluded.created_at, completed_at = excluded.completed_at,
         final_answer = excluded.final_answer, reward = excluded.reward, reward_stats = excluded.reward_stats,
         reward_audit = excluded.reward_audit, student_learning = excluded.student_learning,
-        teacher_learning = excluded.teacher_learning
+        teacher_learning = excluded.teacher_learning,
+        review_status = CASE
+            WHEN (stored.status, stored.review_status) = ('running', 'pending') AND stored.review_notes IS NULL
+            THEN excluded.review_status ELSE stored.review_status
+        END,
+        review_notes = CASE
+            WHEN (stored.status, stored.review_status) = ('running', 'pending') AND stored.review_notes IS NULL
+            THEN excluded.review_notes ELSE stored.review_notes
+        END
     WHERE (
         stored.task, stored.status, stored.metadata, stored.created_at, stored.completed_at, stored.final_answer,
         stored.reward, stored.reward_stats, stored.reward_audit, stored.student_learning, stored.teacher_learning

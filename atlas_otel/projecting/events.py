@@ -72,10 +72,12 @@ def span_events(
     around: Enclosure,
     step: Attempt | None,
     view: tuple[StepView, AttemptView] | None = None,
+    opened_ns: int | None = None,
 ) -> list[TrajectoryEventRow]:
     """START and END of a span. ``view`` is there for a step: the attempt that the span is.
 
-    A span that was opened by a pushed step has its events from there; a reward span from its notes.
+    A span that was opened by a pushed step has its events from there; a reward span from its notes. ``opened_ns``: when
+    the adapter last reported something while it opened; a session's workflow begins after that.
     """
     category = _CATEGORY.get(node.role)
     if category is None or node.facts.pushed_uuid is not None:
@@ -83,10 +85,12 @@ def span_events(
     span, facts = node.span, node.facts
     common = _common_metadata(node, step)
     key = f"{span.trace_id}:{span.span_id}"
+    begin_ns = span.start_ns if opened_ns is None else max(span.start_ns, opened_ns + 1)
+    begin_ns = begin_ns if span.end_ns is None else min(begin_ns, max(span.start_ns, span.end_ns))
     start = {
         "UUID": node.uuid,
         "event_type": f"{category}_START",
-        "event_timestamp": span.start_ns / 1e9,
+        "event_timestamp": begin_ns / 1e9,
         "span_event_timestamp": None,
         "framework": None,
         "name": name,
@@ -95,12 +99,12 @@ def span_events(
         "metadata": common | _start_metadata(node),
         "usage_info": None,
     }
-    events = [TrajectoryEventRow(span.start_ns, f"{key}:a", _step(around, start))]
+    events = [TrajectoryEventRow(begin_ns, f"{key}:a", _step(around, start))]
     if span.end_ns is not None and (span.ended or node.unfinished is not None):
         end = start | {
             "event_type": f"{category}_END",
             "event_timestamp": span.end_ns / 1e9,
-            "span_event_timestamp": span.start_ns / 1e9,
+            "span_event_timestamp": begin_ns / 1e9,
             "data": {"output": _task_output(view) if view is not None else _output(node)},
             "metadata": common | _end_metadata(node),
             "usage_info": _usage(facts) if node.role == "llm" else None,
@@ -130,7 +134,7 @@ def note_events(note: Note, around: Enclosure) -> list[TrajectoryEventRow]:
             "data": {"output": note.payload},
             "metadata": {"source": "adapter", "adapter_metadata": held or {}, "actor": _STUDENT},
         }
-        return [TrajectoryEventRow(time_ns, key, _step(around, event))]
+        return [TrajectoryEventRow(time_ns, key, _step(TOP if note.opening else around, event))]
     name, actor, about, said = _custom(note)
     metadata = {"actor": actor}
     start = base | {"event_type": "CUSTOM_START", "name": name, "data": {"input": about}, "metadata": metadata}
@@ -178,7 +182,7 @@ def _common_metadata(node: Node, step: Attempt | None) -> dict[str, object]:
         "kind": node.role,
         "trace_id": span.trace_id,
         "span_id": span.span_id,
-        "actor": _STUDENT,
+        "actor": span.attributes.get(semconv.ATLAS_ACTOR, _STUDENT),
     }
     if step is not None:
         metadata["step_id"], metadata["attempt"] = step

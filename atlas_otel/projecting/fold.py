@@ -55,6 +55,7 @@ class SessionFold:
         self._placing = Placing()
         self._stepping = Stepping(self._placing)
         self._tokens = TokenCount(self._placing)
+        self._governance = TokenCount(self._placing, governance=True)
         self._noting = Noting()
         self._timeline = Timeline()
         self._entries: dict[SpanKey, list[Entry]] = {}
@@ -103,6 +104,7 @@ class SessionFold:
         stated = noting.plan
         renamed = self._stepping.update(touched, stated)
         self._tokens.update(touched)
+        self._governance.update(touched)
         for one in touched | (self._fresh_notes & placing.nodes.keys()):
             self._read(one)
             changed.add(placing.nodes[one].owner)
@@ -136,11 +138,12 @@ class SessionFold:
     # --- trajectory events ---------------------------------------------------------------------------------------
 
     def _put_events(self, moved: set[SpanKey]) -> None:
-        for key in moved:
+        for key in moved | (self._fresh_notes & self._placing.nodes.keys()):
             node = self._placing.nodes[key]
             if node.role != "step":  # a step's own events come with its rows
-                around = self._enclosure(node.parent)
-                self._timeline.put(key, span_events(node, self._name(node), around, self._stepping.attempt_of(key)))
+                around, attempt = self._enclosure(node.parent), self._stepping.attempt_of(key)
+                opened_ns = self._noting.opened_ns(key) if node.role == "session" else None
+                self._timeline.put(key, span_events(node, self._name(node), around, attempt, opened_ns=opened_ns))
         for key in moved | self._fresh | self._fresh_notes:
             around = self._enclosure(key if key in self._placing.nodes else None)
             rows = [row for note in self._noting.on(key) for row in note_events(note, around)]
@@ -228,6 +231,7 @@ class SessionFold:
             guidance=addressed.guidance,
             step_scores=[view.score for view in views if view.score is not None],
             tokens=self._tokens.totals,
+            governance=self._governance.totals,
             span_rewards=addressed.spans.get(None, []),
             unplaced=addressed.unplaced,
             anomalies=self._noting.anomalies,

@@ -74,6 +74,11 @@ class Noting:
         """The notes on one span."""
         return self._notes.get(key, [])
 
+    def opened_ns(self, key: SpanKey) -> int | None:
+        """When the adapter last reported something on this span while it opened; None where it did not."""
+        opening = (note.order[0] for note in self.on(key) if isinstance(note, AdapterNote) and note.opening)
+        return max(opening, default=None)
+
     def reported(self, key: SpanKey) -> list[Note]:
         """Those on one span that belong to the transcript of what happened there."""
         return [note for note in self.on(key) if isinstance(note, (AdapterNote, PushedNote))]

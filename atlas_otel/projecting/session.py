@@ -63,6 +63,8 @@ class SessionParts:
     guidance: Sequence[GuidanceNote]
     step_scores: Sequence[float]
     tokens: TokenTotals
+    governance: TokenTotals = TokenTotals()
+    """Tokens of those who govern the run: not the agent's own."""
     span_rewards: Sequence[JsonObject] = ()
     unplaced: Sequence[AboutNote] = ()
     anomalies: Mapping[str, int] | None = None
@@ -81,7 +83,8 @@ def session_row(parts: SessionParts) -> SessionRow:
     primary = next(iter(chosen.values()), None)
     reward = stored_reward(chosen)
     stats = reward_statistics(primary) if primary is not None else None
-    audit = _audit([*parts.notes, *parts.unplaced])
+    # The calls that led to the judgements, where a runtime reports them, before the judgements themselves.
+    audit = [*_calls(given.pop("reward_audit", None)), *_audit([*parts.notes, *parts.unplaced])]
     computed: JsonObject = {
         "session_id": parts.key,
         "status": status,
@@ -91,6 +94,8 @@ def session_row(parts: SessionParts) -> SessionRow:
         "trace_ids": list(parts.trace_ids),
         "token_usage": parts.tokens.to_json(),
     }
+    if parts.governance.calls:
+        computed["governance_token_usage"] = parts.governance.to_json()
     computed |= _about_root(root)
     if reward is not None:
         computed["session_reward"] = reward
@@ -242,6 +247,10 @@ def _summary(stats: JsonObject | None, step_scores: Sequence[float]) -> JsonObje
     if not step_scores:
         return None
     return {"average": fmean(step_scores), "count": len(step_scores), "score_stddev": pstdev(step_scores)}
+
+
+def _calls(value: JsonValue) -> list[JsonObject]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _audit(notes: Sequence[AboutNote]) -> list[JsonObject]:

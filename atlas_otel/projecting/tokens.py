@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from atlas_otel import semconv
 from atlas_otel.projecting.session import TokenTotals
 
 if TYPE_CHECKING:
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
 
 
 class TokenCount:
-    """A running sum that is corrected where spans change their place."""
+    """A running sum that is corrected where spans change their place.
 
-    def __init__(self, placing: Placing) -> None:
+    Of the agent's own calls; with ``governance``, of those of a teacher, judge or probe instead (``atlas.actor``).
+    """
+
+    def __init__(self, placing: Placing, *, governance: bool = False) -> None:
         self._placing = placing
+        self._wanted = governance
         self._around: dict[SpanKey, SpanKey | None] = {}
         self._inner: dict[SpanKey, int] = {}
         self._counted: dict[SpanKey, TokenTotals] = {}
@@ -33,7 +38,7 @@ class TokenCount:
         """Count again what has changed its place or its facts."""
         again = set()
         for key in touched:
-            held, model = key in self._around, self._placing.nodes[key].role == "llm"
+            held, model = key in self._around, self._is_model(key)
             if not held and not model:
                 continue
             again.add(key)
@@ -50,7 +55,8 @@ class TokenCount:
             self._count(key)
 
     def _is_model(self, key: SpanKey) -> bool:
-        return self._placing.nodes[key].role == "llm"
+        node = self._placing.nodes[key]
+        return node.role == "llm" and (semconv.ATLAS_ACTOR in node.span.attributes) is self._wanted
 
     def _count(self, key: SpanKey) -> None:
         self._add(self._counted.pop(key, None), -1)

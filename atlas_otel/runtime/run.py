@@ -20,6 +20,7 @@ from atlas_otel.runtime.lanes import lane_of
 from atlas_otel.runtime.outcome import RunResult, StepOutcome
 from atlas_otel.runtime.review import approval_required, review_block
 from atlas_otel.runtime.session import GovernedSession
+from atlas_otel.runtime.spans import session_span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,9 +65,8 @@ async def arun(
     )
     started = time.perf_counter()
     try:
-        async with atlas.session(
-            task, name=settings.agent.name, tags=tags, metadata={**metadata, **_about(assembly, key)}, new=True
-        ) as span:
+        about = {**metadata, **_about(assembly, key)}
+        async with session_span(task, settings.agent.name, tags=tags, metadata=about) as span:
             ended = await session.run()
             span.final_answer = ended.final_answer
             trace_url = atlas.get_trace_url()

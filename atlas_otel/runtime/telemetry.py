@@ -63,7 +63,7 @@ class EventEmitter:
             self._open = wanted
         for context, envelope in held:
             if wanted:
-                context.run(self._record, envelope)
+                context.run(self._record, envelope, opening=True)
             else:
                 self._drop()
 
@@ -87,8 +87,8 @@ class EventEmitter:
         """A copy: one ``Context`` cannot be entered by two threads at a time."""
         return contextvars.copy_context() if current_frame().session is not None else self._home.copy()
 
-    def _record(self, envelope: JsonObject) -> None:
-        emit_event(str(envelope["event"]), envelope)
+    def _record(self, envelope: JsonObject, *, opening: bool = False) -> None:
+        emit_event(str(envelope["event"]), envelope, opening=opening)
         with self._lock:
             self.recorded += 1
 
