@@ -148,10 +148,7 @@ class ConsoleRecorder:
         story, told = Story(), 0
         try:
             view = self._make_view()
-            while True:
-                record = self._waiting.get()
-                if record is None:
-                    break
+            while (record := self._waiting.get()) is not None:
                 try:
                     happenings = list(story.tell(record))
                 except Exception:  # noqa: BLE001 — a record that no one foresaw costs its line, not the ones after it
@@ -159,9 +156,9 @@ class ConsoleRecorder:
                     continue
                 for happening in happenings:
                     view.show(happening)
-                if self.dropped > told and self._waiting.empty():
-                    view.say(f"({self.dropped - told} happenings were not shown: the terminal was slower than the run)")
-                    told = self.dropped
+                if self._waiting.empty():
+                    told = self._own_up(view, told)
+            self._own_up(view, told)
         except (OSError, ValueError):  # standard error was closed: nobody watches any more
             absorbed("console_closed")
         except Exception:  # noqa: BLE001 — a view that fails ends the show, never the agent
@@ -169,6 +166,13 @@ class ConsoleRecorder:
         finally:
             self._closed = True
             self._discard()
+
+    def _own_up(self, view: View, told: int) -> int:
+        """Say how many records were not shown since ``told`` of them were said; how many have been said now."""
+        dropped = self.dropped
+        if dropped > told:
+            view.say(f"({dropped - told} happenings were not shown: the terminal was slower than the run)")
+        return dropped
 
     def _discard(self) -> None:
         """Let go of what waits."""
