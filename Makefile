@@ -3,6 +3,7 @@
 #   make demo        run the demo                         make test    everything that CI checks, but the stack
 #   make lint types imports test-suite test-wheel         the parts of `make test`
 #   make test-stack  the Collector and Jaeger, for real   make stack   only build them (Go)
+#   make up          Postgres, Jaeger, Collector (Docker)  make down    stop them; what they hold stays
 #   make lock        resolve the lock again               make clean   forget what was built
 
 PYTHON ?= python3
@@ -20,10 +21,10 @@ WHEEL_TESTS ?= tests/wheel tests/acceptance
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup demo test lint types imports test-suite test-wheel test-stack stack lock format clean
+.PHONY: help setup demo test lint types imports test-suite test-wheel test-stack stack up down lock format clean
 
 help:
-	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+	@awk '!/^#/ { exit } { sub(/^# ?/, ""); print }' Makefile
 
 setup: $(VENV)/.ready
 
@@ -67,6 +68,15 @@ test-stack: setup
 
 stack: setup
 	$(BIN)/python scripts/build_stack.py
+
+# The password is made once and kept in .env, which git ignores and docker compose reads.
+up:
+	@test -f .env || (umask 077 && \
+	  printf 'ATLAS_POSTGRES_PASSWORD=%s\n' "$$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')" >.env)
+	docker compose up --detach --wait
+
+down:
+	docker compose down
 
 # The lock is for every supported Python and platform, with hashes; plain pip installs it. What is pinned stays, unless
 # asked: make lock UPGRADE=--upgrade
