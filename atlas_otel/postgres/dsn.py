@@ -13,6 +13,7 @@ passed on as they are.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -43,7 +44,8 @@ def database_url_from(argument: str | None, env: Mapping[str, str]) -> str | Non
 
 def check_database_url(value: str, *, source: str = "the database URL") -> None:
     """Check the form of a database URL without reaching for a server; ConfigError where it is wrong."""
-    if not _is_embedded(value.strip()):
+    value = value.strip()
+    if not _is_embedded(value):
         _parse(value, source)
 
 
@@ -88,7 +90,7 @@ def scrub(message: str, value: str) -> str:
     for key in _SECRET_KEYS:
         secret = parts.get(key)
         if secret:
-            line = line.replace(secret, "***")
+            line = line.replace(secret, "***").replace(quote(secret, safe=""), "***")
     return line
 
 
@@ -105,10 +107,12 @@ def _is_embedded(value: str) -> bool:
 def _parse(value: str, source: str) -> dict[str, str]:
     # `from None` everywhere: libpq's message, with the password in it, would stand in the traceback.
     try:
-        parsed = conninfo_to_dict(value)
+        parsed = conninfo_to_dict(value) if value else {}
     except (ProgrammingError, UnicodeError, ValueError):
         raise ConfigError(f"{source} is none of the forms {_FORMS}; look for unescaped characters in it") from None
     parts = {key: str(item) for key, item in parsed.items() if item is not None}
+    if not parts:
+        raise ConfigError(f"{source} is empty: give one of the forms {_FORMS}")
     if "@" in parts.get("host", ""):
         # "postgresql://u:p@ss@host": libpq ends the password at the first @, and the rest of it looks like a host.
         raise ConfigError(f'{source} has an "@" in its host: write an "@" of the password as %40')

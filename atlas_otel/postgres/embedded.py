@@ -22,7 +22,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -35,19 +34,17 @@ from psycopg.conninfo import make_conninfo
 
 from atlas_otel.errors import ConfigError, RetryableStoreError
 from atlas_otel.postgres import _keeper, _wheel
+from atlas_otel.postgres._cluster import SUPERUSER, Cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 DATABASE: Final = "atlas"
 """The database that is made in a new server."""
-_SUPERUSER: Final = "postgres"
-_PORT: Final = 5432  # names the socket file; nothing listens on TCP
-_SOCKET_PATH_LIMIT: Final = 100  # bytes; 103 on macOS, 107 on Linux
 _PATIENCE_S: Final = 60.0
+_ANSWER_S: Final = 10
 _LINGER_S: Final = 5.0
 _ROOT_FOLDER: Final = "/var/lib/atlas-otel"
-_INITDB: Final = ("--auth=trust", "--encoding=UTF8", "--no-locale", "--no-instructions", "--no-sync")
 _SETTINGS: Final[Mapping[str, str]] = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -111,7 +108,7 @@ def stop(folder: str | Path | None = None) -> None:
 class _Server:
     def __init__(self, folder: Path, settings: Mapping[str, str], linger_s: float) -> None:
         self._folder = folder
-        self._data = folder / "data"
+        self._cluster = Cluster(folder)
         self._settings = settings
         self._linger_s = linger_s
 
@@ -123,7 +120,8 @@ class _Server:
             self._hold()
             if (conninfo := self._reached()) is None:
                 self._start(user)
-                conninfo = self._wait_until_reached()
+                if (conninfo := self._reached()) is None:
+                    raise RetryableStoreError(f"the embedded database died as it started; see {self._cluster.log}")
             self._ensure_keeper()
             return conninfo
         finally:
@@ -131,128 +129,74 @@ class _Server:
 
     def _prepare_folder(self) -> _wheel.ServerUser:
         _wheel.package_folder()  # says so now if the wheel is missing
-        if not self._folder.exists():
-            _make_folder(self._folder)
-        elif not self._data.exists() and not (self._folder / "gate").exists() and any(self._folder.iterdir()):
-            raise ConfigError(f"{self._folder} is not empty and holds no embedded database: name another folder")
-        owner = self._folder.stat().st_uid
+        folder = self._folder
+        if not folder.exists():
+            _make_folder(folder)
+        elif not self._cluster.data.exists() and not (folder / "gate").exists() and any(folder.iterdir()):
+            raise ConfigError(f"{folder} is not empty and holds no embedded database: name another folder")
+        owner = folder.stat().st_uid
         user = _wheel.server_user(owner or None)
         if user.other and owner == 0:
-            os.chown(self._folder, user.uid, user.gid)
-        self._folder.chmod(0o700)
-        if user.other:
-            self._check_way_to_folder(user)
-        return user
-
-    def _check_way_to_folder(self, user: _wheel.ServerUser) -> None:
-        try:
-            self._run(["/bin/ls", "-d", f"{self._folder}/."], user)
-        except ConfigError:
+            os.chown(folder, user.uid, user.gid)
+        folder.chmod(0o700)
+        if user.other and not self._cluster.check_way(user):
             raise ConfigError(
                 f"as root the embedded database runs as the user {user.name}, who may not pass through the folders "
-                f"above {self._folder}: name a folder outside of root's home, such as {_ROOT_FOLDER}/postgres"
-            ) from None
+                f"above {folder}: name a folder outside of root's home, such as {_ROOT_FOLDER}/postgres"
+            )
+        return user
 
     def _hold(self) -> None:
         if self._folder not in _held:
             users = _keeper.open_lock(self._folder / "users")
-            # The keeper looks at this lock for a moment at a time; nobody else ever locks it alone.
-            self._wait_for_lock(users, shared=True)
+            self._wait_for_lock(users, shared=True)  # the keeper tries it for a moment at a time
             _held[self._folder] = users
 
     def _start(self, user: _wheel.ServerUser) -> None:
-        pid = _keeper.postmaster_of(self._data)
-        if pid is not None:
-            # It runs, but its socket is gone (somebody cleaned /tmp): nobody can reach it any more.
-            _keeper.stop(self._data)
-        major = self._data / "PG_VERSION"
-        binaries = _wheel.binaries(int(major.read_text()) if major.exists() else None, user, copies=Path(_ROOT_FOLDER))
-        if not major.exists():
-            self._initialise(binaries, user)
-        (self._data / "postmaster.pid").unlink(missing_ok=True)  # no server runs: it is a killed one's
-        options = {**self._settings, "unix_socket_directories": str(self._socket_folder(user)), "port": str(_PORT)}
-        stated = " ".join(f"-c {key}={_quoted(value)}" for key, value in options.items())
-        log = self._folder / "log"
-        self._run(
-            [
-                binaries / "pg_ctl",
-                "start",
-                "-w",
-                "-t",
-                str(int(_PATIENCE_S)),
-                "-D",
-                self._data,
-                "-l",
-                log,
-                "-o",
-                stated,
-            ],
-            user,
-            log,
-        )
-
-    def _initialise(self, binaries: Path, user: _wheel.ServerUser) -> None:
-        # Made beside its place and renamed: an initdb that was killed leaves no half a cluster.
-        scratch = self._folder / "data.new"
-        if scratch.exists():
-            self._run(["/bin/rm", "-rf", scratch], user)
-        self._run(
-            [binaries / "initdb", "-D", scratch, "-U", _SUPERUSER, *_INITDB],
-            user,
-        )
-        scratch.rename(self._data)
-
-    def _socket_folder(self, user: _wheel.ServerUser) -> Path:
-        # Not `data`: the shorter the path the better, as a socket's path has about a hundred bytes.
-        if len(os.fsencode(self._folder / f".s.PGSQL.{_PORT}.lock")) <= _SOCKET_PATH_LIMIT:
-            return self._folder
-        short = Path(tempfile.mkdtemp(prefix="atlas-otel-", dir="/tmp"))  # 0700, of a random name
-        if user.other:
-            os.chown(short, user.uid, user.gid)
-        return short
+        cluster = self._cluster
+        if _keeper.postmaster_of(cluster.data) is not None:
+            socket = cluster.socket()
+            if socket is not None and socket.path.exists():
+                raise RetryableStoreError(f"the embedded database in {self._folder} runs but does not answer")
+            _keeper.stop(cluster.data)  # its socket is gone (somebody cleaned /tmp): nobody can reach it any more
+        binaries = _wheel.binaries(cluster.major, user, copies=Path(_ROOT_FOLDER))
+        if cluster.major is None:
+            cluster.initialise(binaries, user)
+        cluster.start(binaries, user, self._settings)
 
     def _reached(self) -> str | None:
         """The conninfo where the server answers; None where no server listens."""
         deadline = time.monotonic() + _PATIENCE_S
-        while (conninfo := self._conninfo()) is not None:
+        while (socket := self._cluster.socket()) is not None:
+            conninfo = make_conninfo(host=str(socket.folder), port=socket.port, user=SUPERUSER, dbname=DATABASE)
             try:
-                with psycopg.connect(conninfo, dbname="postgres", connect_timeout=10, autocommit=True) as connection:
+                with psycopg.connect(
+                    conninfo, dbname="postgres", connect_timeout=_ANSWER_S, autocommit=True
+                ) as connection:
                     _ensure_database(connection)
                 return conninfo
             except psycopg.errors.ConnectionTimeout:
                 raise RetryableStoreError(f"the embedded database in {self._folder} does not answer") from None
-            except psycopg.errors.CannotConnectNow:  # it starts, recovers or stops right now
+            except psycopg.OperationalError as error:
+                # libpq tells no SQLSTATE here; this server speaks English (lc_messages), so its words will do.
+                words = str(error)
+                if "FATAL" not in words:
+                    return None  # nobody listens
+                if "the database system is" not in words:
+                    return conninfo  # it is there, and full perhaps: what it says is for who connects
                 if time.monotonic() > deadline:
                     raise RetryableStoreError(f"the embedded database in {self._folder} does not get ready") from None
-                time.sleep(0.02)
-            except psycopg.OperationalError as error:
-                # Without an SQLSTATE, no server spoke: nobody listens. With one, it is there (and full, perhaps).
-                return None if error.sqlstate is None else conninfo
+                time.sleep(0.02)  # it starts, recovers or stops right now
         return None
-
-    def _wait_until_reached(self) -> str:
-        conninfo = self._reached()
-        if conninfo is None:
-            raise ConfigError(f"the embedded database started but does not answer; see {self._folder / 'log'}")
-        return conninfo
-
-    def _conninfo(self) -> str | None:
-        try:
-            lines = (self._data / "postmaster.pid").read_text().splitlines()
-        except FileNotFoundError:
-            return None
-        if len(lines) < 5 or not lines[4]:
-            return None
-        return make_conninfo(host=lines[4], port=int(lines[3]), user=_SUPERUSER, dbname=DATABASE)
 
     def _ensure_keeper(self) -> None:
         keeper = _keeper.open_lock(self._folder / "keeper")
         vacant = _keeper.try_lock(keeper)
         os.close(keeper)
         if vacant:
-            arguments = [_python(), "-I", "-S", _keeper.__file__, str(self._folder), str(self._linger_s)]
+            # It detaches at once, so that it is no child of this process, and outlives it.
             subprocess.run(
-                arguments,
+                [_python(), "-I", "-S", _keeper.__file__, str(self._folder), str(self._linger_s)],
                 check=True,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -261,38 +205,11 @@ class _Server:
                 cwd="/",
             )
 
-    def _run(self, arguments: Sequence[str | Path], user: _wheel.ServerUser, log: Path | None = None) -> None:
-        # Output goes to a file: a server that is started inherits it, and would hold a pipe open for ever. The
-        # environment is bare, because the agent's may hold keys that are none of the server's business.
-        with tempfile.TemporaryFile() as output:
-            done = subprocess.run(
-                arguments,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                check=False,
-                cwd="/",
-                umask=0o077,
-                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-                user=user.uid if user.other else None,
-                group=user.gid if user.other else None,
-                extra_groups=[] if user.other else None,
-            )
-            if done.returncode == 0:
-                return
-            output.seek(0)
-            said = output.read().decode(errors="replace")
-        if log is not None and log.exists():
-            said += log.read_text(errors="replace")[-2000:]
-        raise ConfigError(f"the embedded database in {self._folder} failed: {' '.join(said.split())[-500:]}")
-
     def _wait_for_lock(self, descriptor: int, *, shared: bool = False) -> None:
         deadline = time.monotonic() + _PATIENCE_S
         while not _keeper.try_lock(descriptor, shared=shared):
             if time.monotonic() > deadline:
-                raise RetryableStoreError(
-                    f"the embedded database in {self._folder} is being started or stopped for too long"
-                )
+                raise RetryableStoreError(f"another process starts or stops the embedded database in {self._folder}")
             time.sleep(0.01)
 
 
@@ -308,11 +225,6 @@ def _make_folder(folder: Path) -> None:
             if os.geteuid() == 0:
                 parent.chmod(0o711)  # the server's user has to pass, whatever root's umask is
     folder.mkdir(mode=0o700, exist_ok=True)
-
-
-def _quoted(value: str) -> str:
-    # pg_ctl hands the options to a shell.
-    return "'" + value.replace("'", "'\\''") + "'"
 
 
 def _python() -> str:

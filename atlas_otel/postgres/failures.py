@@ -27,6 +27,15 @@ _RETRYABLE: Final = (
     "XX000",  # internal error
 )
 _MISSING_SCHEMA: Final = ("3F000", "42P01", "42703")  # no such schema, table, column
+# libpq keeps the SQLSTATE of a failed connection to itself, so there the server's words have to do. In a language
+# that is not listed, such a failure counts as retryable, which costs tries but no data.
+_REFUSED: Final = (
+    "does not exist",
+    "authentication failed",
+    "pg_hba.conf",
+    "not permitted to log in",
+    "permission denied",
+)
 _DATA: Final = (
     "22",  # data exception: a NUL, a number out of range, text that is not JSON
     "23",  # integrity constraint violation
@@ -48,8 +57,10 @@ def translated(error: psycopg.Error, url: str) -> StoreError:
     state = error.sqlstate
     text = f"{describe(url)}: {scrub(str(error), url) or type(error).__name__}"
     if state is None:
-        # No SQLSTATE: the server did not speak. It is away (OperationalError), or this program is at fault.
-        away = isinstance(error, psycopg.OperationalError)
+        # The server is away, or refused the connection (OperationalError), or this program is at fault.
+        away = isinstance(error, psycopg.OperationalError) and not (
+            "FATAL" in text and any(words in text for words in _REFUSED)
+        )
         return RetryableStoreError(text) if away else PermanentStoreError(text)
     if state.startswith(_RETRYABLE):
         return RetryableStoreError(text)

@@ -1,0 +1,491 @@
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import threading
+from datetime import datetime, timezone
+
+import orjson
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from psycopg.conninfo import make_conninfo
+
+from atlas_otel.errors import ConfigError, PermanentStoreError, RetryableStoreError, SchemaError
+from atlas_otel.models.rows import SessionRow, SessionRows, TrajectoryEventRow
+from atlas_otel.postgres.connect import quiet
+from atlas_otel.postgres.reader import SessionIds, resolve_session
+from atlas_otel.postgres.store import PostgresStore
+from atlas_otel.span_record import (
+    RANK_ENDED,
+    RANK_OPEN,
+    EventRecord,
+    RecordSet,
+    SpanEvent,
+    SpanRecord,
+    decode_record,
+    encode_record,
+)
+
+T = 1_700_000_000_000_000_000
+
+
+def span(number: int = 1, session: str | None = "s1", **fields: object) -> SpanRecord:
+    return SpanRecord(
+        f"{7:032x}", f"{number:016x}", None, session, f"span {number}", None, 1, T + number * 1000, T + number * 2000,
+        1, None, {"n": number}, (), (), "tests", {"service.name": "tests"}, RANK_ENDED, T,
+    )._replace(**fields)  # fmt: skip
+
+
+def event(number: int, payload: str = "{}", **fields: object) -> EventRecord:
+    return EventRecord(f"{7:032x}", f"{1:016x}", T + number, "s1", "atlas.metadata", payload)._replace(**fields)
+
+
+def project(records: RecordSet) -> SessionRows | None:
+    if not records.spans:
+        return None
+    first = min(records.spans.values(), key=lambda one: one.start_ns)
+    return SessionRows(
+        SessionRow(first.name, "succeeded", {"spans": len(records.spans)}, datetime.fromtimestamp(0, timezone.utc)),
+        {"steps": []},
+        events=[
+            TrajectoryEventRow(one.start_ns, one.span_id, orjson.dumps({"n": one.name}).decode())
+            for one in records.spans.values()
+        ],
+    )
+
+
+@pytest.fixture
+def store(database_url: str) -> PostgresStore:
+    with PostgresStore(database_url, project=project) as store:
+        yield store
+
+
+@pytest.fixture
+def database(database_url: str) -> psycopg.Connection:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+def trajectory(database: psycopg.Connection) -> list[tuple[int, str]]:
+    return database.execute("SELECT id, event ->> 'n' FROM trajectory_events ORDER BY id").fetchall()
+
+
+# --- exactness -------------------------------------------------------------------------------------------------------
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=20),  # NUL too: JSON has an escape for it
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+ATTRIBUTES = st.dictionaries(TEXT, VALUES, max_size=4)
+
+
+_numbers = itertools.count()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    attributes=ATTRIBUTES,
+    resource=ATTRIBUTES,
+    events=st.lists(st.builds(SpanEvent, TEXT, st.integers(0, 2**63 - 1), ATTRIBUTES), max_size=2),
+    name=TEXT,
+    message=st.none() | TEXT,
+    payload=VALUES.map(lambda value: orjson.dumps(value).decode()),
+)
+def test_every_value_comes_back_exactly(
+    store: PostgresStore,
+    attributes: dict[str, object],
+    resource: dict[str, object],
+    events: list[SpanEvent],
+    name: str,
+    message: str | None,
+    payload: str,
+) -> None:
+    key = f"example {next(_numbers)}"
+    written = span(
+        session=key,
+        trace_id=key,
+        attributes=attributes,
+        resource=resource,
+        events=events,
+        name=name,
+        status_message=message,
+    )
+    noted = event(1, payload, session_key=key, trace_id=key)
+
+    assert store.write([written, noted]).poisoned == ()
+
+    assert {encode_record(record) for record in store.records(key)} == {encode_record(written), encode_record(noted)}
+
+
+# --- poison ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        span(5, name="a\x00b"),
+        span(5, name=None),
+        span(5, session="k" * 1_000_000),
+        event(5, "not JSON"),
+        event(5, name="x\x00"),
+    ],
+    ids=["nul", "null", "key too long", "no json", "nul in an event"],
+)
+def test_a_record_that_the_server_refuses_is_set_aside_and_the_rest_goes_in(
+    store: PostgresStore, database: psycopg.Connection, bad: SpanRecord | EventRecord
+) -> None:
+    good = [span(n) for n in range(1, 5)] + [span(n) for n in range(6, 20)] + [event(n) for n in range(4)]
+
+    result = store.write([*good[:7], bad, *good[7:]])
+
+    assert result.stored == len(good)
+    assert [poisoned.record for poisoned in result.poisoned] == [bad]
+    assert len(store.records("s1")) == len(good)
+    (record, reason) = database.execute("SELECT record, reason FROM atlas_otel.poison").fetchone()
+    assert encode_record(decode_record(record)) == encode_record(bad)
+    assert reason
+
+
+def test_several_poisonous_records_are_each_found(store: PostgresStore) -> None:
+    records = [span(n, name="\x00" if n % 5 == 0 else "fine") for n in range(1, 31)]
+
+    result = store.write(records)
+
+    assert result.stored == 24
+    assert {poisoned.record.span_id for poisoned in result.poisoned} == {f"{n:016x}" for n in range(5, 31, 5)}
+
+
+# --- projection ------------------------------------------------------------------------------------------------------
+
+
+def test_row_ids_are_kept_and_stay_in_the_order_of_time(store: PostgresStore, database: psycopg.Connection) -> None:
+    store.write([span(n) for n in (1, 2, 5, 6)])
+    store.project()
+    before = trajectory(database)
+
+    store.mark_dirty()
+    store.project()
+    assert trajectory(database) == before
+
+    store.write([span(9)])
+    store.project()
+    assert trajectory(database)[:4] == before
+
+    store.write([span(3)])
+    store.project()
+    after = trajectory(database)
+    assert [name for _, name in after] == [f"span {n}" for n in (1, 2, 3, 5, 6, 9)]
+    assert after[:2] == before[:2]
+
+
+def test_an_unchanged_session_is_not_written_again(store: PostgresStore, database: psycopg.Connection) -> None:
+    written = "SELECT xmin::text FROM sessions UNION ALL SELECT xmin::text FROM plans"
+    store.write([span(1)])
+    store.project()
+    before = database.execute(written).fetchall()
+    state = "SELECT revision, projected_revision, changed_revision FROM atlas_otel.sessions"
+    first = database.execute(state).fetchone()
+
+    store.write([span(1)])
+    assert store.project() == 1
+
+    assert database.execute(written).fetchall() == before
+    second = database.execute(state).fetchone()
+    assert first[0] == first[1] == first[2]
+    assert second[0] == second[1] > second[2] == first[2]
+
+
+def test_a_session_keeps_its_id_and_rows_of_others_are_left_alone(
+    store: PostgresStore, database: psycopg.Connection
+) -> None:
+    database.execute("INSERT INTO sessions (task, metadata) VALUES ('theirs', '{\"a\": 1}')")
+    database.execute('INSERT INTO trajectory_events (session_id, event) VALUES (1, \'{"n": "theirs"}\')')
+    others = (
+        "SELECT s.xmin::text, e.xmin::text FROM sessions s JOIN trajectory_events e ON e.session_id = s.id "
+        "WHERE s.id = 1"
+    )
+    before = database.execute(others).fetchall()
+
+    store.write([span(1)])
+    store.project()
+    store.mark_dirty()
+    store.write([span(2), span(1, "s2", trace_id="8" * 32)])
+    store.project()
+
+    assert database.execute(others).fetchall() == before
+    assert database.execute("SELECT key, id FROM atlas_otel.sessions ORDER BY id").fetchall() == [("s1", 2), ("s2", 3)]
+    assert resolve_session(database, "s1") == SessionIds("s1", 2) == resolve_session(database, "2")
+    assert resolve_session(database, "1") == SessionIds(None, 1)
+    assert resolve_session(database, "99") is None
+    assert resolve_session(database, "9" * 40) is None
+
+
+def test_a_session_whose_rows_somebody_deleted_gets_new_ones(
+    store: PostgresStore, database: psycopg.Connection
+) -> None:
+    store.write([span(1), span(2)])
+    store.project()
+    database.execute("DELETE FROM sessions")
+
+    store.write([span(3)])
+    store.project()
+
+    assert database.execute("SELECT id, metadata FROM sessions").fetchall() == [(2, {"spans": 3})]
+    assert len(trajectory(database)) == 3
+
+
+def test_truncated_tables_can_be_built_again(store: PostgresStore, database: psycopg.Connection) -> None:
+    store.write([span(1), span(2)])
+    store.project()
+    database.execute("TRUNCATE sessions RESTART IDENTITY CASCADE")
+    assert database.execute("SELECT count(*) FROM atlas_otel.sessions").fetchone() == (0,)
+
+    assert store.mark_dirty() == 1
+    assert store.project() == 1
+
+    assert len(trajectory(database)) == 2
+
+
+def test_events_that_somebody_deleted_come_back(store: PostgresStore, database: psycopg.Connection) -> None:
+    store.write([span(n) for n in range(1, 6)])
+    store.project()
+    database.execute("DELETE FROM trajectory_events WHERE event ->> 'n' IN ('span 2', 'span 5')")
+
+    store.mark_dirty(["s1"])
+    store.project()
+
+    assert [name for _, name in trajectory(database)] == [f"span {n}" for n in range(1, 6)]
+
+
+def test_a_session_that_cannot_be_projected_does_not_hold_up_the_others(
+    database_url: str, database: psycopg.Connection
+) -> None:
+    def moody(records: RecordSet) -> SessionRows | None:
+        names = {one.name for one in records.spans.values()}
+        if "raises" in names:
+            raise RuntimeError("no idea")
+        rows = project(records)
+        if "nul" in names and rows is not None:
+            return SessionRows(SessionRow("\x00", "running", {}, rows.session.created_at), {})
+        return rows
+
+    with PostgresStore(database_url, project=moody) as store:
+        store.write([span(1, "a", name="raises"), span(2, "b", name="nul"), span(3, "c"), span(4, "d")])
+        assert store.project() == 4
+        assert store.project() == 0
+
+        errors = "SELECT key, projection_error FROM atlas_otel.sessions ORDER BY key"
+        found = dict(database.execute(errors).fetchall())
+        assert found["a"] == "RuntimeError: no idea"
+        assert "0x00" in found["b"]
+        assert found["c"] is found["d"] is None
+        assert store.rows("c") is not None
+
+        store.write([span(1, "a", name="better", version=T + 1)])
+        store.project()
+        assert dict(database.execute(errors).fetchall())["a"] is None
+
+
+def test_a_session_that_another_process_projects_is_skipped(store: PostgresStore, database: psycopg.Connection) -> None:
+    store.write([span(1), span(2, "s2")])
+    with database.transaction():
+        database.execute("SELECT pg_advisory_xact_lock(1635019891, hashtext('s1'))")
+        assert store.project() == 1
+    assert store.project() == 1
+
+
+def test_a_write_in_the_middle_of_a_projection_leaves_the_session_dirty(database_url: str) -> None:
+    other = PostgresStore(database_url)
+
+    def interrupted(records: RecordSet) -> SessionRows | None:
+        if len(records) == 1:
+            other.write([span(2)])
+        return project(records)
+
+    with other, PostgresStore(database_url, project=interrupted) as store:
+        store.write([span(1)])
+        assert store.project() == 1
+        assert store.project() == 1
+        assert store.project() == 0
+        assert store.rows("s1").session.metadata == {"spans": 2}
+
+
+# --- several writers -------------------------------------------------------------------------------------------------
+
+
+def test_revisions_of_a_session_rise_and_mark_what_each_write_stored(
+    store: PostgresStore, database: psycopg.Connection
+) -> None:
+    store.write([span(1, rank=RANK_OPEN), span(2)])
+    store.write([span(3), event(1)])
+    store.write([span(1)])
+
+    rows = database.execute("SELECT span_id, revision FROM atlas_otel.spans ORDER BY span_id").fetchall()
+    revision = {int(span_id, 16): number for span_id, number in rows}
+    assert revision[2] < revision[3] < revision[1]
+    assert database.execute("SELECT revision FROM atlas_otel.span_events").fetchone() == (revision[3],)
+    assert database.execute("SELECT revision FROM atlas_otel.sessions").fetchone() == (revision[1],)
+
+
+def test_many_writers_of_the_same_sessions_and_spans_lose_nothing(database_url: str) -> None:
+    failures: list[BaseException] = []
+
+    def work(offset: int) -> None:
+        try:
+            with PostgresStore(database_url, project=project) as store:
+                for round_ in range(15):
+                    mine = [span(offset * 1000 + round_ * 10 + n, f"s{n % 3}") for n in range(6)]
+                    shared = [span(90_000 + n, f"s{n % 3}", version=T + round_) for n in range(6)]
+                    batch = mine + shared
+                    while True:
+                        try:
+                            store.write(batch if offset % 2 else batch[::-1])
+                            break
+                        except RetryableStoreError:
+                            continue
+                    store.project()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    with PostgresStore(database_url, project=project) as store:
+        while store.project():
+            pass
+        for n in range(3):
+            assert len(store.records(f"s{n}")) == 4 * 15 * 2 + 2
+            assert store.rows(f"s{n}").session.metadata == {"spans": 122}
+            assert len(store.rows(f"s{n}").events) == 122
+
+
+_WRITER = """
+import sys
+from atlas_otel.postgres.store import PostgresStore
+from atlas_otel.span_record import SpanRecord
+url, offset = sys.argv[1], int(sys.argv[2])
+with PostgresStore(url) as store:
+    for n in range(20):
+        ids = "7" * 32, f"{offset + n:016x}", None, "s1"
+        store.write([SpanRecord(*ids, "n", None, 1, n, n, 1, None, {}, (), (), "", {}, 5, n)])
+"""
+
+
+def test_several_processes_make_one_schema_and_write_one_session(empty_database_url: str) -> None:
+    arguments = [sys.executable, "-W", "error", "-c", _WRITER, empty_database_url]
+    writers = [
+        subprocess.Popen([*arguments, str(1000 * n)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) for n in range(3)
+    ]
+    for writer in writers:
+        output, errors = writer.communicate(timeout=60)
+        assert (writer.returncode, output, errors) == (0, b"", b"")
+    with PostgresStore(empty_database_url) as store:
+        assert len(store.records("s1")) == 60
+
+
+# --- failures --------------------------------------------------------------------------------------------------------
+
+
+def test_a_cut_connection_is_retryable_and_the_next_call_connects_again(
+    store: PostgresStore, admin: psycopg.Connection, database: psycopg.Connection
+) -> None:
+    store.write([span(1)])
+    (name,) = database.execute("SELECT current_database()").fetchone()
+    admin.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND application_name = 'atlas-otel'",
+        [name],
+    )
+
+    with pytest.raises(RetryableStoreError):
+        store.write([span(2)])
+    store.write([span(2)])
+
+    assert len(store.records("s1")) == 2
+
+
+def test_an_unreachable_server_is_retryable_and_its_message_holds_no_password() -> None:
+    store = PostgresStore("postgresql://ada:s3cret@127.0.0.1:1/runs")
+    with pytest.raises(RetryableStoreError, match=r"database runs at 127\.0\.0\.1:1 as ada") as raised:
+        store.write([span()])
+    assert "s3cret" not in str(raised.value)
+
+
+def test_a_missing_database_is_permanent(server_url: str) -> None:
+    with pytest.raises(PermanentStoreError, match="nowhere"):
+        PostgresStore(make_conninfo(server_url, dbname="nowhere")).write([span()])
+
+
+def test_a_wrong_url_is_a_config_error() -> None:
+    with pytest.raises(ConfigError):
+        PostgresStore("nonsense").write([span()])
+
+
+def test_a_newer_schema_is_refused(database_url: str, database: psycopg.Connection) -> None:
+    database.execute("INSERT INTO atlas_otel.schema_migrations (version, name, checksum) VALUES (999, 'x', 'x')")
+    with pytest.raises(SchemaError, match="newer than this program"):
+        PostgresStore(database_url).write([span()])
+
+
+def test_a_missing_schema_is_only_made_where_that_is_wanted(empty_database_url: str) -> None:
+    with pytest.raises(SchemaError, match="atlas-otel db init"):
+        PostgresStore(empty_database_url, migrate_schema=False).write([span()])
+    with PostgresStore(empty_database_url) as store:
+        assert store.write([span()]).stored == 1
+
+
+# --- being a guest ---------------------------------------------------------------------------------------------------
+
+
+def test_instrumentations_are_told_to_leave_our_statements_alone() -> None:
+    with quiet():
+        assert not is_instrumentation_enabled()
+    assert is_instrumentation_enabled()
+
+
+_WRITER_ROLE = """
+CREATE ROLE {role} LOGIN;
+GRANT USAGE ON SCHEMA public, atlas_otel TO {role};
+GRANT TEMPORARY ON DATABASE {database} TO {role};
+GRANT SELECT ON atlas_otel.schema_migrations TO {role};
+GRANT SELECT, INSERT, UPDATE ON atlas_otel.sessions, atlas_otel.spans, atlas_otel.span_events, atlas_otel.trajectory,
+    public.sessions, public.plans, public.step_results, public.step_attempts, public.guidance_notes,
+    public.trajectory_events TO {role};
+GRANT SELECT, INSERT ON atlas_otel.resources TO {role};
+GRANT INSERT ON atlas_otel.poison TO {role};
+GRANT USAGE ON SEQUENCE atlas_otel.revisions, public.sessions_id_seq, public.trajectory_events_id_seq TO {role};
+GRANT EXECUTE ON FUNCTION atlas_otel.remove_rows, atlas_otel.remove_events TO {role};
+"""
+
+
+def test_a_role_that_may_neither_delete_nor_change_the_schema_can_do_all_a_store_does(
+    database_url: str, database: psycopg.Connection
+) -> None:
+    (name,) = database.execute("SELECT current_database()").fetchone()
+    role = f"writer_{name}"
+    database.execute(_WRITER_ROLE.format(role=role, database=name))
+    try:
+        with PostgresStore(make_conninfo(database_url, user=role), project=project) as store:
+            store.write([span(1, rank=RANK_OPEN), span(2), event(1), span(3, name="\x00")])
+            store.project()
+            store.write([span(1), span(2, version=T + 1, session="s2"), event(1), span(4)])
+            store.project()
+            store.mark_dirty()
+            store.project()
+            assert store.rows("s1").session.metadata == {"spans": 2}
+            assert [e.key for e in store.rows("s1").events] == [f"{1:016x}", f"{4:016x}"]
+    finally:
+        database.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
