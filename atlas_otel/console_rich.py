@@ -35,7 +35,8 @@ class RichView:
         self._console = console or Console(stderr=True, highlight=False)
         self._trace_url = trace_url
         self._open: set[str] = set()
-        plain = not self._console.encoding.lower().startswith("utf")
+        self._encoding = self._console.encoding
+        plain = not self._encoding.lower().startswith("utf")
         self._marks = (
             {"task": ">", "PASS": "+", "FAIL": "x", "ERROR": "!", None: "-", "guidance": "->", "dot": "|"}
             if plain
@@ -105,17 +106,21 @@ class RichView:
         if ended.error:
             self._print((f"  {one_line(ended.error)}", "red"), session=ended.session)
         if ended.answer:
-            self._console.print(Padding(Text(shortened(clean(ended.answer), SHOWN_ANSWER)), (0, 0, 0, 2)))
+            answer = self._encodable(shortened(clean(ended.answer), SHOWN_ANSWER))
+            self._console.print(Padding(Text(answer), (0, 0, 0, 2)))
         if url := self._trace_url(ended.trace_id):
             self._print((f"  {url}", "dim underline"))
         self._open.discard(ended.session)
 
     def _print(self, *parts: tuple[str, str], session: str | None = None) -> None:
-        text = Text.assemble(*parts)
+        text = Text.assemble(*((self._encodable(part), style) for part, style in parts))
         if session is not None and len(self._open) > 1:
             # Several sessions at once: each line says whose it is.
             text = Text.assemble((f"{session[:6]} ", "dim"), text)
         self._console.print(text, soft_wrap=True)
+
+    def _encodable(self, text: str) -> str:
+        return text.encode(self._encoding, "replace").decode(self._encoding)
 
 
 def _name(attempt: Attempt) -> str:
