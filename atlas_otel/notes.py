@@ -49,6 +49,8 @@ class GuidanceNote:
     order: Order
     target: Target
     note: str
+    repeated: bool = False
+    """Read from a later attempt's input, which lists all guidance so far: it counts where nobody reported it."""
 
 
 @dataclass(frozen=True, slots=True)

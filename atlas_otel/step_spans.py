@@ -165,9 +165,9 @@ def _describe_llm(
     metadata = payload.get("metadata")
     chat_inputs = metadata.get("chat_inputs") if isinstance(metadata, dict) else None
     rest: JsonValue = given
-    messages: JsonValue = chat_inputs
+    messages: object = chat_inputs
     if chat.is_messages(given):
-        messages, rest = list(given), None
+        messages, rest = given, None
     elif isinstance(given, Mapping) and chat.is_messages(given.get("messages")):
         messages = given["messages"]
         rest = {key: value for key, value in given.items() if key != "messages"} or None

@@ -95,15 +95,17 @@ class Plan:
                 steps.setdefault(step.id, step)
         return cls(tuple(steps.values()), mode if isinstance(mode, str) else None)
 
-    def with_observed(self, observed: Mapping[int, str]) -> Plan:
-        """This plan and every step that ran (id → description), those that it lacks at the end, by id.
+    def with_observed(self, observed: Mapping[int, PlanStep]) -> Plan:
+        """This plan and every step that ran (by id), those that it lacks at the end.
 
-        A planned step keeps its description unless it has none: readers take descriptions from the plan alone.
+        A planned step stays as planned, but takes a description where it has none: readers look only here for it.
         """
         known = {step.id for step in self.steps}
         steps = [
-            replace(step, description=observed[step.id]) if not step.description and observed.get(step.id) else step
+            replace(step, description=observed[step.id].description)
+            if not step.description and step.id in observed
+            else step
             for step in self.steps
         ]
-        steps.extend(PlanStep(number, observed[number]) for number in sorted(observed) if number not in known)
+        steps.extend(observed[number] for number in sorted(observed) if number not in known)
         return Plan(tuple(steps), self.execution_mode)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from atlas_otel import semconv
 from atlas_otel.notes import GuidanceNote, MetadataNote, RewardNote, Target
 from atlas_otel.projecting.identity import Attempt
 
@@ -48,8 +49,14 @@ class Addressing:
     def address(self, notes: Iterable[tuple[SpanKey, AboutNote]]) -> Addressed:
         """Give each note, which comes with the span it was reported on, to what it is about."""
         found = Addressed()
-        for key, note in sorted(notes, key=lambda pair: (pair[1].order, pair[0])):
+        heard: set[tuple[int | None, str]] = set()
+        for key, note in sorted(notes, key=_reported_first):
             if isinstance(note, GuidanceNote):
+                attempt = self._attempt(key, note.target)
+                said = (attempt.step if attempt is not None else None, note.note)
+                if note.repeated and said in heard:
+                    continue
+                heard.add(said)
                 found.guidance.append(note)
             if isinstance(note, MetadataNote) and note.target == Target():
                 found.session.append(note)
@@ -88,9 +95,12 @@ class Addressing:
     def _linked(self, key: SpanKey) -> str | None:
         """A late reward is a span of its own, linked to what it is about."""
         node = self._placing.nodes.get(key)
-        if node is None or node.role != "reward" or not node.span.links:
+        if node is None or node.role != "reward":
             return None
-        return node.span.links[0].span_id
+        named = node.span.attributes.get(semconv.ATLAS_TARGET_SPAN_ID)
+        if isinstance(named, str):
+            return named
+        return node.span.links[0].span_id if node.span.links else None
 
     def _give_to_span(self, key: SpanKey | None, note: AboutNote, found: Addressed) -> None:
         node = self._placing.nodes.get(key) if key is not None else None
@@ -106,3 +116,8 @@ class Addressing:
             found.spans.setdefault(attempt, []).append({"span_id": node.span.span_id, **note.reward.to_json()})
         else:
             found.session.append(note)
+
+
+def _reported_first(pair: tuple[SpanKey, AboutNote]) -> tuple[bool, tuple[int, str], SpanKey]:
+    key, note = pair
+    return (isinstance(note, GuidanceNote) and note.repeated, note.order, key)

@@ -18,6 +18,7 @@ from atlas_otel.notes import (
     RewardNote,
     ValidationNote,
 )
+from atlas_otel.projecting.results import task_input
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,6 +117,8 @@ def span_events(
 def note_events(note: Note, around: Enclosure) -> list[TrajectoryEventRow]:
     """What a note is as events: a pushed step itself, an adapter's event, else a CUSTOM pair that takes no time."""
     time_ns, key = note.order
+    if isinstance(note, GuidanceNote) and note.repeated:
+        return []
     if isinstance(note, PushedNote):
         return [TrajectoryEventRow(time_ns, key, note.text.text)]
     base = {
@@ -244,10 +247,8 @@ def _task_input(view: tuple[StepView, AttemptView]) -> object:
     step, attempt = view
     facts = attempt.node.facts if attempt.node is not None else None
     given: JsonText | None = facts.input if facts is not None else None
-    if given is not None:
-        value = given.value
-        if isinstance(value, dict) and "step" in value and "attempt" in value:
-            return given
+    if facts is not None and task_input(facts).is_there:
+        return given
     return {
         "step": step.plan.to_json(),
         "context": given if given is not None else {},

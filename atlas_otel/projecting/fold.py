@@ -115,7 +115,7 @@ class SessionFold:
             return None  # a score for a session of which nothing else is known yet
         addressed = Addressing(placing, self._stepping.attempt_of, self._stepping.latest).address(noting.about())
         task = session_task(placing.root_node, placing.first_model)
-        plan = stated.with_observed(self._stepping.descriptions(task))
+        plan = stated.with_observed(self._stepping.observed(task))
         views = self._step_views(plan, addressed)
         return SessionRows(
             session=session_row(self._session_parts(key, task, addressed, views)),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from atlas_otel.models.plan import Plan
 from atlas_otel.notes import (
     AdapterNote,
+    GuidanceNote,
     OtherNote,
     PlanNote,
     PushedNote,
@@ -16,6 +17,7 @@ from atlas_otel.notes import (
     packed_events,
     read_note,
 )
+from atlas_otel.projecting.results import task_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +55,7 @@ class Noting:
             if reward.time_ns not in events:
                 order = (reward.time_ns, f"{key[0]}:{key[1]}:{reward.time_ns}:{number}")
                 notes.append(RewardNote(order, Target(), reward))
+        notes.extend(_repeated_guidance(key, span, facts) if span is not None and facts is not None else ())
         for held in (self._notes, self._about, self._plans, self._anomalies):
             held.pop(key, None)
         if not notes:
@@ -105,3 +108,11 @@ class Noting:
         """When each event was reported, in Unix nanoseconds."""
         for events in self._events.values():
             yield from events
+
+
+def _repeated_guidance(key: SpanKey, span: SpanRecord, facts: Facts) -> Iterator[GuidanceNote]:
+    """A step that is given ``{step, context, guidance, attempt}`` (contract §5) says what guidance came before it."""
+    if facts.kind != "step":
+        return
+    for number, note in enumerate(task_input(facts).guidance):
+        yield GuidanceNote((span.start_ns, f"{key[0]}:{key[1]}:guidance:{number:04}"), Target(), note, repeated=True)

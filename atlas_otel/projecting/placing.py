@@ -47,7 +47,8 @@ class Placing:
             dirty.add(span.key)
             facts = self.facts[span.key] = facts_of(span)
             _keep(self._sessions, span.key, facts.kind == "session")
-            _keep(self._declared, span.key, facts.declared_session is not None)
+            # A late reward names the session that it is for, and proves nothing of whose that is.
+            _keep(self._declared, span.key, facts.declared_session is not None and facts.kind != "reward")
         touched = self.tree.with_descendants(dirty)
         for key in touched:
             _keep(self._tops, key, self.tree.parent(key) is None)

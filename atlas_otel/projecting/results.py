@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
@@ -48,6 +48,28 @@ def read_result(facts: Facts) -> StepResult:
     if isinstance(value, str):
         return StepResult(output=value, metadata=_lifted_from_text(value))
     return StepResult(output=facts.output.text)
+
+
+class TaskInput(NamedTuple):
+    """What a step was given in the form ``{step, context, guidance, attempt}`` (contract §5); else nothing of it."""
+
+    step: JsonValue = None
+    guidance: tuple[str, ...] = ()
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the input had that form."""
+        return self.step is not None
+
+
+def task_input(facts: Facts) -> TaskInput:
+    """Read a step span's input."""
+    value = facts.input.value if facts.input is not None else None
+    if not isinstance(value, Mapping) or not isinstance(value.get("step"), Mapping) or "attempt" not in value:
+        return TaskInput()
+    guidance = value.get("guidance")
+    notes = tuple(one for one in guidance if isinstance(one, str)) if isinstance(guidance, list) else ()
+    return TaskInput(value["step"], notes)
 
 
 def _is_envelope(value: Mapping[str, JsonValue], *, pushed: bool) -> bool:

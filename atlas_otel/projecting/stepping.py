@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from atlas_otel.dialects import atlas
+from atlas_otel.models.plan import PlanStep
 from atlas_otel.projecting.identity import Attempt, StepSpan, number_steps
+from atlas_otel.projecting.results import task_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -76,14 +79,21 @@ class Stepping:
                 return owner
         return None
 
-    def descriptions(self, task: str) -> dict[int, str]:
-        """What each step that ran says it is: by its first attempt that says anything. ``task``: the implied step's."""
-        said = dict.fromkeys(self.owners, "")
+    def observed(self, task: str) -> dict[int, PlanStep]:
+        """Each step that ran, as its first attempt that says anything has it. ``task`` is the implied step's."""
+        said = {step: PlanStep(step) for step in self.owners}
         for key, attempt in sorted(self._numbers.items(), key=lambda item: (item[1], item[0])):
-            said[attempt.step] = said[attempt.step] or self._spans[key].description
+            if not said[attempt.step].description:
+                said[attempt.step] = self._as_planned(key, attempt.step)
         if self.implied is not None:
-            said[self.implied.step] = task
+            said[self.implied.step] = PlanStep(self.implied.step, task)
         return said
+
+    def _as_planned(self, key: SpanKey, number: int) -> PlanStep:
+        """The step as the attempt's input describes it (contract §5), else as its span does."""
+        given = PlanStep.from_json(task_input(self._placing.facts[key]).step, number)
+        described = replace(given, id=number) if given is not None else PlanStep(number)
+        return described if described.description else replace(described, description=self._spans[key].description)
 
     def _attempt_of_owner(self, owner: Owner) -> Attempt | None:
         if owner is None or isinstance(owner, Attempt):

@@ -125,7 +125,8 @@ def _attempt(parts: AttemptParts) -> AttemptView:
         metadata |= note.values
     held = node.facts.metadata.value if node is not None and node.facts.metadata is not None else None
     given: JsonObject = dict(held) if isinstance(held, Mapping) else {}
-    trace = result.trace or told
+    # A step in which nothing was observed still said something.
+    trace = result.trace or told or (f"output: {result.output}" if result.output else "")
     stated = metadata.pop("trace", None)
     return AttemptView(
         number=parts.number,

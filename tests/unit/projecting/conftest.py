@@ -147,7 +147,9 @@ _PAYLOADS: dict[str, st.SearchStrategy[Any]] = {
             "target": _TARGET,
         },
     ),
-    semconv.EVENT_GUIDANCE: st.fixed_dictionaries({"note": st.sampled_from(["a", "b", "c"])}, optional={"target": _TARGET}),
+    semconv.EVENT_GUIDANCE: st.fixed_dictionaries(
+        {"note": st.sampled_from(["a", "b", "c"])}, optional={"target": _TARGET}
+    ),
     semconv.EVENT_VALIDATION: st.fixed_dictionaries({"valid": st.booleans()}, optional={"target": _TARGET}),
     semconv.EVENT_METADATA: st.fixed_dictionaries(
         {"metadata": st.dictionaries(st.sampled_from(["tenant", "status", "x"]), st.integers(0, 3))},
@@ -169,7 +171,9 @@ def _spans(draw: st.DrawFn) -> list[Record]:
     """Snapshots of one span: open, reaped, ended, by either way."""
     made = Run()
     span_id = draw(st.integers(1, 9))
-    kind = draw(st.sampled_from(["session", "session", "step", "step", "tool", "llm", "agent", "reward", "custom", None]))
+    kind = draw(
+        st.sampled_from(["session", "session", "step", "step", "tool", "llm", "agent", "reward", "custom", None])
+    )
     attributes: dict[str, Any] = {}
     optional = {
         semconv.ATLAS_STEP_ID: st.integers(0, 3),
@@ -182,10 +186,15 @@ def _spans(draw: st.DrawFn) -> list[Record]:
         semconv.GEN_AI_OPERATION_NAME: st.sampled_from(["chat", "execute_tool", "invoke_agent", "plan"]),
         semconv.GEN_AI_USAGE_INPUT_TOKENS: st.integers(0, 5),
         semconv.GEN_AI_OUTPUT_MESSAGES: st.sampled_from(
-            ['[{"role": "assistant", "parts": [{"type": "reasoning", "content": "hm"}, {"type": "text", "content": "so"}]}]', "[1]"]
+            [
+                '[{"role": "assistant", "parts": [{"type": "reasoning", "content": "hm"}, {"type": "text", "content": "so"}]}]',
+                "[1]",
+            ]
         ),
         semconv.ATLAS_PUSHED_UUID: st.just("a"),
-        semconv.ATLAS_EVENTS: st.sampled_from(["[", "[[5, 1]]", '[[1700000000000000001, "atlas.guidance", {"note": "g"}]]']),
+        semconv.ATLAS_EVENTS: st.sampled_from(
+            ["[", "[[5, 1]]", '[[1700000000000000001, "atlas.guidance", {"note": "g"}]]']
+        ),
     }
     for key, values in optional.items():
         if draw(st.booleans()):
@@ -194,7 +203,9 @@ def _spans(draw: st.DrawFn) -> list[Record]:
     begin = draw(st.integers(0, 20))
     end = begin + draw(st.integers(0, 20))
     stamped = draw(st.booleans())
-    for rank in draw(st.lists(st.sampled_from([RANK_OPEN, RANK_REAPED, RANK_ENDED_OTLP, RANK_ENDED]), min_size=1, max_size=3)):
+    for rank in draw(
+        st.lists(st.sampled_from([RANK_OPEN, RANK_REAPED, RANK_ENDED_OTLP, RANK_ENDED]), min_size=1, max_size=3)
+    ):
         made.span(
             span_id,
             parent,
