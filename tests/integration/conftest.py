@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import gzip
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
+import psycopg
 import pytest
+from psycopg import sql
+from psycopg.types.json import Jsonb
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +38,9 @@ def peer_python() -> Callable[[str], str]:
 
 def _peer_python(name: str) -> str:
     requirements = PEERS / f"{name}.txt"
-    wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:12]
+    alone = PEERS / f"{name}.no-deps.txt"
+    described = requirements.read_bytes() + (alone.read_bytes() if alone.exists() else b"") + sys.version.encode()
+    wanted = hashlib.sha256(described).hexdigest()[:12]
     cache = os.environ.get("ATLAS_OTEL_PEERS") or platformdirs.user_cache_dir("atlas-otel")
     folder = Path(cache, "peers", f"{name}-{wanted}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -44,11 +51,35 @@ def _peer_python(name: str) -> str:
         if not ready.exists():
             venv.create(folder, with_pip=True, clear=False)
             pip = [str(python), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
-            done = subprocess.run([*pip, "-r", str(requirements)], capture_output=True, text=True, check=False)
-            if done.returncode:
-                said = done.stdout + done.stderr
-                if any(sign in said for sign in _OUT_OF_REACH):
-                    pytest.skip(f"the package index is out of reach, so {name} cannot be installed")
-                pytest.fail(f"{name} cannot be installed:\n{said}", pytrace=False)
+            _install(name, [*pip, "-r", str(requirements)])
+            # Packages whose own requirements (gigabytes, at times) the tests don't need.
+            if alone.exists():
+                _install(name, [*pip, "--no-deps", "-r", str(alone)])
             ready.touch()
     return str(python)
+
+
+def _install(name: str, command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stdout + done.stderr
+        if any(sign in said for sign in _OUT_OF_REACH):
+            pytest.skip(f"the package index is out of reach, so {name} cannot be installed")
+        pytest.fail(f"{name} cannot be installed:\n{said}", pytrace=False)
+
+
+RECORDED = Path(__file__).parents[1] / "recorded" / "arc_atlas_runs.jsonl.gz"
+
+
+@pytest.fixture
+def recorded_runs_url(database_url: str) -> str:
+    """A database with five real runs of the Atlas SDK's runtime: one per lane, one in prose, one that failed.
+
+    Run 2 had its first attempt rejected. All wait for review.
+    """
+    with psycopg.connect(database_url) as connection, gzip.open(RECORDED) as lines:
+        for line in lines:
+            entry = json.loads(line)
+            query = "INSERT INTO {0} SELECT * FROM jsonb_populate_record(NULL::{0}, %s)"
+            connection.execute(sql.SQL(query).format(sql.Identifier(entry["table"])), [Jsonb(entry["row"])])
+    return database_url

@@ -1,0 +1,58 @@
+"""JSON goes through unrounded, whatever a database holds."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atlas_otel.errors import RecordError
+from atlas_otel_exporters.json_text import dump, load, load_object
+
+numbers = st.one_of(
+    st.integers(-(10**40), 10**40).map(str),
+    st.decimals(allow_nan=False, allow_infinity=False, places=25, min_value=-(10**30), max_value=10**30).map(
+        lambda number: format(number, "f")
+    ),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+)
+texts = st.recursive(
+    numbers | st.text().map(json.dumps) | st.sampled_from(["true", "false", "null"]),
+    lambda inner: (
+        st.lists(inner, max_size=4).map(lambda items: f"[{', '.join(items)}]")
+        | st.dictionaries(st.text(max_size=5), inner, max_size=4).map(
+            lambda items: "{" + ", ".join(f"{json.dumps(key)}: {value}" for key, value in items.items()) + "}"
+        )
+    ),
+    max_leaves=12,
+)
+
+
+def exactly(text: str | bytes) -> object:
+    return json.loads(text, parse_int=Decimal, parse_float=Decimal)
+
+
+@given(texts)
+def test_what_is_read_is_written_with_every_digit(text: str) -> None:
+    assert exactly(dump(load(text.encode()))) == exactly(text)
+
+
+@given(st.integers(-(2**63), 2**64 - 1))
+def test_ordinary_numbers_come_as_numbers(number: int) -> None:
+    read = load(str(number).encode())
+    assert read == number or abs(number) >= 10**18
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[1,]", b"nul", b"\xff", b"[" * 5000 + b"]" * 5000])
+def test_what_is_no_json_is_an_error_of_ours(text: bytes) -> None:
+    with pytest.raises(RecordError):
+        load(text)
+
+
+def test_an_object_is_asked_for_and_given() -> None:
+    assert load_object(None) == load_object(b"null") == {}
+    assert load_object(b'{"a": 1}') == {"a": 1}
+    assert load_object(b"[1]") == {"raw": [1]}
