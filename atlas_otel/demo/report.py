@@ -7,15 +7,16 @@ import shlex
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from atlas_otel.console_lines import clean, one_line
+from atlas_otel.console_lines import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from atlas_otel.demo.run import Recorded, Task
+    from atlas_otel.demo.run import Recorded
     from atlas_otel.models.json_types import JsonValue
     from atlas_otel.models.rows import SessionRows
 
@@ -29,22 +30,33 @@ def print_report(recorded: Recorded, database_url: str, *, console: Console | No
     out = console or Console(highlight=False)
     if not out.is_terminal:
         out = Console(file=out.file, width=PLAIN_WIDTH, highlight=False)
-    out.print(_title(f"Recorded in {recorded.database}"))
+    out.print(_title(f"\nRecorded in {recorded.database}"))
     out.print(_table(recorded))
-    for task, rows in zip(recorded.tasks, recorded.rows, strict=True):
-        out.print(Text(f"\n{task.question}", style="bold"))
-        out.print(Text(f"  {clean(task.error or rows.session.final_answer or '(no answer was kept)')}"))
+    for number, (task, rows) in enumerate(zip(recorded.tasks, recorded.rows, strict=True), start=1):
+        out.print(Text(f"\n{number}. {task.question}", style="bold"))
+        out.print(_indented(task.error or rows.session.final_answer or "(no answer was kept)"))
         for note in rows.guidance:
-            out.print(Text(f"  taught on the way: {one_line(note.note)}", style="magenta"))
+            out.print(_indented(f"taught on the way: {note.note}", style="magenta"))
+        out.print(_indented(f"session {task.session}", style="dim"))
     out.print(_title("\nTraining lines"))
     size = f"{recorded.exported.lines} lines, {recorded.exported.bytes / 1000:.0f} kB"
     out.print(Text(f"  {recorded.output}  ({size}: this run's tasks, reviewed or not)"), soft_wrap=True)
     out.print(_title("\nTraces"))
-    for line in _traces(recorded, os.environ):
-        out.print(Text(f"  {line}"), soft_wrap=True)
+    _print_hints(out, _traces(recorded, os.environ))
     out.print(_title("\nWhat to try next"))
-    for command, reason in _next_steps(database_url):
-        out.print(Text.assemble(f"  {command}\n", (f"      {reason}", "dim")), soft_wrap=True)
+    _print_hints(out, _next_steps(database_url))
+
+
+def _indented(text: str, style: str = "") -> Padding:
+    return Padding(Text(clean(text), style=style), (0, 0, 0, 3), expand=False)
+
+
+def _print_hints(out: Console, hints: Sequence[tuple[str, str]]) -> None:
+    """What to type or open, each with its reason below."""
+    for what, reason in hints:
+        out.print(Text(f"  {what}"), soft_wrap=True)
+        if reason:
+            out.print(Text(f"      {reason}", style="dim"), soft_wrap=True)
 
 
 def _title(text: str) -> Text:
@@ -53,20 +65,19 @@ def _title(text: str) -> Text:
 
 def _table(recorded: Recorded) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("session", "status", "steps", "attempts", "rewards", "reward", "tokens", "events"):
-        table.add_column(heading, justify="left" if heading in ("session", "status") else "right", no_wrap=True)
-    for task, rows in zip(recorded.tasks, recorded.rows, strict=True):
-        table.add_row(*_row(task, rows))
+    for heading in ("task", "status", "steps", "attempts", "scores", "reward", "tokens", "events"):
+        table.add_column(heading, justify="left" if heading == "status" else "right", no_wrap=True)
+    for number, rows in enumerate(recorded.rows, start=1):
+        table.add_row(str(number), *_row(rows))
     return table
 
 
-def _row(task: Task, rows: SessionRows) -> tuple[str, ...]:
+def _row(rows: SessionRows) -> tuple[str, ...]:
     usage = rows.session.metadata.get("token_usage")
     tokens = usage.get("total_tokens") if isinstance(usage, dict) else None
     rewarded = sum(_score(attempt.evaluation) is not None for attempt in rows.attempts)
     score = (rows.session.reward or {}).get("score")
     return (
-        task.session,
         rows.session.status,
         str(len(rows.steps)),
         str(len(rows.attempts)),
@@ -82,16 +93,15 @@ def _score(evaluation: Mapping[str, JsonValue] | None) -> JsonValue:
     return reward.get("score") if isinstance(reward, dict) else None
 
 
-def _traces(recorded: Recorded, environment: Mapping[str, str]) -> list[str]:
+def _traces(recorded: Recorded, environment: Mapping[str, str]) -> list[tuple[str, str]]:
     """Where the spans can be looked at; how to send them, where they were not sent."""
     endpoint = environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or environment.get("OTEL_EXPORTER_OTLP_ENDPOINT")
     jaeger = environment.get("ATLAS_OTEL_JAEGER_URL", JAEGER_URL)
     if endpoint:
-        return [f"{jaeger}/trace/{task.trace_id}" for task in recorded.tasks]
+        return [(f"{jaeger}/trace/{task.trace_id}", "") for task in recorded.tasks]
     return [
-        "docker compose up -d                                    Postgres, Jaeger and the Collector, in a checkout",
-        "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 atlas-otel demo",
-        f"then open {jaeger}",
+        ("docker compose up -d", "in a checkout: Postgres, Jaeger and the Collector"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 atlas-otel demo", f"then open {jaeger}"),
     ]
 
 
