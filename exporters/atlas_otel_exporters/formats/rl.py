@@ -29,16 +29,19 @@ def rl_lines(session: StoredSession, *, revision: int | None = None) -> Iterable
         score = own if own is not None else whole
         if score is None or not step.output:
             continue
+        of_step = [attempt for attempt in tried if attempt.step_id == step.step_id]
+        # A note that came after the last attempt was no part of what it was asked.
+        told = of_step[-1].guidance if of_step else step.guidance
         yield dump(
             {
-                "prompt": prompt(session, step.step_id, session.steps[:index], step.guidance),
+                "prompt": prompt(session, step.step_id, session.steps[:index], told),
                 "completion": [message("assistant", step.output)],
                 "reward": score,
                 "reward_source": "step" if own is not None else "session",
                 "session_reward": whole,
                 "step_id": step.step_id,
                 "attempts": step.attempts,
-                **source(session, [one.span_id for one in tried if one.step_id == step.step_id], revision),
+                **source(session, [attempt.span_id for attempt in of_step], revision),
             }
         )
 
