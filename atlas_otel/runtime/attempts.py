@@ -57,7 +57,7 @@ class Steps:
             guidance.append(validation.guidance or validation.reason or _UNEXPLAINED)
 
     async def _attempt(self, step: Step, attempt: int, guidance: list[str], *, last: bool) -> Validation | None:
-        context = self._context()
+        context = self._context(step)
         with atlas.step(step.description, id=step.id, attempt=attempt) as span:
             self.emitter.phase()
             span.input = {
@@ -174,9 +174,9 @@ class Steps:
             "context_entry": self._entry(step.id),
         }
 
-    def _context(self) -> dict[str, JsonObject]:
-        """What the steps so far came to, by id."""
-        return {str(number): self._entry(number) for number in self.results}
+    def _context(self, step: Step) -> dict[str, JsonObject]:
+        """What the other steps so far came to, by id."""
+        return {str(number): self._entry(number) for number in self.results if number != step.id}
 
     def _entry(self, number: int) -> JsonObject:
         result = self.results[number]

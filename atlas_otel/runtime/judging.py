@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, pstdev
@@ -80,9 +81,16 @@ def sample_of(verdict: Verdict, temperature: float | None) -> Sample:
 def must_arbitrate(samples: Sequence[Sample], *, variance_threshold: float, uncertainty_threshold: float) -> bool:
     """Whether the scores differ too much, or one sample is too unsure: strictly above the thresholds."""
     scores = [sample.score for sample in samples]
-    if len(scores) >= 2 and pstdev(scores) > variance_threshold:
+    if len(scores) >= 2 and _exceeds(pstdev(scores), variance_threshold):
         return True
-    return any(sample.uncertainty is not None and sample.uncertainty > uncertainty_threshold for sample in samples)
+    return any(
+        sample.uncertainty is not None and _exceeds(sample.uncertainty, uncertainty_threshold) for sample in samples
+    )
+
+
+def _exceeds(value: float, threshold: float) -> bool:
+    # 0.35 and 0.65 deviate by 0.15000000000000002: rounding is no disagreement.
+    return value > threshold and not math.isclose(value, threshold, rel_tol=1e-9)
 
 
 @dataclass(frozen=True, slots=True)
