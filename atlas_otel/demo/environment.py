@@ -54,11 +54,11 @@ class Catalogue:
         self._connection.close()
 
     def _load(self, distribution: metadata.Distribution) -> None:
-        about = distribution.metadata
-        name = canonical(about["Name"] or "")
+        about = _about(distribution)
+        name = canonical(about.get("Name", ""))
         if not name:
             return
-        row = (name, about["Version"] or "", about["Summary"], about["Requires-Python"])
+        row = (name, about.get("Version", ""), about.get("Summary"), about.get("Requires-Python"))
         added = self._connection.execute("INSERT OR IGNORE INTO packages VALUES (?, ?, ?, ?)", row)
         if not added.rowcount:
             return  # a second copy further down the path, which Python would not import either
@@ -71,6 +71,15 @@ class Catalogue:
             "INSERT INTO requirements VALUES (?, ?, ?)",
             ((name, canonical(match[1]), match[2]) for match in found if match is not None),
         )
+
+
+def _about(distribution: metadata.Distribution) -> dict[str, str]:
+    """The metadata of a package; nothing where an interrupted installation left none."""
+    try:
+        # Looking up a field that is not there is deprecated: only those that are there are asked for.
+        return {field: distribution.metadata[field] for field in distribution.metadata}
+    except (TypeError, OSError, ValueError):  # what the Pythons raise where there is no METADATA file
+        return {}
 
 
 def canonical(name: str) -> str:

@@ -44,7 +44,7 @@ class _Topic(NamedTuple):
 
 _SHARE: Final = """SELECT CASE WHEN suffix IN ('.py', '.pyi') THEN 'Python source'
             WHEN suffix IN ('.so', '.pyd', '.dll', '.dylib') THEN 'compiled code' ELSE 'other files' END AS kind,
-       SUM(size) AS total FROM files GROUP BY kind ORDER BY total DESC"""
+       COALESCE(SUM(size), 0) AS total FROM files GROUP BY kind ORDER BY total DESC"""
 _TOPICS: Final = (
     _Topic(
         r"compiled|source",
@@ -57,7 +57,8 @@ _TOPICS: Final = (
     ),
     _Topic(
         r"room|disk|large|size",
-        "SELECT package, SUM(size) AS total FROM files GROUP BY package ORDER BY total DESC, package LIMIT 5",
+        "SELECT package, COALESCE(SUM(size), 0) AS total FROM files "
+        "GROUP BY package ORDER BY total DESC, package LIMIT 5",
         "SELECT SUM(bytes) FROM files WHERE package = '{first}'",
         "Sum the bytes of each package's files",
         "The packages that take the most room are",
