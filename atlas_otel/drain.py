@@ -96,6 +96,7 @@ class Drain:
         self._failures = 0
         self._broken = 0
         self._poisoned = 0
+        self._finishing = False
         self._closing = False
 
     # --- on the agent's threads ----------------------------------------------------------------------------------
@@ -110,7 +111,7 @@ class Drain:
 
     def _start(self) -> None:
         with self._start_lock:
-            if self._closing or (self._thread is not None and self._thread.is_alive()):
+            if self._closing or self._finishing or (self._thread is not None and self._thread.is_alive()):
                 return
             thread = threading.Thread(target=self._run, name="atlas-otel-drain", daemon=True)
             try:
@@ -152,12 +153,21 @@ class Drain:
         """
         deadline = time.monotonic() + timeout_s
         complete = self.flush(timeout_s)
+        thread = self._thread
+        if thread is threading.current_thread():
+            thread = None
+        if complete and thread is not None:
+            # What forked children left a moment ago is stored too, in the time that remains.
+            self._journal.adopt_now()
+            self._finishing = True
+            self._wake.set()
+            self._urgent.set()
+            thread.join(max(0.0, deadline - time.monotonic()))
         with self._start_lock:
             self._closing = True
         self._wake.set()
         self._urgent.set()
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        if thread is not None:
             thread.join(max(0.05, deadline - time.monotonic()))
         held = self._held
         if held is not None and not held.adopted and not self._journal.durable:
@@ -175,14 +185,17 @@ class Drain:
         self._urgent.wait(_LINGER_S)
         while not self._closing:
             try:
-                self._cycle()
+                finishing = self._finishing
+                if self._cycle() and finishing:
+                    break
             except Exception as error:  # the thread must live: whatever it was may be over at the next cycle
                 self._accounts.absorbed("drain")
                 self._log.warning("the writer failed and goes on: %s", type(error).__name__)
                 self._pause(_RETRY_MOST_S)
         self._close_store()
 
-    def _cycle(self) -> None:
+    def _cycle(self) -> bool:
+        """One turn; whether there was nothing left to do."""
         self._urgent.clear()
         self._show_running_spans()
         self._journal.prepare()
@@ -193,8 +206,9 @@ class Drain:
             if batch is None:
                 self._project()
                 self._announce()
-                self._rest()
-                return
+                if not self._finishing:
+                    self._rest()
+                return True
             self._write(batch)
             if time.monotonic() - self._projected_at >= _PROJECT_EVERY_S:
                 self._project()
@@ -203,8 +217,9 @@ class Drain:
             self._failed(error)
         else:
             self._failures = 0
-            if not batch.adopted and len(batch.records) < _BATCH_RECORDS // 2:
+            if not (self._finishing or batch.adopted) and len(batch.records) < _BATCH_RECORDS // 2:
                 self._urgent.wait(_CATCH_UP_S)
+        return False
 
     def _show_running_spans(self) -> None:
         journal = self._journal

@@ -72,6 +72,9 @@ class Journal(Protocol):
     def prepare(self) -> None:
         """Housekeeping on the drain thread, so that appends find everything ready."""
 
+    def adopt_now(self) -> None:
+        """Search for what dead processes left at the next take, not only after a while."""
+
     @property
     def checkpoint_due(self) -> bool:
         """Whether open spans should be written again, since what showed them is about to go. Resets itself."""
@@ -179,6 +182,9 @@ class MemoryJournal:
 
     def prepare(self) -> None:
         """Nothing to prepare."""
+
+    def adopt_now(self) -> None:
+        """Dead processes leave nothing here."""
 
     def close(self, *, unfinished: bool = False) -> None:
         """Refuse what comes from now on; what is queued is dropped (``shutdown``). Idempotent."""

@@ -371,25 +371,23 @@ class SpoolJournal:
         return True
 
     def _take_adopted(self, max_records: int, max_bytes: int) -> Batch | None:
-        try:
+        while self._adoption is not None or time.monotonic() >= self._next_adoption:
             if self._adoption is None:
-                now = time.monotonic()
-                if now < self._next_adoption:
-                    return None
                 self._adoption = self._dead_owner()
-                if self._adoption is None:
-                    self._next_adoption = now + self._adopt_every_s
-                    return None
-            records = self._adoption.take(max_records, max_bytes)
-            if records is not None:
-                return Batch(records, adopted=True)
-            # Asked again, so all batches before are acknowledged.
-            self._accounts.adopted(0, self._adoption.damaged)
-            self._adoption.finish()
-        except OSError:
-            if self._adoption is not None:
+            if self._adoption is None:
+                self._next_adoption = time.monotonic() + self._adopt_every_s
+                break
+            try:
+                records = self._adoption.take(max_records, max_bytes)
+                if records is not None:
+                    return Batch(records, adopted=True)
+                # Asked for more, so all batches before are stored.
+                self._accounts.adopted(0, self._adoption.damaged)
+                self._adoption.finish()
+            except OSError:  # the files cannot be read now; at the next search, perhaps
                 self._adoption.close()
-        self._adoption = None
+                self._next_adoption = time.monotonic() + self._adopt_every_s
+            self._adoption = None
         return None
 
     def _dead_owner(self) -> Adoption | None:
@@ -398,6 +396,10 @@ class SpoolJournal:
             if token != own and (owner := Owner.adopt(self.folder, token)) is not None:
                 return Adoption(owner)
         return None
+
+    def adopt_now(self) -> None:
+        """Search for what dead processes left at the next take: forked children may have ended just now."""
+        self._next_adoption = 0.0
 
     # --- life ----------------------------------------------------------------------------------------------------
 

@@ -52,12 +52,12 @@ class OpenSpans:
     """Which spans a sequence of records leaves open, and when its process last gave a sign of life."""
 
     def __init__(self) -> None:
-        self._open: dict[tuple[str, str], SpanRecord] = {}
+        self._open: dict[tuple[str, str], tuple[SpanRecord, int]] = {}
         self._ended: set[tuple[str, str]] = set()
         self.last_sign_ns = 0
 
-    def see(self, record: Record) -> None:
-        """Take one record into account."""
+    def see(self, record: Record, segment: int = 0) -> None:
+        """Take one record into account, which stands in the segment with this number."""
         if isinstance(record, EventRecord):
             self.last_sign_ns = max(self.last_sign_ns, record.sequence)
             return
@@ -68,19 +68,24 @@ class OpenSpans:
             return
         self.last_sign_ns = max(self.last_sign_ns, record.version, record.start_ns)
         known = self._open.get(record.key)
-        if record.key not in self._ended and (known is None or known.version <= record.version):
-            self._open[record.key] = record
+        if record.key not in self._ended and (known is None or known[0].version <= record.version):
+            self._open[record.key] = (record, segment)
+
+    @property
+    def first_needed(self) -> int | None:
+        """The first segment that a span still open was last seen in; None where none is open."""
+        return min((segment for _, segment in self._open.values()), default=None)
 
     def marks(self) -> list[Record]:
         """The reaper's mark for each span that is still open."""
-        return [reaped(span, self.last_sign_ns) for span in self._open.values()]
+        return [reaped(span, self.last_sign_ns) for span, _ in self._open.values()]
 
 
 class Adoption:
-    """All that one dead owner left, batch by batch; its files go when everything of it is stored.
+    """All that one dead owner left, batch by batch.
 
-    Until then they stay whole, so that an adopter that dies itself leaves the work to the next one: records are stored
-    twice then, which changes nothing.
+    A file goes once its records are stored and no span is open that only this file shows; the rest goes at the end.
+    So an adopter that dies itself leaves the work to the next one, which stores some records twice: no harm done.
     """
 
     def __init__(self, owner: Owner) -> None:
@@ -89,19 +94,22 @@ class Adoption:
         """Records that could not be read back."""
         self._spans = OpenSpans()
         self._segments: list[Path] = owner.segments()
+        self._at = 0
+        self._deleted = 0
         self._reader: SegmentReader | None = None
         self._marked = False
 
     def take(self, max_records: int, max_bytes: int) -> list[Record] | None:
-        """The next records; None after the last. Segments that cannot be opened now raise OSError."""
-        while self._segments:
+        """The next records; None after the last. The ones before must be stored. May raise OSError."""
+        while self._at < len(self._segments):
             if self._reader is None:
-                self._reader = SegmentReader(self._segments[0])
+                self._delete_stored()
+                self._reader = SegmentReader(self._segments[self._at])
             frames = self._reader.read(self._reader.size, max_records, max_bytes) if self._reader.valid else None
             if frames is None or not (frames.payloads or frames.damaged or frames.torn):
                 self._reader.close()
                 self._reader = None
-                del self._segments[0]
+                self._at += 1
                 continue
             self.damaged += frames.damaged
             records = list(self._decoded(frames.payloads))
@@ -119,8 +127,15 @@ class Adoption:
             except RecordError:
                 self.damaged += 1
                 continue
-            self._spans.see(record)
+            self._spans.see(record, self._at)
             yield record
+
+    def _delete_stored(self) -> None:
+        needed = self._spans.first_needed
+        upto = self._at if needed is None else min(needed, self._at)
+        for path in self._segments[self._deleted : upto]:
+            path.unlink()
+        self._deleted = max(self._deleted, upto)
 
     def finish(self) -> None:
         """Everything is stored: delete the files."""

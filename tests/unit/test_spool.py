@@ -461,3 +461,24 @@ def test_a_forked_child_touches_nothing_of_its_parents(tmp_path):
     assert _ids(spool.store_all()) == list(range(100))
     spool.journal.close()
     assert spool.files() == []
+
+
+@pytest.mark.parametrize("open_first", [False, True])
+def test_an_adopted_segment_goes_once_no_open_span_needs_it(tmp_path, open_first):
+    """So that a long backlog shrinks even where no adopter lives long enough to store all of it."""
+    dead = _Spool(tmp_path)
+    if open_first:
+        dead.append(_span(1, rank=RANK_OPEN))
+    for number in range(10, 410):
+        dead.append(_span(number, "x" * 1000))
+    before = len([f for f in dead.files() if f.endswith(".seg")])
+    _die(dead)
+    heir = _Spool(tmp_path)
+    for _ in range(10):  # a short life: some batches, and the end
+        heir.journal.ack(heir.journal.take(20, 1 << 20))
+    heir.journal._adoption.close()
+    after = len([f for f in dead.files() if f.endswith(".seg")])
+    assert after == before if open_first else after < before - 1
+    rest = _Spool(tmp_path).store_all()
+    assert (rest[-1].rank == RANK_REAPED) is open_first
+    assert [f for f in dead.files() if f.endswith((".seg", ".lock"))] == []
