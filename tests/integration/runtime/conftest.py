@@ -68,7 +68,8 @@ class Agents:
             made["teacher"] = {"type": "python", "import_path": MODULE, "attribute": "teach"}
         made["adaptive_teaching"] = dict(sections.pop("adaptive_teaching", {}))
         if hasattr(self.module, "judge"):
-            made["adaptive_teaching"]["reward"] = {"type": "python", "import_path": MODULE, "attribute": "judge"}
+            judge = {"type": "python", "import_path": MODULE, "attribute": "judge"}
+            made["adaptive_teaching"].setdefault("reward", judge)
         if "lane" in sections:
             made["adaptive_teaching"]["mode_override"] = sections.pop("lane")
         return {**made, **sections}
