@@ -66,15 +66,32 @@ SPAN_COLUMNS: Final = SpanRow._fields
 EVENT_COLUMNS: Final = EventRow._fields
 
 
-def to_span_row(span: SpanRecord, resources: dict[bytes, bytes]) -> SpanRow:
-    """The row of a span. Its resource, as JSON, goes into ``resources`` under its hash.
+class ResourceEncoder:
+    """Encodes resources, each once: the spans of a process share one."""
+
+    def __init__(self) -> None:
+        self.encoded: dict[bytes, bytes] = {}
+        """JSON by hash."""
+        self._seen: dict[int, tuple[Attributes, bytes, bytes]] = {}  # with the object, so that its id stays its own
+
+    def encode(self, resource: Attributes) -> tuple[bytes, bytes]:
+        """The hash of a resource, and its JSON."""
+        seen = self._seen.get(id(resource))
+        if seen is None:
+            encoded = _json(resource)
+            seen = (resource, hashlib.blake2b(encoded, digest_size=16).digest(), encoded)
+            self._seen[id(resource)] = seen
+            self.encoded[seen[1]] = encoded
+        return seen[1:]
+
+
+def to_span_row(span: SpanRecord, resources: ResourceEncoder) -> SpanRow:
+    """The row of a span. Its resource stands in ``resources`` under its hash.
 
     Raises one of :data:`UNREPRESENTABLE` where a value is not JSON.
     """
     attributes = _json(span.attributes)
-    resource = _json(span.resource)
-    resource_hash = hashlib.blake2b(resource, digest_size=16).digest()
-    resources[resource_hash] = resource
+    resource_hash, resource = resources.encode(span.resource)
     events = _json(span.events) if span.events else None
     links = _json(span.links) if span.links else None
     return SpanRow(
@@ -142,11 +159,13 @@ def from_event_row(row: EventRow) -> EventRecord:
 
 # The ten fields that are never NULL and of fixed length stand first, so that one call packs them all.
 _SPAN_HEAD: Final = struct.Struct(">h ih ih ih iq iq ii ii ii i16s i16s").pack
-_SPAN_FIELDS: Final = len(SPAN_COLUMNS)
+_EVENT_HEAD: Final = struct.Struct(">h").pack
+_SPAN_FIELDS: Final = len(SPAN_COLUMNS) + 1  # and the revision, which the writer adds
+_EVENT_FIELDS: Final = len(EVENT_COLUMNS) + 1
 
 
 def span_to_copy(row: SpanRow) -> bytes:
-    """A span's row in the binary COPY format. Raises one of :data:`UNREPRESENTABLE`."""
+    """A span's row in the binary COPY format, but for its revision. Raises one of :data:`UNREPRESENTABLE`."""
     text = copy_buffer.text
     return b"".join(
         (
@@ -168,15 +187,18 @@ def span_to_copy(row: SpanRow) -> bytes:
 
 
 def event_to_copy(row: EventRow) -> bytes:
-    """An event's row in the binary COPY format. Raises one of :data:`UNREPRESENTABLE`."""
+    """An event's row in the binary COPY format, but for its revision. Raises one of :data:`UNREPRESENTABLE`."""
     text = copy_buffer.text
-    return copy_buffer.row(
-        text(row.trace_id),
-        text(row.span_id),
-        copy_buffer.bigint(row.sequence),
-        text(row.session_key),
-        text(row.name),
-        text(row.payload),
+    return b"".join(
+        (
+            _EVENT_HEAD(_EVENT_FIELDS),
+            text(row.trace_id),
+            text(row.span_id),
+            copy_buffer.bigint(row.sequence),
+            text(row.session_key),
+            text(row.name),
+            text(row.payload),
+        )
     )
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from atlas_otel.errors import RecordError
-from atlas_otel.postgres import migrate, projector, reader, writer
+from atlas_otel.postgres import batch, migrate, projector, reader
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import is_data_error, translating
 from atlas_otel.postgres.rows import UNREPRESENTABLE
 from atlas_otel.postgres.sql import statement
+from atlas_otel.postgres.writer import Writer
 from atlas_otel.span_record import encode_record
 from atlas_otel.store import PoisonedRecord, WriteResult
 
@@ -41,7 +42,7 @@ class PostgresStore:
         self._project = project
         self._migrate_schema = migrate_schema
         self._open: psycopg.Connection | None = None
-        self._known_resources: set[bytes] = set()
+        self._writer: Writer | None = None
 
     def write(self, records: Sequence[Record]) -> WriteResult:
         """Join ``records`` in and mark their sessions dirty, in one transaction.
@@ -49,11 +50,13 @@ class PostgresStore:
         Where the server refuses the data of a record, the batch is halved until that record stands alone; it is
         kept in ``atlas_otel.poison``, and every other record is stored.
         """
-        batch, poisoned = writer.encode(records)
+        encoded, poisoned = batch.encode(records)
         with self._connection() as connection:
-            poisoned += self._write(connection, batch)
+            if self._writer is None:
+                self._writer = Writer(connection)
+            poisoned += _write(self._writer, encoded)
             for item in poisoned:
-                _set_aside(connection, item)
+                _set_aside(self._writer, item)
         return WriteResult(len(records) - len(poisoned), tuple(poisoned))
 
     def project(self, *, limit: int = 100) -> int:
@@ -92,7 +95,7 @@ class PostgresStore:
         """Let go of the connection. Idempotent; the next call connects again."""
         if self._open is not None:
             self._open.close()
-            self._open = None
+        self._open = self._writer = None
 
     def __enter__(self) -> Self:
         return self
@@ -101,25 +104,6 @@ class PostgresStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _write(self, connection: psycopg.Connection, batch: writer.Batch) -> list[PoisonedRecord]:
-        if not batch.records:
-            return []
-        try:
-            with connection.transaction():
-                writer.write(connection, batch, self._known_resources)
-            self._known_resources.update(batch.resources)
-            return []
-        except psycopg.Error as error:
-            if not is_data_error(error):
-                raise
-            if len(batch.records) == 1:
-                return [PoisonedRecord(batch.records[0], str(error))]
-        middle = len(batch.records) // 2
-        poisoned = []
-        for half in (batch.records[:middle], batch.records[middle:]):
-            poisoned += self._write(connection, writer.encode(half)[0])
-        return poisoned
 
     @contextmanager
     def _connection(self) -> Iterator[psycopg.Connection]:
@@ -140,7 +124,6 @@ class PostgresStore:
                 if not self._migrate_schema:
                     migrate.require_current(connection, self._url)
                 migrate.init(self._url)
-            writer.prepare(connection)
             projector.prepare(connection)
         except BaseException:
             connection.close()
@@ -165,12 +148,32 @@ def _project(connection: psycopg.Connection, dirty: Sequence[projector.Dirty], p
             _project(connection, [session], project)
 
 
-def _set_aside(connection: psycopg.Connection, item: PoisonedRecord) -> None:
+def _write(writer: Writer, encoded: batch.Batch) -> list[PoisonedRecord]:
+    """Write a batch; where its data is refused, each half of it by itself. The records that were refused."""
+    records = encoded.records
+    if not records:
+        return []
+    try:
+        writer.write(encoded)
+    except psycopg.Error as error:
+        if not is_data_error(error):
+            raise
+        if len(records) == 1:
+            return [PoisonedRecord(records[0], str(error))]
+    else:
+        return []
+    middle = len(records) // 2
+    first, _ = batch.encode(records[:middle])
+    second, _ = batch.encode(records[middle:])
+    return _write(writer, first) + _write(writer, second)
+
+
+def _set_aside(writer: Writer, item: PoisonedRecord) -> None:
     try:
         encoded = encode_record(item.record)
     except RecordError:
         encoded = repr(item.record).encode(errors="replace")
-    writer.set_aside(connection, encoded, item.reason)
+    writer.set_aside(encoded, item.reason)
 
 
 def _default_projection() -> Project:

@@ -1,6 +1,5 @@
 INSERT INTO atlas_otel.span_events (trace_id, span_id, sequence, session_key, name, payload, revision)
 SELECT
-    trace_id, span_id, sequence, session_key, name, payload,
-    (SELECT revision FROM atlas_otel.sessions WHERE key = session_key)
+    trace_id, span_id, sequence, session_key, name, payload, revision
 FROM span_events_in
 ON CONFLICT (trace_id, span_id, sequence) DO NOTHING

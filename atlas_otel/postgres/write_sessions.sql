@@ -6,3 +6,4 @@ FROM unnest(%(keys)s::text[]) WITH ORDINALITY AS batch (key, position)
 ORDER BY position
 ON CONFLICT (key) DO UPDATE
 SET revision = nextval('atlas_otel.revisions'), last_activity = clock_timestamp()
+RETURNING key, revision

@@ -1,108 +1,146 @@
-"""Joins a batch of records into the record's tables."""
+"""Joins batches of records into the record's tables, over one connection."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import psycopg
 
 from atlas_otel.postgres import copy_buffer, rows
 from atlas_otel.postgres.sql import statement
-from atlas_otel.span_record import Record, RecordSet, SpanRecord
-from atlas_otel.store import PoisonedRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    import psycopg
+    from atlas_otel.postgres.batch import Batch, EncodedEvent, EncodedSpan
 
-_COPY_SPANS = f"COPY spans_in ({', '.join(rows.SPAN_COLUMNS)}) FROM STDIN (FORMAT BINARY)".encode()
-_COPY_EVENTS = f"COPY span_events_in ({', '.join(rows.EVENT_COLUMNS)}) FROM STDIN (FORMAT BINARY)".encode()
-
-
-class Batch(NamedTuple):
-    """Records, encoded: nothing about them can fail any more but at the server."""
-
-    records: Sequence[Record]
-    spans: Sequence[bytes]
-    events: Sequence[bytes]
-    session_keys: Sequence[str]
-    resources: dict[bytes, bytes]
+_MAX_OPEN_SPANS: Final = 100_000
+_MAX_DETOUR: Final = 64
 
 
-def encode(records: Iterable[Record]) -> tuple[Batch, list[PoisonedRecord]]:
-    """Merge and encode ``records``; those that cannot become a row come back beside, with the reason. Pure."""
-    merged, refused = RecordSet(), []
-    for record in records:
-        try:
-            merged.add(record)
-        except rows.UNREPRESENTABLE as error:
-            refused.append(PoisonedRecord(record, _reason(error)))
-    spans, events, kept, keys = [], [], [], set()
-    resources: dict[bytes, bytes] = {}
-    # Sorted: two writers that meet in the same rows lock them in the same order.
-    ordered: list[Record] = [merged.spans[key] for key in sorted(merged.spans)]
-    ordered += [merged.events[key] for key in sorted(merged.events)]
-    for record in ordered:
-        try:
-            if isinstance(record, SpanRecord):
-                spans.append(rows.span_to_copy(rows.to_span_row(record, resources)))
-            else:
-                events.append(rows.event_to_copy(rows.to_event_row(record)))
-        except rows.UNREPRESENTABLE as error:
-            refused.append(PoisonedRecord(record, _reason(error)))
-            continue
-        kept.append(record)
-        if record.session_key is not None:
-            keys.add(record.session_key)
-    return Batch(kept, spans, events, sorted(keys), resources), refused
+class _Table(NamedTuple):
+    copy_direct: bytes
+    copy_staged: bytes
+    insert: str
+    join: str
 
 
-def prepare(connection: psycopg.Connection) -> None:
-    """Make the staging tables that :func:`write` needs; once per connection."""
-    connection.execute(statement("write_staging"))
-
-
-def write(connection: psycopg.Connection, batch: Batch, known_resources: set[bytes]) -> None:
-    """Join ``batch`` in and mark its sessions dirty, inside the transaction of the caller.
-
-    ``known_resources``: hashes of resources that are stored already.
-    """
-    _touch(connection, batch.session_keys)
-    new = {key: value for key, value in batch.resources.items() if key not in known_resources}
-    if new:
-        texts = [value.decode() for value in new.values()]
-        connection.execute(statement("write_resources"), {"hashes": list(new), "attributes": texts})
-    strays: set[str] = set()
-    if batch.spans:
-        strays |= _join(connection, _COPY_SPANS, batch.spans, "write_spans", batch.session_keys)
-    if batch.events:
-        strays |= _join(connection, _COPY_EVENTS, batch.events, "write_events", batch.session_keys)
-    if strays:
-        _touch(connection, sorted(strays))
-        connection.execute(statement("write_strays"), {"keys": sorted(strays)})
-
-
-def set_aside(connection: psycopg.Connection, record: bytes, reason: str) -> None:
-    """Keep a record that was refused for good, as it would stand in the spool."""
-    connection.execute(
-        "INSERT INTO atlas_otel.poison (record, reason) VALUES (%s, %s)", [record, reason.replace("\x00", "")]
+def _table(target: str, staging: str, columns: Sequence[str], insert: str) -> _Table:
+    listed = ", ".join((*columns, "revision"))
+    return _Table(
+        f"COPY atlas_otel.{target} ({listed}) FROM STDIN (FORMAT BINARY)".encode(),
+        f"COPY {staging} ({listed}) FROM STDIN (FORMAT BINARY)".encode(),
+        insert,
+        f"{insert}_again",
     )
 
 
-def _touch(connection: psycopg.Connection, keys: Sequence[str]) -> None:
-    if keys:
-        connection.execute(statement("write_sessions"), {"keys": keys})
+_SPANS: Final = _table("spans", "spans_in", rows.SPAN_COLUMNS, "write_spans")
+_EVENTS: Final = _table("span_events", "span_events_in", rows.EVENT_COLUMNS, "write_events")
 
 
-def _join(
-    connection: psycopg.Connection, copy_in: bytes, rows_in: Sequence[bytes], name: str, keys: Sequence[str]
-) -> set[str]:
-    with connection.cursor() as cursor:
-        with cursor.copy(copy_in) as copy:
-            copy.write(b"".join((copy_buffer.HEADER, *rows_in, copy_buffer.TRAILER)))
-        if cursor.execute(statement(name)).rowcount == len(rows_in):
+class Writer:
+    """Writes over ``connection``, and remembers what it wrote.
+
+    New rows are copied straight into their table, which is the fast way, and fails where one of them is there
+    already. Rows that are there already go through a staging table. Which is which is guessed: a span that this
+    writer stored while it was open comes again, any other is new. Where that was wrong, the batch takes the second
+    way, and so do the next ones, twice as many after each wrong guess, so that a stream of duplicates costs little.
+    """
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+        self._resources: set[bytes] = set()
+        self._open_spans: set[tuple[str, str]] = set()
+        self._detour = 0  # batches that will not try the fast way
+        self._next_detour = 1
+        connection.execute(statement("write_staging"))
+
+    def write(self, batch: Batch) -> None:
+        """Join ``batch`` in and mark its sessions dirty, in one transaction."""
+        with self._connection.transaction():
+            revisions = self._touch(batch.session_keys)
+            self._add_resources(batch.resources)
+            fresh = [row for row in batch.spans if row.record.key not in self._open_spans]
+            known = [row for row in batch.spans if row.record.key in self._open_spans]
+            direct = self._detour == 0 and self._copy_new(fresh, batch.events, revisions)
+            strays = self._join(_SPANS, known if direct else batch.spans, revisions)
+            if not direct:
+                strays |= self._join(_EVENTS, batch.events, revisions)
+            if strays:
+                self._touch(sorted(strays))
+                self._connection.execute(statement("write_strays"), {"keys": sorted(strays)})
+        self._remember(batch, direct)
+
+    def set_aside(self, record: bytes, reason: str) -> None:
+        """Keep a record that was refused for good, as it would stand in the spool."""
+        self._connection.execute(
+            "INSERT INTO atlas_otel.poison (record, reason) VALUES (%s, %s)", [record, reason.replace("\x00", "")]
+        )
+
+    def _touch(self, keys: Sequence[str]) -> dict[str, int]:
+        """Lock the rows of these sessions, which come sorted, and give each its next revision."""
+        if not keys:
+            return {}
+        return dict(self._connection.execute(statement("write_sessions"), {"keys": list(keys)}).fetchall())
+
+    def _add_resources(self, resources: Mapping[bytes, bytes]) -> None:
+        new = {key: value for key, value in resources.items() if key not in self._resources}
+        if new:
+            texts = [value.decode() for value in new.values()]
+            self._connection.execute(statement("write_resources"), {"hashes": list(new), "attributes": texts})
+
+    def _copy_new(
+        self, spans: Sequence[EncodedSpan], events: Sequence[EncodedEvent], revisions: Mapping[str, int]
+    ) -> bool:
+        """Copy rows that should be new into their tables; False, and nothing done, where one was not."""
+        try:
+            with self._connection.transaction():  # a savepoint
+                self._copy(_SPANS.copy_direct, spans, revisions)
+                self._copy(_EVENTS.copy_direct, events, revisions)
+        except psycopg.errors.UniqueViolation:
+            return False
+        return True
+
+    def _join(
+        self, table: _Table, encoded: Sequence[EncodedSpan | EncodedEvent], revisions: Mapping[str, int]
+    ) -> set[str]:
+        """Join rows in that may be there already; other sessions than the batch's own that this changed."""
+        if not encoded:
             return set()
-        return {key for (key,) in cursor.execute(statement(f"{name}_again"), {"keys": list(keys)})}
+        self._copy(table.copy_staged, encoded, revisions)
+        if self._connection.execute(statement(table.insert)).rowcount == len(encoded):
+            return set()
+        changed = self._connection.execute(statement(table.join), {"keys": list(revisions)})
+        return {key for (key,) in changed}
 
+    def _copy(
+        self, command: bytes, encoded: Iterable[EncodedSpan | EncodedEvent], revisions: Mapping[str, int]
+    ) -> None:
+        fields = {key: copy_buffer.bigint(revision) for key, revision in revisions.items()}
+        buffer = [copy_buffer.HEADER]
+        for record, data in encoded:
+            buffer.append(data)
+            buffer.append(copy_buffer.NULL if record.session_key is None else fields[record.session_key])
+        if len(buffer) > 1:
+            buffer.append(copy_buffer.TRAILER)
+            with self._connection.cursor() as cursor, cursor.copy(command) as copy:
+                copy.write(b"".join(buffer))
 
-def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    def _remember(self, batch: Batch, direct: bool) -> None:
+        # Only after the commit: what was rolled back is not there.
+        self._resources.update(batch.resources)
+        if len(self._open_spans) > _MAX_OPEN_SPANS:
+            self._open_spans.clear()
+        for span, _ in batch.spans:
+            if span.ended:
+                self._open_spans.discard(span.key)
+            else:
+                self._open_spans.add(span.key)
+        if direct:
+            self._next_detour = max(1, self._next_detour // 2)
+        elif self._detour:
+            self._detour -= 1
+        else:
+            self._detour = self._next_detour
+            self._next_detour = min(2 * self._next_detour, _MAX_DETOUR)

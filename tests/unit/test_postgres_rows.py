@@ -53,7 +53,7 @@ EVENTS = st.builds(EventRecord, TEXT, TEXT, INT64, st.none() | TEXT, TEXT, TEXT)
 
 @given(SPANS)
 def test_a_span_comes_back_from_its_row(span: SpanRecord) -> None:
-    resources: dict[bytes, bytes] = {}
+    resources = rows.ResourceEncoder()
 
     row = rows.to_span_row(span, resources)
 
@@ -61,12 +61,12 @@ def test_a_span_comes_back_from_its_row(span: SpanRecord) -> None:
     assert encode_record(back) == encode_record(span)  # bytes: to ==, -0.0 is 0.0, and 1 is True
     assert all(isinstance(event, SpanEvent) for event in back.events)
     assert all(isinstance(link, SpanLink) for link in back.links)
-    assert list(resources) == [row.resource_hash]
+    assert list(resources.encoded) == [row.resource_hash]
 
 
 @given(SPANS)
 def test_a_row_ranks_as_merge_spans_does(span: SpanRecord) -> None:
-    assert rows.to_span_row(span, {}).content_hash == content_hash(span._replace(session_key=None))
+    assert rows.to_span_row(span, rows.ResourceEncoder()).content_hash == content_hash(span._replace(session_key=None))
 
 
 @given(EVENTS)
@@ -89,7 +89,7 @@ def test_an_event_comes_back_from_its_row(event: EventRecord) -> None:
 def test_what_cannot_become_a_row_raises_one_of_the_named_errors(field: dict[str, object]) -> None:
     whole = SpanRecord("0" * 32, "0" * 16, None, None, "n", None, 0, 0, None, 0, None, {}, (), (), "", {}, 1, 0)
     with pytest.raises(rows.UNREPRESENTABLE):
-        rows.span_to_copy(rows.to_span_row(whole._replace(**field), {}))
+        rows.span_to_copy(rows.to_span_row(whole._replace(**field), rows.ResourceEncoder()))
 
 
 @pytest.mark.parametrize(
