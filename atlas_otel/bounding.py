@@ -46,11 +46,12 @@ def bound_strings(tree: JsonValue, limit: int) -> JsonValue:
     if isinstance(tree, dict):
         same = True
         entries: dict[str, JsonValue] = {}
+        repeats: dict[str, int] = {}
         for key, old in tree.items():
             name = bound_text(key, limit)
             new = bound_strings(old, limit)
             same = same and new is old and name is key
-            entries[unused(entries, name)] = new
+            entries[unused(entries, name, repeats)] = new
         return tree if same else entries
     return tree
 
@@ -151,7 +152,7 @@ def _fit_object(tree: dict[str, JsonValue], size: int, limit: int) -> JsonValue:
     share = _share(sizes, room + taken)
     kept = {key: _shrunk(tree[key], had, share) for key, had in zip(names, sizes, strict=True)}
     if len(kept) < len(tree):
-        kept[unused(kept, TRUNCATED)] = {"entries": len(tree) - len(kept), "bytes": size}
+        kept[unused(kept, TRUNCATED, {})] = {"entries": len(tree) - len(kept), "bytes": size}
     return kept
 
 

@@ -15,8 +15,9 @@ import orjson
 
 from atlas_otel import privacy_allowlist as allowlist
 from atlas_otel.bounding import bound_strings, bound_text, bound_tree, longest_string
-from atlas_otel.normalise import MAX_NODES, clean, describe, is_plain, to_tree
+from atlas_otel.normalise import MAX_NODES, is_plain, to_tree
 from atlas_otel.redaction import BUDGET_S, FAILED, LOSS_FAILED, Guard
+from atlas_otel.value_forms import clean, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from atlas_otel import semconv
-from atlas_otel.normalise import clean, to_tree
+from atlas_otel.normalise import to_tree
 from atlas_otel.privacy_allowlist import is_id, is_name, is_number, is_type, permitted
 from atlas_otel.span_record import EventRecord, SpanEvent, SpanLink, SpanRecord
+from atlas_otel.value_forms import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

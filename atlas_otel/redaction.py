@@ -26,9 +26,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import orjson
 
 from atlas_otel.errors import ConfigError
-from atlas_otel.normalise import clean, unused
+from atlas_otel.normalise import unused
 from atlas_otel.privacy_allowlist import EVENT_STRUCTURE, is_id
 from atlas_otel.redaction_patterns import NAMED, SECRET_KEY
+from atlas_otel.value_forms import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -178,9 +179,10 @@ class _Pass:
             return self.text(tree, where, depth)
         if isinstance(tree, dict):
             entries: dict[str, JsonValue] = {}
+            repeats: dict[str, int] = {}
             for key, value in tree.items():
                 kept = key if key in STRUCTURAL_KEYS else self._guard.ask(key, where, self)
-                entries[unused(entries, kept)] = self.tree(value, f"{where}.{key}", depth)
+                entries[unused(entries, kept, repeats)] = self.tree(value, f"{where}.{key}", depth)
             return entries
         if isinstance(tree, list):
             return [self.tree(value, f"{where}[{index}]", depth) for index, value in enumerate(tree)]

@@ -24,7 +24,8 @@ import pydantic
 import pytest
 
 from atlas_otel.capture import Capture, Limits
-from atlas_otel.normalise import MAX_DEPTH, type_name
+from atlas_otel.normalise import MAX_DEPTH
+from atlas_otel.value_forms import type_name
 
 SECRET = "s3cret-of-the-client"
 
