@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import threading
 import time
 import weakref
@@ -121,6 +122,14 @@ class Drain:
                 self._journal.idle = True
                 return
             self._thread = thread
+            self._end_with_multiprocessing()
+
+    def _end_with_multiprocessing(self) -> None:
+        # A child of multiprocessing leaves by os._exit, after finalizers of its own and without atexit's.
+        util = sys.modules.get("multiprocessing.util")
+        process = sys.modules.get("multiprocessing.process")
+        if util is not None and process is not None and process.parent_process() is not None:
+            util.Finalize(None, self.shutdown, exitpriority=0)
 
     # --- waiting ---------------------------------------------------------------------------------------------------
 

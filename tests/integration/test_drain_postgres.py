@@ -438,3 +438,36 @@ def test_however_a_process_ends_the_next_one_stores_what_it_recorded(ending, dat
         assert time.monotonic() < deadline, _counts(database_url)
         time.sleep(0.05)
     drain.shutdown(5.0)
+
+
+@pytest.mark.parametrize("way", ["fork", "spawn"])
+def test_a_child_of_multiprocessing_stores_what_it_has_in_memory_before_it_leaves(way, database_url, tmp_path):
+    """It leaves by os._exit, without atexit."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        textwrap.dedent(f"""
+        import multiprocessing, sys, time
+        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        import test_drain_postgres as here
+        from atlas_otel.journal import MemoryJournal
+
+        def child():
+            global p
+            if p is None:
+                p = here._Pipeline({database_url!r}, MemoryJournal)
+            p.record(100, 1)
+            assert p.drain.flush(20.0)  # connected: the 2 s at its end are for storing only
+            p.record(101, 49)
+
+        p = None
+        if __name__ == "__main__":
+            p = here._Pipeline({database_url!r}, MemoryJournal)
+            p.record(0, 100)
+            process = multiprocessing.get_context({way!r}).Process(target=child)
+            process.start()
+            process.join()
+            assert p.drain.shutdown(10.0)
+        """)
+    )
+    subprocess.run([sys.executable, str(program)], check=True, timeout=60)
+    assert _counts(database_url) == (150, 150)
