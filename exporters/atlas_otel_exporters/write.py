@@ -13,7 +13,7 @@ import sys
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, Literal, Protocol
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from atlas_otel.errors import ConfigError, ExportError
 
@@ -111,17 +111,22 @@ def compressed(stream: IO[bytes], suffix: str) -> Iterator[_Sink]:
         with gzip.GzipFile("", "wb", _GZIP_LEVEL, stream, mtime=0) as packed:
             yield packed
     elif suffix == ".zst":
-        try:
-            if sys.version_info >= (3, 14):
-                from compression import zstd
-            else:
-                from backports import zstd
-        except ModuleNotFoundError:
-            raise ConfigError("a .zst output needs Zstandard: pip install 'atlas-otel[zstd]', or write .gz") from None
-        with zstd.ZstdFile(stream, "wb") as packed:
+        with zstd_module().ZstdFile(stream, "wb") as packed:
             yield packed
     else:
         yield stream
+
+
+def zstd_module() -> Any:
+    """Python's Zstandard module, or its backport. Raises ConfigError where neither is there."""
+    try:
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+        else:
+            from backports import zstd
+    except ModuleNotFoundError:
+        raise ConfigError("a .zst file needs Zstandard: pip install 'atlas-otel[zstd]', or use .gz") from None
+    return zstd
 
 
 @contextmanager
