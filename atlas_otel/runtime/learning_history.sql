@@ -1,7 +1,7 @@
 -- The last ended sessions of a learning key, newest first; a score that no judge gave counts as none.
 SELECT
-    CASE WHEN reward #>> '{raw,failed}' = 'true' THEN NULL ELSE (reward_stats ->> 'score')::float END,
-    CASE WHEN reward #>> '{raw,failed}' = 'true' THEN NULL ELSE (reward_stats ->> 'uncertainty_mean')::float END,
+    CASE WHEN reward ->> 'failed' = 'true' THEN NULL ELSE (reward_stats ->> 'score')::float END,
+    CASE WHEN reward ->> 'failed' = 'true' THEN NULL ELSE (reward_stats ->> 'uncertainty_mean')::float END,
     student_learning,
     teacher_learning,
     metadata ->> 'execution_mode',

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
@@ -38,6 +40,7 @@ class ModelAdvisor:
         self._environ = environ
         # Retries and their waits are inside this limit: nobody waits for a judge longer than the config says.
         self._limit_s = limit_s or config.timeout_seconds * config.retry.attempts or None
+        self._lock = threading.Lock()
         self._model: Model | None = None
 
     @property
@@ -47,13 +50,20 @@ class ModelAdvisor:
 
     async def ask(self, question: Question) -> object:
         """A ``question.answer``. Raises TimeoutError, ConfigError, or what pydantic-ai raises."""
+        # The first time, a library is imported: not on the event loop, which the agent shares.
+        agent = await asyncio.to_thread(self._agent, question)
+        run = agent.run(json_text(question.facts), model_settings=self._settings(question))
+        return (await within(self._limit_s, run)).output
+
+    def _agent(self, question: Question) -> Any:
         try:
             from pydantic_ai import Agent
             from pydantic_ai.models.instrumented import InstrumentationSettings
         except ImportError:
             raise ConfigError(f"models as {self._actor} need an extra: {_EXTRA}") from None
-        if self._model is None:
-            self._model = build_model(self._config, self._environ)
+        with self._lock:
+            if self._model is None:
+                self._model = build_model(self._config, self._environ)
         agent: Any = Agent(
             self._model,
             output_type=question.answer,
@@ -63,8 +73,7 @@ class ModelAdvisor:
         agent.instrument = InstrumentationSettings(
             tracer_provider=_Marking(self._actor), include_content=state.current().capture.content
         )
-        run = agent.run(json_text(question.facts), model_settings=self._settings(question))
-        return (await within(self._limit_s, run)).output
+        return agent
 
     def _settings(self, question: Question) -> dict[str, Any]:
         config = self._config
