@@ -51,7 +51,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def server_url() -> str:
-    """The conninfo of a server's maintenance database. Its role is a superuser."""
+    """The conninfo of a server's maintenance database. Its role is a superuser.
+
+    ``ATLAS_OTEL_TEST_DATABASE_URL`` names another server than the embedded one (another version, say).
+    """
+    if named := os.environ.get("ATLAS_OTEL_TEST_DATABASE_URL"):
+        return named
     conninfo = embedded.ensure_running(os.environ[_FOLDER], settings=_SETTINGS, linger_s=0)
     return make_conninfo(conninfo, dbname="postgres")
 

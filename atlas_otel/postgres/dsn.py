@@ -12,6 +12,7 @@ passed on as they are.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -56,6 +57,8 @@ def resolve_database_url(value: str, *, source: str = "the database URL") -> str
     """
     value = value.strip()
     if _is_embedded(value):
+        if sys.platform == "win32":
+            raise ConfigError("the embedded database does not run on Windows: give a Postgres URL")
         from atlas_otel.postgres import embedded
 
         folder = value[len(_EMBEDDED_FOLDER) :] if value.startswith(_EMBEDDED_FOLDER) else None

@@ -58,6 +58,16 @@ _held: dict[Path, int] = {}  # folder → descriptor of its `users` lock, kept u
 _held_lock = threading.Lock()
 
 
+def _after_fork() -> None:
+    # The child holds the servers too, through the descriptors it inherited. The lock may be held by a thread that
+    # it did not inherit.
+    global _held_lock
+    _held_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
 def default_folder() -> Path:
     """Where ``embedded`` keeps its data: this user's data folder, or, as root, ``/var/lib/atlas-otel/postgres``.
 
@@ -76,8 +86,6 @@ def ensure_running(
     ``settings`` (``postgresql.conf``) and ``linger_s`` (seconds from the last user's end to the server's) count only
     for the process that starts the server. Raises ConfigError where it cannot run here.
     """
-    if sys.platform == "win32":
-        raise ConfigError("the embedded database does not run on Windows: give a Postgres URL")
     path = (Path(folder).expanduser() if folder else default_folder()).resolve()
     with _held_lock:
         try:

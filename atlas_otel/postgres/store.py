@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from atlas_otel.postgres.projector import Project
     from atlas_otel.span_record import Record, RecordSet
 
-from contextlib import contextmanager
+
+_of_other_processes: list[object] = []  # kept: what is collected is closed, or warns that it was not
 
 
 class PostgresStore:
@@ -43,6 +46,7 @@ class PostgresStore:
         self._migrate_schema = migrate_schema
         self._open: psycopg.Connection | None = None
         self._writer: Writer | None = None
+        self._pid = os.getpid()
 
     def write(self, records: Sequence[Record]) -> WriteResult:
         """Join ``records`` in and mark their sessions dirty, in one transaction.
@@ -94,8 +98,12 @@ class PostgresStore:
     def close(self) -> None:
         """Let go of the connection. Idempotent; the next call connects again."""
         if self._open is not None:
-            self._open.close()
+            if self._pid == os.getpid():
+                self._open.close()
+            else:  # forked: the connection is the parent's, and to close it would end the parent's session
+                _of_other_processes.append(self._open)
         self._open = self._writer = None
+        self._pid = os.getpid()
 
     def __enter__(self) -> Self:
         return self
@@ -109,6 +117,8 @@ class PostgresStore:
     def _connection(self) -> Iterator[psycopg.Connection]:
         try:
             with quiet(), translating(self._url):
+                if self._pid != os.getpid():
+                    self.close()
                 if self._open is None:
                     self._open = self._connect()
                 yield self._open
@@ -169,11 +179,14 @@ def _write(writer: Writer, encoded: batch.Batch) -> list[PoisonedRecord]:
 
 
 def _set_aside(writer: Writer, item: PoisonedRecord) -> None:
+    """Keep a refused record. Where that fails too, the result of the write still names it."""
     try:
         encoded = encode_record(item.record)
     except RecordError:
         encoded = repr(item.record).encode(errors="replace")
-    writer.set_aside(encoded, item.reason)
+    # The other records are stored: a failure here must not have the batch offered again.
+    with suppress(psycopg.Error):
+        writer.set_aside(encoded, item.reason)
 
 
 def _default_projection() -> Project:

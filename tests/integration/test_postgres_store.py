@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import sys
 import threading
@@ -445,6 +446,42 @@ def test_a_missing_schema_is_only_made_where_that_is_wanted(empty_database_url: 
         PostgresStore(empty_database_url, migrate_schema=False).write([span()])
     with PostgresStore(empty_database_url) as store:
         assert store.write([span()]).stored == 1
+
+
+def test_a_forked_child_writes_over_a_connection_of_its_own(store: PostgresStore) -> None:
+    store.write([span(1)])
+    child = os.fork()
+    if child == 0:
+        try:
+            store.write([span(2)])
+            store.close()
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    store.write([span(3)])
+    assert len(store.records("s1")) == 3
+
+
+def test_a_refused_record_is_named_even_where_it_cannot_be_kept(
+    store: PostgresStore, database: psycopg.Connection
+) -> None:
+    database.execute("DROP TABLE atlas_otel.poison")
+
+    result = store.write([span(1), span(2, name="\x00")])
+
+    assert result.stored == 1
+    assert [poisoned.record.span_id for poisoned in result.poisoned] == [f"{2:016x}"]
+    assert store.write([span(3)]).stored == 1
+
+
+def test_a_stream_of_duplicates_is_joined_like_any_other(store: PostgresStore) -> None:
+    for round_ in range(12):
+        for n in range(4):
+            store.write([span(n), span(100 + round_ * 4 + n), event(n)])
+
+    assert len(store.records("s1").spans) == 4 + 48
+    assert len(store.records("s1").events) == 4
 
 
 # --- being a guest ---------------------------------------------------------------------------------------------------
