@@ -44,8 +44,11 @@ _BATCH_RECORDS: Final = 512
 """Small enough that making rows of them holds the interpreter for a few milliseconds only."""
 _BATCH_BYTES: Final = 8 * 1024 * 1024
 _PROJECT_LIMIT: Final = 50
-_PROJECT_EVERY_S: Final = 0.5
-"""While records keep coming; a session that grows is not projected at each batch."""
+_PROJECT_EVERY_S: Final = 0.4
+"""How often sessions that grow are projected, unless a flush asks for it."""
+_PROJECT_SHARE: Final = 0.2
+"""The most of this thread's time that projecting takes while records keep coming: it holds the interpreter."""
+_PROJECT_LATEST_S: Final = 5.0
 _SETTLE_S: Final = (1.0, 3.0)
 """How long after the last record the store is asked to project once more: it may have waited for quiet, or for another
 process that held the session."""
@@ -92,7 +95,7 @@ class Drain:
         self._stored_upto = 0
         self._projected_upto = 0
         self._dirty = False
-        self._projected_at = 0.0
+        self._project_at = 0.0
         self._settle_at: list[float] = []
         self._failures = 0
         self._broken = 0
@@ -205,6 +208,7 @@ class Drain:
 
     def _cycle(self) -> bool:
         """One turn; whether there was nothing left to do."""
+        urgent = self._finishing or self._urgent.is_set()
         self._urgent.clear()
         self._show_running_spans()
         self._journal.prepare()
@@ -213,15 +217,12 @@ class Drain:
             batch = self._held = self._journal.take(_BATCH_RECORDS, _BATCH_BYTES)
         try:
             if batch is None:
-                self._project()
-                self._announce()
+                self._project(urgent)
                 if not self._finishing:
                     self._rest()
                 return True
             self._write(batch)
-            if time.monotonic() - self._projected_at >= _PROJECT_EVERY_S:
-                self._project()
-                self._announce()
+            self._project(False)
         except StoreError as error:
             self._failed(error)
         else:
@@ -296,29 +297,26 @@ class Drain:
         self._journal.set_aside(broke)
         return WriteResult(len(records) - len(broke) - len(refused), (*refused, *broke))
 
-    def _project(self) -> None:
-        """Bring the contract rows up to date with what is stored, where anything is or may be new."""
-        now = time.monotonic()
-        due = [moment for moment in self._settle_at if moment <= now]
-        if not self._dirty and not due:
-            return
-        store = self._opened()
-        while store.project(limit=_PROJECT_LIMIT) >= _PROJECT_LIMIT:
-            if self._closing:
-                return
-        now = time.monotonic()
-        if self._dirty:
-            self._settle_at = [now + after for after in _SETTLE_S]
-        else:
-            self._settle_at = [moment for moment in self._settle_at if moment not in due]
-        self._dirty = False
-        self._projected_at = now
-
-    def _announce(self) -> None:
-        """Wake those who wait in :meth:`flush`."""
-        with self._progress:
-            self._projected_upto = self._stored_upto
-            self._progress.notify_all()
+    def _project(self, now_please: bool) -> None:
+        """Bring the contract rows up to date with what is stored, where that is due; then tell who waits for it."""
+        began = time.monotonic()
+        settled = [moment for moment in self._settle_at if moment <= began]
+        if settled or (self._dirty and (now_please or began >= self._project_at)):
+            store = self._opened()
+            while store.project(limit=_PROJECT_LIMIT) >= _PROJECT_LIMIT:
+                if self._closing:
+                    return
+            ended = time.monotonic()
+            self._settle_at = [moment for moment in self._settle_at if moment not in settled]
+            if self._dirty:
+                self._settle_at = [ended + after for after in _SETTLE_S]
+            self._dirty = False
+            pause = max(_PROJECT_EVERY_S, (ended - began) / _PROJECT_SHARE)
+            self._project_at = ended + min(pause, _PROJECT_LATEST_S)
+        if not self._dirty:
+            with self._progress:
+                self._projected_upto = self._stored_upto
+                self._progress.notify_all()
 
     def _rest(self) -> None:
         """Nothing to do: sleep until there is, or until something falls due."""
@@ -331,7 +329,8 @@ class Drain:
             self._journal.idle = False
             self._urgent.wait(_LINGER_S)
             return
-        until = min([_IDLE_S, *(moment - time.monotonic() for moment in self._settle_at)])
+        due = [*self._settle_at, *([self._project_at] if self._dirty else [])]
+        until = min([_IDLE_S, *(moment - time.monotonic() for moment in due)])
         if self._wake.wait(max(0.01, until)):
             self._urgent.wait(_LINGER_S)
 

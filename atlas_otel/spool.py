@@ -50,6 +50,8 @@ _ADOPT_EVERY_S: Final = 5.0
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _KEPT_OPEN: Final = 2
 """How many full segments stay mapped, so that they can be used again; a backlog must not take descriptors."""
+_BREATH_S: Final = 0.00005
+"""Long enough for another thread to take the interpreter over, which sleep(0) is not."""
 _PAUSE_S: Final = 0.0005
 """Housekeeping lets go of the interpreter this long between slices of its work."""
 
@@ -311,7 +313,7 @@ class SpoolJournal:
                 batch.records.append(record)
                 part.count(record, -1)
             if index % 64 == 63:
-                time.sleep(0)  # let the agent's thread have the interpreter
+                time.sleep(_BREATH_S)
         self._taken += len(frames.payloads) + frames.damaged
         batch.upto = self._taken
         return batch
