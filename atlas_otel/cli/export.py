@@ -16,7 +16,7 @@ import typer
 from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, moment, the_database
 from atlas_otel.cli.settings import review_settings
 from atlas_otel_exporters import export_jsonl, review_statuses
-from atlas_otel_exporters.formats import FormatName
+from atlas_otel_exporters.formats import FORMATS, FormatName
 from atlas_otel_exporters.read import DEFAULT_BATCH_SIZE
 from atlas_otel_exporters.summary import NOT_IN_FORMAT
 
@@ -41,8 +41,10 @@ def export(
         list[str] | None,
         typer.Option(metavar="ID", help="Only this session: its number or its key. May be repeated."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=0, help="At most so many sessions.")] = None,
-    offset: Annotated[int, typer.Option(min=0, help="Leave out so many of the sessions that would be written.")] = 0,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=0, help="At most so many sessions.")] = None,
+    offset: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Leave out so many of the sessions that would be written.")
+    ] = 0,
     status: Annotated[
         list[str] | None, typer.Option(metavar="STATUS", help="Only running, succeeded or failed. May be repeated.")
     ] = None,
@@ -57,17 +59,28 @@ def export(
     until: Annotated[
         datetime | None, typer.Option(parser=moment, metavar="TIME", help="Only sessions created before TIME.")
     ] = None,
-    min_reward: Annotated[float | None, typer.Option(help="Only sessions with a reward of at least this.")] = None,
+    min_reward: Annotated[
+        float | None, typer.Option(metavar="NUMBER", help="Only sessions with a reward of at least this.")
+    ] = None,
     learning_key: Annotated[
         str | None, typer.Option(metavar="KEY", help="Only sessions with this learning key.")
     ] = None,
     newest_first: Annotated[bool, typer.Option("--newest-first", help="The highest sessions.id first.")] = False,
     trajectory_event_limit: Annotated[
         int | None,
-        typer.Option(min=0, help="Only so many of a session's events, the newest. [default: all]", show_default=False),
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Only so many of a session's events, the newest. [default: all]",
+            show_default=False,
+        ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Sessions asked for at a time.")] = DEFAULT_BATCH_SIZE,
-    format: Annotated[FormatName, typer.Option(help="What a line is; see docs/reference/formats.md.")] = "atlas",
+    batch_size: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Sessions asked for at a time.")
+    ] = DEFAULT_BATCH_SIZE,
+    format: Annotated[
+        FormatName, typer.Option(metavar="|".join(FORMATS), help="What a line is; see docs/reference/formats.md.")
+    ] = "atlas",
     follow: Annotated[
         bool,
         typer.Option(

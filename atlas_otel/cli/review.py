@@ -30,8 +30,8 @@ def sessions(
             show_default=False,
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Sessions of each review status.")] = 20,
-    offset: Annotated[int, typer.Option(min=0, help="Leave out so many of each, the newest.")] = 0,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Sessions of each review status.")] = 20,
+    offset: Annotated[int, typer.Option(metavar="N", min=0, help="Leave out so many of each, the newest.")] = 0,
 ) -> None:
     """List sessions by review status, newest first."""
     statuses = [name.lower() for name in status or ("pending", "quarantined", "approved")]

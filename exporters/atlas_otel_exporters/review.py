@@ -11,6 +11,7 @@ from atlas_otel.errors import UsageError
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
 from atlas_otel_exporters.naming import row_ids
+from atlas_otel_exporters.rewards import step_score
 from atlas_otel_exporters.statements import statement
 
 if TYPE_CHECKING:
@@ -75,9 +76,8 @@ def session_to_review(database_url: str, name: int | str) -> tuple[ReviewedSessi
     """One session, by number or key, and its steps in order. Raises UsageError where there is none."""
     with _connection(database_url) as connection:
         (session_id,) = row_ids(connection, [name])
-        with connection.cursor(row_factory=class_row(ReviewedStep)) as cursor:
-            steps = cursor.execute(statement("reviewed_steps"), {"id": session_id}).fetchall()
-        return _sessions(connection, [session_id])[0], steps
+        rows = connection.execute(statement("reviewed_steps"), {"id": session_id}).fetchall()
+        return _sessions(connection, [session_id])[0], [_step(*row) for row in rows]
 
 
 def decide(
@@ -91,6 +91,20 @@ def decide(
         ids = row_ids(connection, names)
         connection.execute(statement("decide"), {"ids": ids, "status": decision, "note": note})
         return _sessions(connection, ids)
+
+
+def _step(
+    step_id: int,
+    description: str | None,
+    attempts: int | None,
+    evaluation: JsonObject,
+    metadata: JsonObject,
+    output: str | None,
+) -> ReviewedStep:
+    validation = evaluation.get("validation")
+    valid = validation.get("valid") if isinstance(validation, dict) else None
+    score = step_score(evaluation, metadata)
+    return ReviewedStep(step_id, description, attempts, score, valid if isinstance(valid, bool) else None, output)
 
 
 def _sessions(connection: psycopg.Connection[Any], ids: Sequence[int]) -> list[ReviewedSession]:

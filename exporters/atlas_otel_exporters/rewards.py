@@ -30,6 +30,14 @@ def is_missing(reward: JsonObject) -> bool:
     return skipped or finite(reward.get("score")) is None
 
 
+def step_score(evaluation: JsonObject, metadata: JsonObject) -> float | None:
+    """The score of a step, from its row's two JSON columns; None where nobody gave one."""
+    reward = evaluation.get("reward")
+    if not isinstance(reward, dict) or is_missing(reward) or metadata.get("reward_missing"):
+        return None
+    return finite(reward.get("score"))
+
+
 def reward_line(reward: JsonObject) -> JsonObject:
     """The reward as a line has it. A score that is absent or no number reads as 0.0: see :func:`is_missing`."""
     judges = reward.get("judges")

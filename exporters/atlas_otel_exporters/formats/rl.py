@@ -12,12 +12,12 @@ from atlas_otel_exporters.formats.attempts import attempts, prompt
 from atlas_otel_exporters.formats.messages import message
 from atlas_otel_exporters.formats.naming import session_score, source
 from atlas_otel_exporters.json_text import dump, load_object
-from atlas_otel_exporters.rewards import finite, is_missing
+from atlas_otel_exporters.rewards import step_score
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from atlas_otel_exporters.stored import StoredSession, StoredStep
+    from atlas_otel_exporters.stored import StoredSession
 
 
 def rl_lines(session: StoredSession, *, revision: int | None = None) -> Iterable[bytes]:
@@ -25,7 +25,7 @@ def rl_lines(session: StoredSession, *, revision: int | None = None) -> Iterable
     whole = session_score(session)
     tried = attempts(session)
     for index, step in enumerate(session.steps):
-        own = _score(step)
+        own = step_score(load_object(step.evaluation), load_object(step.metadata))
         score = own if own is not None else whole
         if score is None or not step.output:
             continue
@@ -44,10 +44,3 @@ def rl_lines(session: StoredSession, *, revision: int | None = None) -> Iterable
                 **source(session, [attempt.span_id for attempt in of_step], revision),
             }
         )
-
-
-def _score(step: StoredStep) -> float | None:
-    reward = load_object(step.evaluation).get("reward")
-    if not isinstance(reward, dict) or is_missing(reward):
-        return None
-    return None if load_object(step.metadata).get("reward_missing") else finite(reward.get("score"))

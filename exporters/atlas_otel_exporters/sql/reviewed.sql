@@ -9,8 +9,8 @@ SELECT s.id, s.task, s.status, s.review_status, s.review_notes, s.created_at, s.
        CASE WHEN jsonb_typeof(s.reward_stats -> 'sample_count') = 'number'
             THEN (s.reward_stats ->> 'sample_count')::float8::int END AS sample_count,
        CASE WHEN jsonb_typeof(s.metadata -> 'drift') = 'object' THEN s.metadata -> 'drift' END AS drift,
-       coalesce(s.metadata -> 'drift_alert', s.metadata -> 'drift' -> 'drift_alert', 'false')
-           NOT IN ('false', 'null') AS drift_alert,
+       coalesce(s.metadata -> 'drift_alert', 'false') NOT IN ('false', 'null')
+           OR coalesce(s.metadata -> 'drift' -> 'drift_alert', 'false') NOT IN ('false', 'null') AS drift_alert,
        CASE WHEN jsonb_typeof(s.reward_audit) = 'array' THEN jsonb_array_length(s.reward_audit) ELSE 0 END
            AS audit_entries
 FROM sessions s
