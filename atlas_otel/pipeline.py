@@ -258,16 +258,18 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
         redactor=build_redactor(in_force.redact),
         on_loss=state.absorbed,
     )
-    url = _trace_url(in_force)
     storage = open_storage(in_force) if in_force.database_url else None
-    console = open_console(in_force.console, trace_url=lambda trace_id: url.format(trace_id=trace_id))
-    recorder = tee(*(r for r in (storage.recorder if storage else None, console) if r is not None))
     provider, own = _provider(in_force, given)
-    sink = AtlasSpanProcessor(recorder, capture)
     exporting = [
         RedactingProcessor(processor, capture) for processor in _otlp_processors(in_force, owned=own is not None)
     ]
     given_ones = [RedactingProcessor(processor, capture) for processor in span_processors]
+    # A link is shown only where the trace may be: somebody exports it, or says where it can be looked at.
+    exported = exporting or given_ones or own is None or in_force.jaeger_url != settings.DEFAULT_JAEGER_URL
+    url = _trace_url(in_force)
+    console = open_console(in_force.console, trace_url=lambda i: url.format(trace_id=i) if exported else None)
+    recorder = tee(*(r for r in (storage.recorder if storage else None, console) if r is not None))
+    sink = AtlasSpanProcessor(recorder, capture)
     if own is not None:
         own.add_own(sink)
         for exporter in exporting:
@@ -287,7 +289,7 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
             capture=capture,
             own=own,
             adopted=own is None,
-            records=storage is not None,
+            records=storage is not None or console is not None,
             propagate=in_force.propagate_session,
             metadata=dict(in_force.metadata),
             resource=capture.attributes(dict(provider.resource.attributes), "resource"),
