@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _INTERNAL: Final = 1
 _CLIENT: Final = 3
-_TIME_MAX: Final = 2**63 - 1
+_SECONDS_MAX: Final = 9.2e9
 _STEP_NAME: Final = re.compile(r"step_(\d{1,10})\Z", re.ASCII)
 _KIND: Final[Mapping[str, Kind]] = {
     "TASK": "step",
@@ -50,7 +50,7 @@ class Closing(NamedTuple):
 
 def time_of(seconds: float) -> int:
     """Unix seconds as the nanoseconds of a span: within what 64 bits hold, never negative."""
-    return max(0, min(int(seconds * 1e9), _TIME_MAX))
+    return int(min(max(seconds, 0.0), _SECONDS_MAX) * 1e9)
 
 
 def opening(payload: JsonObject, *, outermost: bool) -> Opening:

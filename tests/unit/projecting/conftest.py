@@ -92,8 +92,17 @@ class Run:
         self.records.append(record)
         return record
 
-    def step(self, span_id: int, parent: int | None, step: int | None, attempt: int | None, begin: float, end: float | None,
-             description: str = "", **more: Any) -> SpanRecord:  # fmt: skip
+    def step(
+        self,
+        span_id: int,
+        parent: int | None,
+        step: int | None,
+        attempt: int | None,
+        begin: float,
+        end: float | None,
+        description: str = "",
+        **more: Any,
+    ) -> SpanRecord:
         attributes = {semconv.ATLAS_STEP_DESCRIPTION: description, **more.pop("attributes", {})}
         if step is not None:
             attributes[semconv.ATLAS_STEP_ID] = step
@@ -187,7 +196,7 @@ def _spans(draw: st.DrawFn) -> list[Record]:
         semconv.GEN_AI_USAGE_INPUT_TOKENS: st.integers(0, 5),
         semconv.GEN_AI_OUTPUT_MESSAGES: st.sampled_from(
             [
-                '[{"role": "assistant", "parts": [{"type": "reasoning", "content": "hm"}, {"type": "text", "content": "so"}]}]',
+                '[{"role": "assistant", "parts": [{"type": "reasoning", "content": "hm"}, {"content": "so"}]}]',
                 "[1]",
             ]
         ),
