@@ -14,22 +14,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_ISSUER: Final = re.compile("2[2-7]|3[04678]|[456]")
+
+
 class Pattern(NamedTuple):
     """What one name stands for: the group that matched is the secret, or all where there is none.
 
-    ``check`` refuses false matches.
+    ``hints``: each match holds one of them. ``check`` refuses false matches. ``least``: no match has fewer characters.
     """
 
     name: str
     hints: tuple[str, ...]
     regex: re.Pattern[str]
     check: Callable[[str], bool] | None = None
+    least: int = 12
 
     def redact(self, text: str) -> str:
         """``text`` without what the pattern finds."""
-        if self.hints and not any(hint in text for hint in self.hints):
+        if len(text) < self.least:
             return text
-        return self.regex.sub(self._replaced, text)
+        for hint in self.hints:
+            if hint in text:
+                return self.regex.sub(self._replaced, text)
+        return text
 
     def _replaced(self, match: re.Match[str]) -> str:
         group = match.lastindex or 0
@@ -50,6 +57,11 @@ def luhn(number: str) -> bool:
     return len(digits) >= 13 and sum(doubled) % 10 == 0 and any(digits)
 
 
+def card(number: str) -> bool:
+    """Whether it may be a payment card: its first digits are an issuer's (2-6 as ISO/IEC 7812 has them), and Luhn."""
+    return _ISSUER.match(number.replace(" ", "").replace("-", "")) is not None and luhn(number)
+
+
 def iban(number: str) -> bool:
     """Whether an account number's check digits are right (ISO 13616: mod 97 is 1)."""
     plain = number.replace(" ", "").upper()
@@ -65,6 +77,12 @@ def _token(name: str, *prefixes: str, body: str) -> Pattern:
 _KEY_NAMES: Final = (
     "passw(?:or)?d|passwd|pwd|passphrase|secret|api[_-]?key|apikey|access[_-]?key|private[_-]?key|secret[_-]?key|"
     "(?:access|auth|refresh|id|session|bearer)[_-]?token|token|client[_-]?secret|authorization|credentials?"
+)
+
+_KEY_HINTS: Final = tuple(
+    part
+    for word in ("assw", "wd", "assphrase", "ecret", "key", "Key", "oken", "redential", "uthorization")
+    for part in dict.fromkeys((word, word.upper()))
 )
 
 SECRET_KEY: Final = re.compile(rf"(?:[\w-]*[_-])?(?:{_KEY_NAMES})", re.IGNORECASE)
@@ -117,31 +135,32 @@ SECRETS: Final = (
         re.compile(r"(?:Account|SharedAccess)Key=([A-Za-z0-9/+]{40,}={0,2})"),
     ),
     Pattern("jwt", ("eyJ",), re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)*")),
-    Pattern("bearer", (), re.compile(r"(?i)\bbearer\s{1,8}([\w.~+/-]{8,}=*)")),
-    Pattern("basic_auth", (), re.compile(r"(?i)\bbasic\s{1,8}([A-Za-z0-9+/]{12,}={0,2})(?![\w])")),
-    Pattern("dsn", ("://",), re.compile(r"[A-Za-z][\w+.-]{1,30}://[^\s:/@\"']{0,128}:([^\s/\"']{1,256})@")),
+    Pattern("bearer", ("earer", "EARER"), re.compile(r"(?i)\bbearer\s{1,8}([\w.~+/-]{8,}=*)")),
+    Pattern("basic_auth", ("asic", "ASIC"), re.compile(r"(?i)\bbasic\s{1,8}([A-Za-z0-9+/]{12,}={0,2})(?![\w])")),
+    Pattern("dsn", ("://",), re.compile(r"[A-Za-z][\w+.-]{1,30}://[^\s:/@\"']{0,128}:([^\s/\"']{1,256})@"), least=8),
     Pattern(
         "password",
-        (),
+        _KEY_HINTS,
         re.compile(
-            rf"(?i)(?<![A-Za-z])(?:{_KEY_NAMES})(?:\\?[\"'])?\s{{0,8}}[:=]\s{{0,8}}"
+            rf"(?i)(?<![A-Za-z])(?=[abciprst])(?:{_KEY_NAMES})(?:\\?[\"'])?\s{{0,8}}[:=]\s{{0,8}}"
             r"(?:\\?\"((?:[^\"\\\n]|\\[^\"\n])+)|\\?'((?:[^'\\\n]|\\[^'\n])+)|([^\s,;&\"'<>()\[\]{}\\]{4,}))"
         ),
+        least=7,
     ),
 )
 
 PERSONAL: Final = (
-    Pattern("email", ("@",), re.compile(r"(?<![\w.+%-])[\w.+%-]+@(?:[\w-]{1,63}\.){1,8}[\w-]{2,63}")),
+    Pattern("email", ("@",), re.compile(r"(?<![\w.+%-])[\w.+%-]+@(?:[\w-]{1,63}\.){1,8}[\w-]{2,63}"), least=6),
     Pattern(
         "card",
-        (),
-        re.compile(r"(?<![\d.])(?:3[47]|3[068]|4\d|5[0-9]|6\d|2[2-7])(?:[ -]?\d){11,17}(?!\d)"),
-        check=luhn,
+        tuple("23456"),
+        re.compile(r"[2-6](?<![\d.].)(?:[ -]?\d){12,18}(?!\d)"),
+        check=card,
     ),
     Pattern(
         "iban",
-        (),
-        re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])"),
+        tuple("0123456789"),
+        re.compile(r"[A-Z](?<![A-Za-z0-9].)[A-Z]\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])"),
         check=iban,
     ),
 )

@@ -10,7 +10,7 @@ bytes, bytearray, memoryview                            ``{"type": "bytes", "siz
                                                         else ``base64`` up to 4 KiB, where nobody has to read it first
 datetime, date, time; UUID, Path, Decimal, Fraction     ISO 8601; text
 enum member                                             its value
-dataclass, attrs                                        object of the public fields whose ``repr`` is on
+dataclass                                               object of the public fields whose ``repr`` is on
 pydantic model                                          ``model_dump()`` without private and ``repr=False`` fields
 numpy scalar, array                                     number, nested lists (over the budget: dtype and shape)
 exception                                               ``{"type": …, "message": …}``
@@ -77,8 +77,15 @@ def clean(text: str) -> str:
     """``text`` with NUL and lone surrogates replaced by U+FFFD; an exact ``str``."""
     if type(text) is not str:
         text = str.__str__(text)
-    if text.isascii() and "\0" not in text:
-        return text
+    if "\0" not in text:
+        if text.isascii():
+            return text
+        try:
+            text.encode()  # the quickest way to look for surrogates
+        except UnicodeEncodeError:
+            pass
+        else:
+            return text
     return _UNSTORABLE.sub("\ufffd", text)
 
 
@@ -147,21 +154,11 @@ def _set(reader: Reader, value: Any, depth: int) -> JsonValue:
 
 
 def _dataclass(reader: Reader, value: Any, depth: int) -> JsonValue:
-    names = [field.name for field in dataclasses.fields(value) if field.repr]
-    return _fields(reader, value, names, depth)
-
-
-def _attrs(reader: Reader, value: Any, depth: int) -> JsonValue:
-    names = [field.name for field in type(value).__attrs_attrs__ if field.repr]
-    return _fields(reader, value, names, depth)
-
-
-def _fields(reader: Reader, value: Any, names: Iterable[str], depth: int) -> JsonValue:
     held: dict[str, object] = {}
-    for name in names:
-        if not name.startswith("_"):
+    for field in dataclasses.fields(value):
+        if field.repr and not field.name.startswith("_"):
             try:
-                held[name] = getattr(value, name)
+                held[field.name] = getattr(value, field.name)
             except Exception:  # never set, or a descriptor that raises
                 reader.failures += 1
     return reader.entries(held, depth)
@@ -354,6 +351,4 @@ def form_of(cls: type) -> Form:
             return form
         if "__dataclass_fields__" in base.__dict__:
             return _dataclass
-        if "__attrs_attrs__" in base.__dict__:
-            return _attrs
     return _described

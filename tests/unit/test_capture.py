@@ -321,6 +321,21 @@ def test_broken_objects_never_raise() -> None:
     assert capture.text(5, "test") == "<int>"  # type: ignore[arg-type]
 
 
+def test_what_surrounds_a_broken_object_is_kept() -> None:
+    kept = Capture().value({"before": 1, "broken": OfRaisesMeta(), "after": [2]}, "test")
+    assert kept is not None
+    assert orjson.loads(kept.json) == {"before": 1, "broken": f"<{__name__}.OfRaisesMeta>", "after": [2]}
+
+
+def test_many_keys_that_are_described_alike_are_all_kept() -> None:
+    class Key:
+        pass
+
+    kept = Capture().unbounded({Key(): number for number in range(20_000)}, "test")  # a minute, were it quadratic
+    assert kept is not None
+    assert sorted(orjson.loads(kept.json).values()) == list(range(20_000))
+
+
 def test_type_name_survives_its_metaclass() -> None:
     assert type_name(OfRaisesMeta).endswith("OfRaisesMeta")
 
