@@ -259,6 +259,7 @@ class SpoolJournal:
         for part in parts[_KEPT_OPEN:]:
             if part is not self._current:
                 part.segment.close()
+        self._give_up_full()
         current, owner = self._current, self._owner
         if current is None or owner is None or self._closed or self._spare is not None or self._refusing is not None:
             return
@@ -272,6 +273,16 @@ class SpoolJournal:
                 time.sleep(_PAUSE_S)
             with self._lock:
                 self._spare = spare
+
+    def _give_up_full(self) -> None:
+        """Where no further segment can be had, the current one is emptied once it is stored, and used again."""
+        reader = self._reader
+        if self._refusing is None or reader is None or self._acknowledged < self._accepted:
+            return
+        with self._lock:
+            if self._current is not None and reader.position >= self._current.tail:
+                self._current = None
+                self._rotated = True
 
     @property
     def checkpoint_due(self) -> bool:
