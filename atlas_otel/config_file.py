@@ -171,10 +171,12 @@ def _expand(lines: _Lines, environ: Mapping[str, str], values: dict[str, Any]) -
         if escaped:
             return match.group(0)[1:]
         value = environ.get(name)
-        if value is None and default is None:
+        if default is not None:  # as in a shell: also where the variable is empty
+            return value or default
+        if value is None:
             hint = f"set it, or write ${{{name}:-default}}"
             problems.append(f"{lines.where(path)}: the environment variable {name} is not set; {hint}")
-        return value if value is not None else default or ""
+        return value or ""
 
     expanded: dict[str, Any] = visit(values, ())
     if problems:

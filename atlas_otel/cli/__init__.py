@@ -29,12 +29,15 @@ class Command(NamedTuple):
 
 
 COMMANDS: Final[tuple[Command, ...]] = (
+    Command("adapters", "adapters", "See how an agent's adapter is understood."),
+    Command("config", "config", "Check a config file, and get its schema for an editor."),
     Command("db", "db", "Make the database's schema, and say where it stands."),
     Command("demo", "demo", "Run a small agent through the whole way: recorded, stored, exported."),
     Command("export", "export", "Write recorded sessions as lines of JSON for training."),
     Command("rebuild", "rebuild", "Compute sessions' rows again from their records."),
     Command("review", "review", "Look at recorded sessions, and say which ones may be trained on."),
     Command("reward", "reward", "Score a recorded session, or a step of it."),
+    Command("run", "run", "Run tasks with the agent that a config names, and record them."),
     Command("sessions", "sessions", "Look at what was recorded: sessions, and each as a tree."),
     Command("verify", "verify", "Compare records, rows and an exported file; name each difference."),
 )

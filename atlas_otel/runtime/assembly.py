@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from atlas_otel.config_file import load_config
 from atlas_otel.errors import ConfigError
-from atlas_otel.models.config import ModelTeacherConfig, PythonTeacherConfig
+from atlas_otel.models.config import ModelTeacherConfig, PythonTeacherConfig, StorageConfig
 from atlas_otel.runtime import prompts
 from atlas_otel.runtime.advisor import FunctionAdvisor
 from atlas_otel.runtime.judges import FunctionJudge, Judge, TieredJudge
@@ -35,6 +36,16 @@ class Assembly:
     config: AtlasConfig
     folder: Path | None = None
     """The config file's own; modules are looked for there too."""
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Assembly:
+        """Of a config file. Raises ConfigError."""
+        return cls(load_config(path).config, Path(path).resolve().parent)
+
+    def storing_in(self, database_url: str) -> Assembly:
+        """The same, with another database."""
+        storage = StorageConfig(database_url=database_url)
+        return replace(self, config=self.config.model_copy(update={"storage": storage}))
 
     @property
     def folders(self) -> tuple[str, ...]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import atlas_otel as atlas
 from atlas_otel import pipeline, state
-from atlas_otel.config_file import load_config
 from atlas_otel.errors import AdapterError, ConfigError, UsageError
 from atlas_otel.learning_key import learning_key
 from atlas_otel.models.config import AtlasConfig
@@ -49,10 +47,17 @@ async def arun(
     the session is then recorded as failed. A teacher, judge, probe or triage adapter that fails never raises.
     """
     assembly = _assembly(config_path, config)
+    return await run_session(assembly, task, dict(session_metadata or {}), console=stream_progress)
+
+
+async def run_session(
+    assembly: Assembly, task: str, session_metadata: JsonObject, *, console: bool | None = None
+) -> RunResult:
+    """:func:`arun` of a config that has been read."""
     settings = assembly.config
-    telemetry = bind_telemetry(settings, stream_progress)
-    metadata: JsonObject = {**settings.metadata, **(session_metadata or {})}
-    tags = _tags(settings, metadata)
+    telemetry = bind_telemetry(settings, console)
+    metadata: JsonObject = {**settings.metadata, **session_metadata}
+    tags = session_tags(settings, metadata)
     known = {**state.current().metadata, **metadata}
     key = learning_key(agent=settings.agent.name, task=task, tags=tags, metadata=known)
     session = GovernedSession(
@@ -121,7 +126,7 @@ def _assembly(path: str | os.PathLike[str] | None, config: AtlasConfig | Mapping
     if (path is None) == (config is None):
         raise UsageError("give either config_path or config")
     if path is not None:
-        return Assembly(load_config(path).config, Path(path).resolve().parent)
+        return Assembly.read(path)
     if isinstance(config, AtlasConfig):
         return Assembly(config)
     from pydantic import ValidationError
@@ -135,7 +140,6 @@ def _assembly(path: str | os.PathLike[str] | None, config: AtlasConfig | Mapping
 
 def bind_telemetry(config: AtlasConfig, console: bool | None) -> Telemetry | None:
     """What records the run: what ``configure`` put in place, else what the config asks for. None under a test's own.
-
     Raises ConfigError where the config names another database than ``configure`` did.
     """
     wanted = config.storage.database_url.strip() if config.storage is not None else None
@@ -155,7 +159,8 @@ def bind_telemetry(config: AtlasConfig, console: bool | None) -> Telemetry | Non
     return telemetry
 
 
-def _tags(config: AtlasConfig, metadata: JsonObject) -> list[str]:
+def session_tags(config: AtlasConfig, metadata: Mapping[str, Any]) -> list[str]:
+    """The config's default tags, and those in the metadata."""
     given = metadata.get("tags")
     more = [given] if isinstance(given, str) else given if isinstance(given, (list, tuple)) else []
     return list(dict.fromkeys([*config.adaptive_teaching.default_tags, *(str(tag) for tag in more)]))

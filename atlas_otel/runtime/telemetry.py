@@ -67,6 +67,12 @@ class EventEmitter:
             else:
                 self._drop()
 
+    @property
+    def held(self) -> int:
+        """Events that wait for the handshake's end."""
+        with self._lock:
+            return len(self._held or ())
+
     def counts(self) -> JsonObject:
         """How many events there were."""
         return {"recorded": self.recorded, "dropped": self.dropped, "malformed": self.malformed}
