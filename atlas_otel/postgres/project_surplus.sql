@@ -13,3 +13,4 @@ SELECT 'guidance_notes', stored.session_id, stored.step_id, stored.sequence
 FROM public.guidance_notes AS stored
 LEFT JOIN guidance_notes_in AS kept USING (session_id, step_id, sequence)
 WHERE stored.session_id = ANY (%(ids)s::integer[]) AND kept.session_id IS NULL
+ORDER BY 1

@@ -1,190 +1,144 @@
-"""Brings the contract's rows of dirty sessions up to date, writing only what differs."""
+"""Brings the contract's rows of dirty sessions up to date."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from atlas_otel.postgres import contract_rows, copy_buffer
-from atlas_otel.postgres.reader import read_records
+import psycopg
+
+from atlas_otel.postgres import rows_writer
+from atlas_otel.postgres.failures import is_data_error
+from atlas_otel.postgres.following import Followed, Following
+from atlas_otel.postgres.reader import read_records_since
+from atlas_otel.postgres.rows import UNREPRESENTABLE
+from atlas_otel.postgres.rows_writer import Target, Written
 from atlas_otel.postgres.sql import statement
-from atlas_otel.postgres.trajectory import StoredEvent, TrajectoryChange, difference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    import psycopg
+    from collections.abc import Callable, Sequence
 
     from atlas_otel.models.rows import SessionRows
-    from atlas_otel.span_record import RecordSet
+    from atlas_otel.postgres.following import Fold
+    from atlas_otel.span_record import Record
 
-    Project = Callable[[RecordSet], SessionRows | None]
-
-SESSIONS_PER_TRANSACTION: Final = 50
+_SESSIONS_PER_TRANSACTION: Final = 50
 
 
-class Dirty(NamedTuple):
-    """A session that has records which its rows do not show yet."""
-
+class _Dirty(NamedTuple):
     key: str
     id: int | None
     revision: int
+    projected_revision: int
 
 
-class _Projected(NamedTuple):
-    session: Dirty
-    id: int | None
+class _Folded(NamedTuple):
+    session: _Dirty
+    fold: Fold
+    records: int
     rows: SessionRows | None
+    before: Written | None
     error: str | None
 
 
-def prepare(connection: psycopg.Connection) -> None:
-    """Make the staging tables that :func:`project_sessions` needs; once per connection."""
-    connection.execute(statement("project_staging"))
+class Projector:
+    """Projects over ``connection``. ``new_fold`` makes the fold of a session that is not followed yet."""
 
+    def __init__(self, connection: psycopg.Connection, new_fold: Callable[[], Fold]) -> None:
+        self._connection = connection
+        self._new_fold = new_fold
+        self._following = Following()
+        rows_writer.prepare(connection)
 
-def pick(connection: psycopg.Connection, limit: int) -> list[Dirty]:
-    """Up to ``limit`` dirty sessions, locked against other projectors until the caller's transaction ends."""
-    picked = [key for (key,) in connection.execute(statement("project_pick"), {"limit": limit})]
-    if not picked:
-        return []
-    return [Dirty(*row) for row in connection.execute(statement("project_locked"), {"keys": picked})]
+    def project(self, limit: int) -> int:
+        """Bring the rows of up to ``limit`` dirty sessions up to date; how many were."""
+        done = 0
+        while done < limit:
+            some = min(limit - done, _SESSIONS_PER_TRANSACTION)
+            with self._connection.transaction():
+                dirty = self._pick(some)
+                followed = self._project(dirty)
+            for key, session in followed.items():  # after the commit: what was rolled back is not so
+                self._following.put(key, session)
+            done += len(dirty)
+            if len(dirty) < some:
+                break
+        return done
 
+    def _pick(self, limit: int) -> list[_Dirty]:
+        """Dirty sessions, locked against other projectors until the transaction ends."""
+        picked = [key for (key,) in self._connection.execute(statement("project_pick"), {"limit": limit})]
+        if not picked:
+            return []
+        return [_Dirty(*row) for row in self._connection.execute(statement("project_locked"), {"keys": picked})]
 
-def project_sessions(connection: psycopg.Connection, dirty: Sequence[Dirty], project: Project) -> None:
-    """Bring the rows of these sessions up to date, inside the transaction of the caller."""
-    # The revisions were read before the records: what is written meanwhile leaves its session dirty.
-    records = read_records(connection, [session.key for session in dirty])
-    projected = _with_ids(connection, [_projected(session, records[session.key], project) for session in dirty])
-    changed = _write(connection, [item for item in projected if item.rows is not None])
-    _done(connection, projected, changed)
+    def _project(self, dirty: Sequence[_Dirty]) -> dict[str, Followed]:
+        """Project these sessions together; where the data of one is refused, each by itself."""
+        if not dirty:
+            return {}
+        try:
+            with self._connection.transaction():  # a savepoint: the locks on the sessions outlive it
+                return self._project_together(dirty)
+        except (psycopg.Error, *UNREPRESENTABLE) as error:
+            if isinstance(error, psycopg.Error) and not is_data_error(error):
+                raise
+            if len(dirty) > 1:
+                return {key: one for session in dirty for key, one in self._project([session]).items()}
+            reason = f"{type(error).__name__}: {error}"
+            self._done([(dirty[0], dirty[0].id, False, reason)])
+            return {}
 
+    def _project_together(self, dirty: Sequence[_Dirty]) -> dict[str, Followed]:
+        folded = self._fold(dirty)
+        missing = sum(item.session.id is None and item.rows is not None for item in folded)
+        fresh = iter(rows_writer.next_ids(self._connection, "public.sessions", missing))
+        targets: dict[str, Target] = {}
+        for item in folded:
+            if item.rows is not None:
+                held = item.session.id
+                target_id = next(fresh) if held is None else held
+                targets[item.session.key] = Target(target_id, held is None, item.rows, item.before)
+        outcome = rows_writer.write_rows(self._connection, list(targets.values()))
+        done, followed = [], {}
+        for item in folded:
+            key, target = item.session.key, targets.get(item.session.key)
+            session_id = target.id if target is not None else item.session.id
+            done.append((item.session, session_id, session_id in outcome.changed, item.error))
+            if target is not None:
+                written = Written(target.rows, outcome.event_ids[target.id])
+                followed[key] = Followed(target.id, item.session.revision, item.fold, item.records, written)
+        self._done(done)
+        return followed
 
-def set_failed(connection: psycopg.Connection, session: Dirty, reason: str) -> None:
-    """Note that the rows of this session cannot be written. It is tried again when it gets more records."""
-    _done(connection, [_Projected(session, None, None, reason.replace("\x00", ""))], set())
+    def _fold(self, dirty: Sequence[_Dirty]) -> list[_Folded]:
+        held = {s.key: self._following.take(s.key, s.id, s.projected_revision) for s in dirty}
+        since = {key: followed.revision if followed else 0 for key, followed in held.items()}
+        # The revisions of `dirty` were read before the records: what is written meanwhile leaves its session dirty,
+        # and its records are read again.
+        records = read_records_since(self._connection, since)
+        return [self._folded(session, held[session.key], records[session.key]) for session in dirty]
 
+    def _folded(self, session: _Dirty, followed: Followed | None, records: Sequence[Record]) -> _Folded:
+        fold = followed.fold if followed else self._new_fold()
+        count = len(records) + (followed.records if followed else 0)
+        before = followed.written if followed else None
+        try:
+            for record in records:
+                fold.add(record)
+            rows = fold.rows()
+        except Exception as failure:  # noqa: BLE001
+            # Records of any program are read here. One session that cannot be computed must not keep the others
+            # from it for ever: it keeps its rows and says why, in a column that is counted (doctor).
+            return _Folded(session, fold, count, None, None, f"{type(failure).__name__}: {failure}")
+        return _Folded(session, fold, count, rows, before, None)
 
-def _projected(session: Dirty, records: RecordSet, project: Project) -> _Projected:
-    try:
-        return _Projected(session, session.id, project(records), None)
-    except Exception as failure:  # noqa: BLE001
-        # Records of any program are read here. One session that cannot be computed must not keep the others from
-        # it for ever: it keeps its rows and says why, in a column that is counted (doctor).
-        return _Projected(session, session.id, None, f"{type(failure).__name__}: {failure}".replace("\x00", ""))
-
-
-def _done(connection: psycopg.Connection, projected: Sequence[_Projected], changed: set[int]) -> None:
-    connection.execute(
-        statement("project_done"),
-        {
-            "keys": [item.session.key for item in projected],
-            "ids": [item.id for item in projected],
-            "revisions": [item.session.revision for item in projected],
-            "changed": [item.id in changed for item in projected],
-            "errors": [item.error for item in projected],
-        },
-    )
-
-
-def _with_ids(connection: psycopg.Connection, projected: Sequence[_Projected]) -> list[_Projected]:
-    missing = sum(item.id is None and item.rows is not None for item in projected)
-    fresh = iter(_next_ids(connection, "public.sessions", missing))
-    return [item._replace(id=next(fresh)) if item.id is None and item.rows is not None else item for item in projected]
-
-
-def _write(connection: psycopg.Connection, projected: Sequence[_Projected]) -> set[int]:
-    """Write the rows of these sessions; the ids of those that this changed."""
-    staged: dict[str, list[bytes]] = defaultdict(list)
-    for item in projected:
-        assert item.id is not None
-        assert item.rows is not None
-        rows, session_id = item.rows, item.id
-        staged["sessions_in"].append(contract_rows.session_to_copy(session_id, rows.session, rows.plan))
-        staged["step_results_in"] += (contract_rows.step_to_copy(session_id, step) for step in rows.steps)
-        staged["step_attempts_in"] += (contract_rows.attempt_to_copy(session_id, one) for one in rows.attempts)
-        staged["guidance_notes_in"] += (contract_rows.guidance_to_copy(session_id, note) for note in rows.guidance)
-    with connection.cursor() as cursor:
-        for table, lines in staged.items():
-            _copy(cursor, table, lines)
-        changed = {session_id for (session_id,) in cursor.execute(statement("project_write"))}
-    known = [item.id for item in projected if item.id is not None and item.session.id is not None]
-    changed |= _remove_surplus(connection, known)
-    return changed | _write_trajectories(connection, projected, known)
-
-
-def _remove_surplus(connection: psycopg.Connection, session_ids: Sequence[int]) -> set[int]:
-    surplus = connection.execute(statement("project_surplus"), {"ids": session_ids}).fetchall() if session_ids else []
-    for relation, group in groupby(surplus, key=lambda row: row[0]):
-        columns = [list(column) for column in zip(*group, strict=True)][1:]
-        connection.execute("SELECT atlas_otel.remove_rows(%s, %s, %s, %s)", [relation, *columns])
-    return {row[1] for row in surplus}
-
-
-def _write_trajectories(
-    connection: psycopg.Connection, projected: Sequence[_Projected], known: Sequence[int]
-) -> set[int]:
-    stored: dict[int, list[StoredEvent]] = defaultdict(list)
-    if known:
-        for session_id, *fields in connection.execute(statement("project_trajectory"), {"ids": known}):
-            stored[session_id].append(StoredEvent(*fields))
-    changes: dict[int, TrajectoryChange] = {}
-    for item in projected:
-        assert item.id is not None
-        assert item.rows is not None
-        if change := difference(stored[item.id], item.rows.events):
-            changes[item.id] = change
-    fresh = iter(
-        _next_ids(connection, "public.trajectory_events", sum(len(change.appended) for change in changes.values()))
-    )
-    new, altered, names = [], [], []
-    for session_id, change in changes.items():
-        for event_id, event in change.changed:
-            altered.append(contract_rows.changed_event_to_copy(event_id, event))
-            names.append(contract_rows.known_event_to_copy(event_id, session_id, event))
-        for event in change.appended:
-            event_id = next(fresh)
-            new.append(contract_rows.event_to_copy(event_id, session_id, event))
-            names.append(contract_rows.known_event_to_copy(event_id, session_id, event))
-        if change.removed or change.forgotten:
-            _forget(connection, session_id, change)
-    with connection.cursor() as cursor:
-        _copy(cursor, "public.trajectory_events (id, session_id, event, created_at)", new)
-        if altered:
-            _copy(cursor, "trajectory_changed_in", altered)
-            cursor.execute(statement("project_trajectory_change"))
-        if names:
-            _copy(cursor, "trajectory_in", names)
-            cursor.execute(statement("project_trajectory_know"))
-    return set(changes)
-
-
-def _forget(connection: psycopg.Connection, session_id: int, change: TrajectoryChange) -> None:
-    connection.execute(
-        "SELECT atlas_otel.remove_events(%s::integer[], %s::integer[], %s::bigint[], %s::text[])",
-        [
-            list(change.removed),
-            [session_id] * len(change.forgotten),
-            [event.time_ns for event in change.forgotten],
-            [event.key for event in change.forgotten],
-        ],
-    )
-
-
-def _copy(cursor: psycopg.Cursor, table: str, lines: Iterable[bytes]) -> None:
-    body = b"".join(lines)
-    if body:
-        with cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)".encode()) as copy:
-            copy.write(copy_buffer.HEADER + body + copy_buffer.TRAILER)
-
-
-def _next_ids(connection: psycopg.Connection, table: str, count: int) -> list[int]:
-    """``count`` ids for rows of ``table``, rising. They are taken before the rows are copied in, so that the order of
-    rows and the order of ids agree."""
-    if not count:
-        return []
-    rows = connection.execute(
-        "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count]
-    )
-    return sorted(value for (value,) in rows)
+    def _done(self, sessions: Sequence[tuple[_Dirty, int | None, bool, str | None]]) -> None:
+        self._connection.execute(
+            statement("project_done"),
+            {
+                "keys": [session.key for session, _, _, _ in sessions],
+                "ids": [session_id for _, session_id, _, _ in sessions],
+                "revisions": [session.revision for session, _, _, _ in sessions],
+                "changed": [changed for _, _, changed, _ in sessions],
+                "errors": [error and error.replace("\x00", "") for _, _, _, error in sessions],
+            },
+        )

@@ -20,15 +20,19 @@ from atlas_otel.postgres.sql import statement
 from atlas_otel.span_record import RecordSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping
 
     import psycopg
     from psycopg.abc import Buffer
 
     from atlas_otel.span_record import Attributes, Record
 
-_SPANS = f"SELECT {', '.join(rows.SPAN_COLUMNS)} FROM atlas_otel.spans WHERE session_key = ANY (%s)".encode()  # noqa: S608  (constants)
-_EVENTS = f"SELECT {', '.join(rows.EVENT_COLUMNS)} FROM atlas_otel.span_events WHERE session_key = ANY (%s)".encode()  # noqa: S608
+_SINCE = """
+FROM unnest(%(keys)s::text[], %(revisions)s::bigint[]) AS wanted (wanted_key, since)
+JOIN atlas_otel.{table} ON session_key = wanted_key COLLATE "C" AND revision > since
+"""
+_SPANS = f"SELECT {', '.join(rows.SPAN_COLUMNS)} {_SINCE.format(table='spans')}".encode()
+_EVENTS = f"SELECT {', '.join(rows.EVENT_COLUMNS)} {_SINCE.format(table='span_events')}".encode()
 _MAX_ID = 2**31 - 1
 
 
@@ -58,19 +62,28 @@ def resolve_session(connection: psycopg.Connection, name: str) -> SessionIds | N
     return None if row is None else SessionIds(*row)
 
 
-def read_records(connection: psycopg.Connection, keys: Sequence[str]) -> dict[str, RecordSet]:
-    """The records of each of these sessions; an empty set where there are none."""
+def read_records(connection: psycopg.Connection, key: str) -> RecordSet:
+    """All records of the session with this key; an empty set where there are none."""
+    return RecordSet(read_records_since(connection, {key: 0})[key])
+
+
+def read_records_since(connection: psycopg.Connection, revisions: Mapping[str, int]) -> dict[str, list[Record]]:
+    """By session key, the records that were stored after the revision given for it; 0: all."""
+    found: dict[str, list[Record]] = {key: [] for key in revisions}
+    since = {"keys": list(revisions), "revisions": list(revisions.values())}
     with connection.cursor() as cursor:
         cursor.adapters.register_loader("json", _RawJson)
-        span_rows = [rows.SpanRow(*row) for row in cursor.execute(_SPANS, [list(keys)])]
+        span_rows = [rows.SpanRow(*row) for row in cursor.execute(_SPANS, since)]
         hashes = list({row.resource_hash for row in span_rows})
         cursor.execute("SELECT hash, attributes FROM atlas_otel.resources WHERE hash = ANY (%s)", [hashes])
         resources: dict[bytes, Attributes] = {key: orjson.loads(attributes) for key, attributes in cursor}
-        records: list[Record] = [rows.from_span_row(row, resources.get(row.resource_hash, {})) for row in span_rows]
-        for row in cursor.execute(_EVENTS, [list(keys)]):
+        for span in span_rows:
+            found[cast("str", span.session_key)].append(rows.from_span_row(span, resources.get(span.resource_hash, {})))
+        for row in cursor.execute(_EVENTS, since):
             event = rows.EventRow(*row)
-            records.append(rows.from_event_row(event._replace(payload=cast("bytes", event.payload).decode())))
-    return _by_session(keys, records)
+            event = event._replace(payload=cast("bytes", event.payload).decode())
+            found[cast("str", event.session_key)].append(rows.from_event_row(event))
+    return found
 
 
 def read_rows(connection: psycopg.Connection, key: str) -> SessionRows | None:
@@ -95,11 +108,3 @@ def read_rows(connection: psycopg.Connection, key: str) -> SessionRows | None:
                 for time_ns, event_key, event in events.execute(statement("read_trajectory"), ids)
             ],
         )
-
-
-def _by_session(keys: Iterable[str], records: Iterable[Record]) -> dict[str, RecordSet]:
-    found = {key: RecordSet() for key in keys}
-    for record in records:
-        assert record.session_key is not None  # they were selected by it
-        found[record.session_key].add(record)
-    return found

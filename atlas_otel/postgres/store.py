@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg
 
 from atlas_otel.errors import RecordError
-from atlas_otel.postgres import batch, migrate, projector, reader
+from atlas_otel.postgres import batch, migrate, reader
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import is_data_error, translating
-from atlas_otel.postgres.rows import UNREPRESENTABLE
+from atlas_otel.postgres.following import WholeFold
+from atlas_otel.postgres.projector import Projector
 from atlas_otel.postgres.sql import statement
 from atlas_otel.postgres.writer import Writer
 from atlas_otel.span_record import encode_record
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from atlas_otel.models.rows import SessionRows
-    from atlas_otel.postgres.projector import Project
+    from atlas_otel.postgres.following import Fold, Project
     from atlas_otel.span_record import Record, RecordSet
 
 
@@ -42,10 +44,11 @@ class PostgresStore:
 
     def __init__(self, url: str, *, project: Project | None = None, migrate_schema: bool = True) -> None:
         self._url = url
-        self._project = project
+        self._new_fold = _new_session_fold if project is None else partial(WholeFold, project)
         self._migrate_schema = migrate_schema
         self._open: psycopg.Connection | None = None
         self._writer: Writer | None = None
+        self._projector: Projector | None = None
         self._pid = os.getpid()
 
     def write(self, records: Sequence[Record]) -> WriteResult:
@@ -65,18 +68,10 @@ class PostgresStore:
 
     def project(self, *, limit: int = 100) -> int:
         """Bring the contract rows of up to ``limit`` dirty sessions up to date; how many were."""
-        project = self._project or _default_projection()
-        done = 0
         with self._connection() as connection:
-            while done < limit:
-                some = min(limit - done, projector.SESSIONS_PER_TRANSACTION)
-                with connection.transaction():
-                    dirty = projector.pick(connection, some)
-                    _project(connection, dirty, project)
-                done += len(dirty)
-                if len(dirty) < some:
-                    break
-        return done
+            if self._projector is None:
+                self._projector = Projector(connection, self._new_fold)
+            return self._projector.project(limit)
 
     def mark_dirty(self, sessions: Sequence[str] | None = None) -> int:
         """Have these sessions (None: all) computed again from their records when next projected; how many."""
@@ -88,7 +83,7 @@ class PostgresStore:
     def records(self, session: str) -> RecordSet:
         """All records of the session with this key; empty where there are none."""
         with self._connection() as connection, connection.transaction():
-            return reader.read_records(connection, [session])[session]
+            return reader.read_records(connection, session)
 
     def rows(self, session: str) -> SessionRows | None:
         """The contract rows of the session with this key, as stored now."""
@@ -102,7 +97,7 @@ class PostgresStore:
                 self._open.close()
             else:  # forked: the connection is the parent's, and to close it would end the parent's session
                 _of_other_processes.append(self._open)
-        self._open = self._writer = None
+        self._open = self._writer = self._projector = None
         self._pid = os.getpid()
 
     def __enter__(self) -> Self:
@@ -134,28 +129,10 @@ class PostgresStore:
                 if not self._migrate_schema:
                     migrate.require_current(connection, self._url)
                 migrate.init(self._url)
-            projector.prepare(connection)
         except BaseException:
             connection.close()
             raise
         return connection
-
-
-def _project(connection: psycopg.Connection, dirty: Sequence[projector.Dirty], project: Project) -> None:
-    """Project these sessions together; where the data of one is refused, each by itself."""
-    if not dirty:
-        return
-    try:
-        with connection.transaction():  # a savepoint: the locks on the sessions outlive it
-            projector.project_sessions(connection, dirty, project)
-    except (psycopg.Error, *UNREPRESENTABLE) as error:
-        if isinstance(error, psycopg.Error) and not is_data_error(error):
-            raise
-        if len(dirty) == 1:
-            projector.set_failed(connection, dirty[0], f"{type(error).__name__}: {error}")
-            return
-        for session in dirty:
-            _project(connection, [session], project)
 
 
 def _write(writer: Writer, encoded: batch.Batch) -> list[PoisonedRecord]:
@@ -189,7 +166,8 @@ def _set_aside(writer: Writer, item: PoisonedRecord) -> None:
         writer.set_aside(encoded, item.reason)
 
 
-def _default_projection() -> Project:
-    from atlas_otel.projection import project
+def _new_session_fold() -> Fold:
+    # Late: a store is also opened to write, by processes that never project.
+    from atlas_otel.projection import SessionFold
 
-    return project
+    return SessionFold()

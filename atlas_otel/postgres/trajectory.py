@@ -8,6 +8,8 @@ comes late moves those after it one row on; nothing is deleted unless a projecti
 from __future__ import annotations
 
 import hashlib
+from itertools import compress, count
+from operator import attrgetter, is_not
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -44,9 +46,21 @@ def content_hash(event: TrajectoryEventRow) -> bytes:
     return hashlib.blake2b(event.event.encode(), digest_size=16).digest()
 
 
+def in_order(events: Sequence[TrajectoryEventRow]) -> list[TrajectoryEventRow]:
+    """Events by time, then key."""
+    return sorted(events, key=attrgetter("time_ns", "key"))
+
+
+def stored_as(events: Sequence[TrajectoryEventRow], ids: Sequence[int]) -> list[StoredEvent]:
+    """Events as the rows of these ids hold them."""
+    return [
+        StoredEvent(event.time_ns, event.key, content_hash(event), event_id)
+        for event, event_id in zip(events, ids, strict=True)
+    ]
+
+
 def difference(stored: Sequence[StoredEvent], wanted: Sequence[TrajectoryEventRow]) -> TrajectoryChange:
-    """What turns ``stored``, in the order of its ids, into ``wanted``, in the order of time."""
-    wanted = sorted(wanted, key=lambda event: (event.time_ns, event.key))
+    """What turns ``stored``, in the order of its ids, into ``wanted``, which is :func:`in_order`."""
     changed = [
         (held.event_id, event)
         for held, event in zip(stored, wanted, strict=False)
@@ -59,3 +73,15 @@ def difference(stored: Sequence[StoredEvent], wanted: Sequence[TrajectoryEventRo
         removed=[held.event_id for held in stored[len(wanted) :]],
         forgotten=[held for held in stored if (held.time_ns, held.key) not in names],
     )
+
+
+def difference_since(
+    before: Sequence[TrajectoryEventRow], ids: Sequence[int], wanted: Sequence[TrajectoryEventRow]
+) -> TrajectoryChange:
+    """The same where the events that the rows hold are at hand.
+
+    Both are :func:`in_order`. Events that are the same objects as before cost next to nothing: of a long session
+    all but the last few are.
+    """
+    kept = next(compress(count(), map(is_not, before, wanted)), min(len(before), len(wanted)))
+    return difference(stored_as(before[kept:], ids[kept:]), wanted[kept:])

@@ -1,5 +1,10 @@
--- Records of the batch that stand in a session which the batch did not name: they get that session's new revision.
-WITH spans AS (
+-- Sessions that a batch changed without naming them: a record of theirs was bettered by one without a session, or went
+-- over to another session. Records that stay get their session's new revision. Since one may have gone, the session is
+-- computed again from all its records, not from those that came since.
+WITH reset AS (
+    UPDATE atlas_otel.sessions SET projected_revision = 0 WHERE key = ANY (%(keys)s::text[])
+),
+spans AS (
     UPDATE atlas_otel.spans AS held
     SET revision = owner.revision
     FROM spans_in AS batch, atlas_otel.sessions AS owner

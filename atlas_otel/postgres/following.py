@@ -1,0 +1,88 @@
+"""What a projector remembers of sessions that go on, so that a long one is not read again at each look."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from atlas_otel.postgres.trajectory import in_order
+from atlas_otel.span_record import RecordSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from atlas_otel.models.rows import SessionRows
+    from atlas_otel.postgres.rows_writer import Written
+    from atlas_otel.span_record import Record
+
+    Project = Callable[[RecordSet], SessionRows | None]
+
+_WORTH_IT: Final = 256
+"""Records from which on a session is remembered: a shorter one is read again in milliseconds."""
+_MAX_RECORDS: Final = 100_000
+
+
+class Fold(Protocol):
+    """A session that is projected as its records come, such as ``atlas_otel.projection.SessionFold``."""
+
+    def add(self, record: Record) -> None:
+        """Join one record in."""
+
+    def rows(self) -> SessionRows | None:
+        """The rows that all records so far come to, with its events in the order of time and key."""
+
+
+class WholeFold:
+    """A fold over a plain projection: computes everything again each time."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._records = RecordSet()
+
+    def add(self, record: Record) -> None:
+        """Join one record in."""
+        self._records.add(record)
+
+    def rows(self) -> SessionRows | None:
+        """The rows that all records so far come to."""
+        rows = self._project(self._records)
+        return None if rows is None else replace(rows, events=in_order(rows.events))
+
+
+class Followed(NamedTuple):
+    """A session as this process last projected it."""
+
+    id: int
+    revision: int
+    """Up to which its records are in the fold; it stands as ``projected_revision`` in the database for as long as
+    nobody else has projected the session, or asked for it to be computed again."""
+    fold: Fold
+    records: int
+    written: Written
+
+
+class Following:
+    """The followed sessions, those projected longest ago first; bounded by their records."""
+
+    def __init__(self) -> None:
+        self._sessions: OrderedDict[str, Followed] = OrderedDict()
+        self._records = 0
+
+    def take(self, key: str, session_id: int | None, projected_revision: int) -> Followed | None:
+        """What is remembered of a session, if it is still so; it is forgotten until it is put back."""
+        followed = self._sessions.pop(key, None)
+        if followed is None:
+            return None
+        self._records -= followed.records
+        return followed if (followed.id, followed.revision) == (session_id, projected_revision) else None
+
+    def put(self, key: str, followed: Followed) -> None:
+        """Remember a session that runs and is long."""
+        if followed.records < _WORTH_IT or followed.written.rows.session.status != "running":
+            return
+        self._sessions[key] = followed
+        self._records += followed.records
+        while self._records > _MAX_RECORDS and len(self._sessions) > 1:
+            _, oldest = self._sessions.popitem(last=False)
+            self._records -= oldest.records

@@ -1,0 +1,208 @@
+"""Writes the contract's rows of sessions, only what differs from the stored ones."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from atlas_otel.postgres import contract_rows, copy_buffer
+from atlas_otel.postgres.sql import statement
+from atlas_otel.postgres.trajectory import (
+    StoredEvent,
+    TrajectoryChange,
+    difference,
+    difference_since,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+
+    import psycopg
+
+    from atlas_otel.models.rows import SessionRows
+
+RowT = TypeVar("RowT")
+_Surplus = tuple[str, int, int, int]  # relation, sessions.id, step, attempt or sequence
+
+
+class Written(NamedTuple):
+    """Rows of a session as this process wrote them; nobody else has projected it since."""
+
+    rows: SessionRows
+    """Its events are in the order of time."""
+    event_ids: Sequence[int]
+
+
+class Target(NamedTuple):
+    """A session whose rows are to be written."""
+
+    id: int
+    is_new: bool
+    rows: SessionRows
+    """Its events are in the order of time."""
+    before: Written | None
+
+
+class Outcome(NamedTuple):
+    """What writing came to."""
+
+    changed: set[int]
+    """Ids of the sessions of which any row changed."""
+    event_ids: dict[int, Sequence[int]]
+    """By session: the ids of its events' rows, in order."""
+
+
+def prepare(connection: psycopg.Connection) -> None:
+    """Make the staging tables that :func:`write_rows` needs; once per connection."""
+    connection.execute(statement("project_staging"))
+
+
+def next_ids(connection: psycopg.Connection, table: str, count: int) -> list[int]:
+    """``count`` ids for rows of ``table``, rising.
+
+    They are taken before the rows are copied in, so that the order of rows and the order of ids agree.
+    """
+    if not count:
+        return []
+    rows = connection.execute(
+        "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count]
+    )
+    return sorted(value for (value,) in rows)
+
+
+def write_rows(connection: psycopg.Connection, targets: Sequence[Target]) -> Outcome:
+    """Write the rows of these sessions, inside the transaction of the caller."""
+    staged: dict[str, list[bytes]] = defaultdict(list)
+    surplus: list[_Surplus] = []
+    for target in targets:
+        _stage(target, staged)
+        if target.before is not None:
+            surplus += _surplus(target.id, target.before.rows, target.rows)
+    with connection.cursor() as cursor:
+        for table, lines in staged.items():
+            _copy(cursor, table, lines)
+        changed = {session_id for (session_id,) in cursor.execute(statement("project_write"))} if staged else set()
+    unknown = [target.id for target in targets if target.before is None and not target.is_new]
+    if unknown:
+        surplus += connection.execute(statement("project_surplus"), {"ids": unknown}).fetchall()
+    _remove(connection, surplus)
+    stored = _stored_events(connection, unknown)
+    changes = {target.id: _trajectory(target, stored) for target in targets}
+    event_ids = _write_trajectories(connection, changes)
+    changed.update(session_id for _, session_id, _, _ in surplus)
+    changed.update(session_id for session_id, change in changes.items() if change)
+    return Outcome(
+        changed,
+        {target.id: _ids_after(target, stored[target.id], event_ids[target.id]) for target in targets},
+    )
+
+
+def _stage(target: Target, staged: dict[str, list[bytes]]) -> None:
+    session_id, rows = target.id, target.rows
+    before = target.before.rows if target.before is not None else None
+    if before is None or (before.session, before.plan) != (rows.session, rows.plan):
+        staged["sessions_in"].append(contract_rows.session_to_copy(session_id, rows.session, rows.plan))
+    for step in _differing(before.steps if before else (), rows.steps, attrgetter("step_id")):
+        staged["step_results_in"].append(contract_rows.step_to_copy(session_id, step))
+    for attempt in _differing(before.attempts if before else (), rows.attempts, attrgetter("step_id", "attempt")):
+        staged["step_attempts_in"].append(contract_rows.attempt_to_copy(session_id, attempt))
+    for note in _differing(before.guidance if before else (), rows.guidance, attrgetter("step_id", "sequence")):
+        staged["guidance_notes_in"].append(contract_rows.guidance_to_copy(session_id, note))
+
+
+def _differing(before: Sequence[RowT], after: Sequence[RowT], number: Callable[[RowT], Hashable]) -> Iterable[RowT]:
+    known = {number(row): row for row in before}
+    return (row for row in after if known.get(number(row)) != row)
+
+
+def _surplus(session_id: int, before: SessionRows, after: SessionRows) -> Iterable[_Surplus]:
+    steps = {row.step_id for row in after.steps}
+    attempts = {(row.step_id, row.attempt) for row in after.attempts}
+    notes = {(row.step_id, row.sequence) for row in after.guidance}
+    yield from (("step_results", session_id, s.step_id, 0) for s in before.steps if s.step_id not in steps)
+    yield from (
+        ("step_attempts", session_id, a.step_id, a.attempt)
+        for a in before.attempts
+        if (a.step_id, a.attempt) not in attempts
+    )
+    yield from (
+        ("guidance_notes", session_id, n.step_id, n.sequence)
+        for n in before.guidance
+        if (n.step_id, n.sequence) not in notes
+    )
+
+
+def _remove(connection: psycopg.Connection, surplus: Sequence[_Surplus]) -> None:
+    for relation, group in groupby(sorted(surplus), key=lambda row: row[0]):
+        columns = [list(column) for column in zip(*group, strict=True)][1:]
+        connection.execute("SELECT atlas_otel.remove_rows(%s, %s, %s, %s)", [relation, *columns])
+
+
+def _stored_events(connection: psycopg.Connection, session_ids: Sequence[int]) -> dict[int, list[StoredEvent]]:
+    stored: dict[int, list[StoredEvent]] = defaultdict(list)
+    if session_ids:
+        for session_id, *fields in connection.execute(statement("project_trajectory"), {"ids": session_ids}):
+            stored[session_id].append(StoredEvent(*fields))
+    return stored
+
+
+def _trajectory(target: Target, stored: Mapping[int, Sequence[StoredEvent]]) -> TrajectoryChange:
+    if target.before is not None:
+        return difference_since(target.before.rows.events, target.before.event_ids, target.rows.events)
+    return difference(stored.get(target.id, ()), target.rows.events)
+
+
+def _write_trajectories(
+    connection: psycopg.Connection, changes: Mapping[int, TrajectoryChange]
+) -> dict[int, Sequence[int]]:
+    """Write these changes; by session, the ids of the rows that were appended."""
+    fresh = next_ids(connection, "public.trajectory_events", sum(len(change.appended) for change in changes.values()))
+    new: list[bytes] = []
+    altered: list[bytes] = []
+    known: list[bytes] = []
+    appended: dict[int, Sequence[int]] = {}
+    for session_id, change in changes.items():
+        ids, fresh = fresh[: len(change.appended)], fresh[len(change.appended) :]
+        appended[session_id] = ids
+        for event_id, event in change.changed:
+            altered.append(contract_rows.changed_event_to_copy(event_id, event))
+            known.append(contract_rows.known_event_to_copy(event_id, session_id, event))
+        for event_id, event in zip(ids, change.appended, strict=True):
+            new.append(contract_rows.event_to_copy(event_id, session_id, event))
+            known.append(contract_rows.known_event_to_copy(event_id, session_id, event))
+        if change.removed or change.forgotten:
+            _forget(connection, session_id, change)
+    with connection.cursor() as cursor:
+        _copy(cursor, "public.trajectory_events (id, session_id, event, created_at)", new)
+        if altered:
+            _copy(cursor, "trajectory_changed_in", altered)
+            cursor.execute(statement("project_trajectory_change"))
+        if known:
+            _copy(cursor, "trajectory_in", known)
+            cursor.execute(statement("project_trajectory_know"))
+    return appended
+
+
+def _forget(connection: psycopg.Connection, session_id: int, change: TrajectoryChange) -> None:
+    connection.execute(
+        "SELECT atlas_otel.remove_events(%s::integer[], %s::integer[], %s::bigint[], %s::text[])",
+        [
+            list(change.removed),
+            [session_id] * len(change.forgotten),
+            [event.time_ns for event in change.forgotten],
+            [event.key for event in change.forgotten],
+        ],
+    )
+
+
+def _ids_after(target: Target, stored: Sequence[StoredEvent], appended: Sequence[int]) -> Sequence[int]:
+    held = target.before.event_ids if target.before is not None else [event.event_id for event in stored]
+    return [*held[: len(target.rows.events)], *appended]
+
+
+def _copy(cursor: psycopg.Cursor, table: str, lines: Sequence[bytes]) -> None:
+    if lines:
+        with cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)".encode()) as copy:
+            copy.write(b"".join((copy_buffer.HEADER, *lines, copy_buffer.TRAILER)))
