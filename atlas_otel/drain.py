@@ -21,9 +21,9 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
 from atlas_otel.accounts import count_spans_and_events
-from atlas_otel.errors import PermanentStoreError, RetryableStoreError, StoreError
+from atlas_otel.errors import RetryableStoreError, StoreError
 from atlas_otel.quiet_log import QuietLog
-from atlas_otel.store import PoisonedRecord, WriteResult
+from atlas_otel.store_writer import StoreWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from atlas_otel.journal import Batch, Journal
     from atlas_otel.journal_recorder import RunningSpans
     from atlas_otel.span_record import Record
-    from atlas_otel.store import Store
+    from atlas_otel.store import Store, WriteResult
 
 DEFAULT_SHUTDOWN_S: Final = 2.0
 
@@ -58,8 +58,6 @@ _RETRY_FIRST_S: Final = 0.1
 _RETRY_MOST_S: Final = 5.0
 _RETRY_PERMANENT_S: Final = 30.0
 """The pause after a refusal that somebody has to lift (a missing schema, a missing right)."""
-_BROKEN_TRIES: Final = 5
-"""How often a batch is tried of which no record goes in, before its records are set aside."""
 _SUPPRESSION_KEYS: Final = ("suppress_instrumentation",)
 
 _drains: weakref.WeakSet[Drain] = weakref.WeakSet()
@@ -90,7 +88,7 @@ class Drain:
         self._urgent = threading.Event()
         self._progress = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._store: Store | None = None
+        self._writer = StoreWriter(self._store_factory, self._accounts, self._journal.set_aside)
         self._held: Batch | None = None
         self._stored_upto = 0
         self._projected_upto = 0
@@ -98,7 +96,6 @@ class Drain:
         self._project_at = 0.0
         self._settle_at: list[float] = []
         self._failures = 0
-        self._broken = 0
         self._poisoned = 0
         self._finishing = False
         self._closing = False
@@ -204,7 +201,7 @@ class Drain:
                 self._accounts.absorbed("drain")
                 self._log.warning("the writer failed and goes on: %s", type(error).__name__)
                 self._pause(_RETRY_MOST_S)
-        self._close_store()
+        self._writer.close()
 
     def _cycle(self) -> bool:
         """One turn; whether there was nothing left to do."""
@@ -240,7 +237,7 @@ class Drain:
                 journal.append(snapshot)
 
     def _write(self, batch: Batch) -> None:
-        result = self._write_or_isolate(batch.records)
+        result = self._writer.write(batch.records)
         self._held = None
         self._settle(batch, result)
         self._journal.ack(batch)
@@ -269,41 +266,12 @@ class Drain:
         self._accounts.stored(spans - bad_spans, events - bad_events)
         self._accounts.lost(bad_spans, bad_events, "poisoned")
 
-    def _write_or_isolate(self, records: list[Record]) -> WriteResult:
-        """Write a batch. Where the store breaks on it (not: refuses it), record by record, to find out which it is."""
-        try:
-            result = self._opened().write(records)
-            self._broken = 0
-            return result
-        except StoreError:
-            raise
-        except Exception:  # a defect of the store's, or a record that nobody foresaw
-            self._accounts.absorbed("store")
-        refused: list[PoisonedRecord] = []
-        broke: list[PoisonedRecord] = []
-        for record in records:
-            self._close_store()
-            try:
-                refused += self._opened().write([record]).poisoned
-            except StoreError:
-                raise
-            except Exception as error:
-                broke.append(PoisonedRecord(record, type(error).__name__))
-        self._broken = self._broken + 1 if len(broke) == len(records) else 0
-        if 0 < self._broken < _BROKEN_TRIES:
-            # Nothing went in: more likely the store's fault than that of every record.
-            raise RetryableStoreError(f"the store broke on every record ({broke[0].reason})")
-        self._broken = 0
-        self._journal.set_aside(broke)
-        return WriteResult(len(records) - len(broke) - len(refused), (*refused, *broke))
-
     def _project(self, now_please: bool) -> None:
         """Bring the contract rows up to date with what is stored, where that is due; then tell who waits for it."""
         began = time.monotonic()
         settled = [moment for moment in self._settle_at if moment <= began]
         if settled or (self._dirty and (now_please or began >= self._project_at)):
-            store = self._opened()
-            while store.project(limit=_PROJECT_LIMIT) >= _PROJECT_LIMIT:
+            while self._writer.project(_PROJECT_LIMIT) >= _PROJECT_LIMIT:
                 if self._closing:
                     return
             ended = time.monotonic()
@@ -336,20 +304,9 @@ class Drain:
 
     # --- failure ---------------------------------------------------------------------------------------------------
 
-    def _opened(self) -> Store:
-        if self._store is None:
-            try:
-                self._store = self._store_factory()
-            except StoreError:
-                raise
-            except Exception as error:
-                self._accounts.absorbed("store_open")
-                raise PermanentStoreError(f"the store cannot be opened ({type(error).__name__})") from error
-        return self._store
-
     def _failed(self, error: StoreError) -> None:
         """Pause before the next try: longer each time, and by a random share, so that processes do not come in step."""
-        self._close_store()
+        self._writer.close()
         self._failures += 1
         if isinstance(error, RetryableStoreError):
             most = min(_RETRY_MOST_S, _RETRY_FIRST_S * 2.0 ** min(self._failures - 1, 10))
@@ -367,19 +324,11 @@ class Drain:
             self._show_running_spans()
             self._journal.prepare()
 
-    def _close_store(self) -> None:
-        store, self._store = self._store, None
-        if store is not None:
-            try:
-                store.close()
-            except Exception:  # it is given up anyway
-                self._accounts.absorbed("store_close")
-
     # --- fork ------------------------------------------------------------------------------------------------------
 
     def _after_fork(self) -> None:
         """In a forked child: a fresh journal, accounts and thread; nothing of the parent's is touched."""
-        _left_to_parent.append(self._store)
+        _left_to_parent.append(self._writer)
         closing = self._closing
         self._accounts.reset()
         self._journal.after_fork()

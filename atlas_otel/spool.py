@@ -11,36 +11,31 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
-import socket
 import threading
 import time
 from collections import deque
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from atlas_otel.errors import RecordError, SpoolError
+from atlas_otel.errors import RecordError
 from atlas_otel.journal import Batch
 from atlas_otel.span_record import RANK_OPEN, EventRecord, Record, decode_record, encode_record
 from atlas_otel.spool_adoption import Adoption
-from atlas_otel.spool_owner import SPARE_SUFFIX, Identity, Owner, tokens, used_bytes
+from atlas_otel.spool_folder import default_root, open_folder
+from atlas_otel.spool_owner import SPARE_SUFFIX, Owner, tokens, used_bytes
 from atlas_otel.spool_segment import MAGIC, Frames, Segment, SegmentReader, frame, reserves_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from atlas_otel.accounts import Accounts, Cause
     from atlas_otel.store import PoisonedRecord
 
-ENV_SPOOL_DIR: Final = "ATLAS_OTEL_SPOOL_DIR"
 DEFAULT_MAX_BYTES: Final = 1024 * 1024 * 1024
 DEFAULT_SEGMENT_BYTES: Final = 4 * 1024 * 1024
-TARGET_FILE: Final = "target"
-"""In each database's folder: which one it is, for people. Never a secret."""
-
 REFUSED_FILE: Final = "refused.jsonl"
 """In each database's folder: records that no store could write, at most a sixteenth of the folder's bound."""
 
@@ -54,40 +49,6 @@ _BREATH_S: Final = 0.00005
 """Long enough for another thread to take the interpreter over, which sleep(0) is not."""
 _PAUSE_S: Final = 0.0005
 """Housekeeping lets go of the interpreter this long between slices of its work."""
-
-
-def default_root(env: Mapping[str, str] = os.environ) -> Path:
-    """``ATLAS_OTEL_SPOOL_DIR``, else a folder in the user's state folder."""
-    if stated := env.get(ENV_SPOOL_DIR, "").strip():
-        return Path(stated).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_state_dir("atlas-otel", appauthor=False)) / "spool"
-
-
-def target_folder(root: Path, target: str) -> Path:
-    """The folder under ``root`` for the database that ``target`` names (its URL without secrets)."""
-    return root / hashlib.blake2b(target.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
-
-
-def open_folder(root: Path, target: str) -> Path:
-    """Make the folder for ``target``, private, and say in it what it is for. Raises SpoolError."""
-    folder = target_folder(root, target)
-    try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        folder.chmod(0o700)  # it may have been made under another umask
-        note = folder / TARGET_FILE
-        if not note.exists():
-            fd = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            with os.fdopen(fd, "w", encoding="utf-8", errors="replace") as file:
-                file.write(target + "\n")
-    except OSError as error:
-        raise SpoolError(
-            f"the spool folder {folder} cannot be used ({error.strerror}): set {ENV_SPOOL_DIR} to a folder that this "
-            "user may write to"
-        ) from None
-    return folder
 
 
 class _Part:
@@ -237,7 +198,7 @@ class SpoolJournal:
     def _next_segment(self, size: int) -> Segment | None:
         owner = self._owner
         if owner is None:
-            owner = self._owner = Owner.create(self.folder, _identity())
+            owner = self._owner = Owner.create(self.folder)
         self._number += 1
         path = owner.path(self._number)
         spare, self._spare = self._spare, None
@@ -460,11 +421,3 @@ class SpoolJournal:
 
 def _cause(error: OSError) -> Cause:
     return "disk_full" if error.errno in _DISK_FULL else "spool_error"
-
-
-def _identity() -> Identity:
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    except OSError:
-        boot = ""
-    return Identity(os.getpid(), socket.gethostname(), boot, time.time_ns())

@@ -10,14 +10,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import socket
+import time
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 LOCK_SUFFIX: Final = ".lock"
 SEGMENT_SUFFIX: Final = ".seg"
@@ -43,7 +45,7 @@ class Owner:
         self._fd = fd
 
     @classmethod
-    def create(cls, folder: Path, identity: Identity) -> Owner:
+    def create(cls, folder: Path) -> Owner:
         """A new owner in ``folder``. Raises OSError."""
         token = uuid.uuid4().hex
         # Locked before it has the name under which others look for it: never seen as a dead owner's.
@@ -51,7 +53,7 @@ class Owner:
         fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.write(fd, orjson.dumps(identity._asdict()))
+            os.write(fd, orjson.dumps(_identity()._asdict()))
             hidden.rename(folder / f"{token}{LOCK_SUFFIX}")
         except BaseException:
             os.close(fd)
@@ -158,3 +160,11 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
             yield from entries
     except OSError:
         return
+
+
+def _identity() -> Identity:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        boot = ""
+    return Identity(os.getpid(), socket.gethostname(), boot, time.time_ns())

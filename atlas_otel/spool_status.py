@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atlas_otel.errors import RecordError
 from atlas_otel.span_record import decode_record
-from atlas_otel.spool import REFUSED_FILE, TARGET_FILE, default_root, target_folder
+from atlas_otel.spool import REFUSED_FILE
 from atlas_otel.spool_adoption import Adoption
+from atlas_otel.spool_folder import TARGET_FILE, default_root, target_folder
 from atlas_otel.spool_owner import Identity, Owner, identity_of, lives, tokens
 from atlas_otel.spool_segment import SegmentReader
 

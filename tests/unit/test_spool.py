@@ -26,7 +26,8 @@ from atlas_otel.span_record import (
     encode_record,
     merge_spans,
 )
-from atlas_otel.spool import SpoolJournal, default_root, target_folder
+from atlas_otel.spool import SpoolJournal
+from atlas_otel.spool_folder import default_root, target_folder
 from atlas_otel.spool_owner import Owner, identity_of, lives, tokens, used_bytes
 
 TARGET = "database atlas at db.example"
