@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -35,8 +34,7 @@ class Usage(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """The facts of one span. What the producer did not say is None, empty or False.
 
     ``kind`` is what the span is by itself: the projection calls a session inside a session an agent. ``name`` is the
@@ -77,8 +75,3 @@ class Facts:
     unfinished: str | None = None
     rewards: tuple[Reward, ...] = ()
     """Evaluations that stand on the span as OpenTelemetry events, not as records of ours."""
-
-    @property
-    def is_model_call(self) -> bool:
-        """Whether tokens may be counted here."""
-        return self.kind == "llm"

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from atlas_otel import semconv
 from atlas_otel.dialects import reading
-from atlas_otel.facts import Facts
 from atlas_otel.json_text import JsonText, dump
-from atlas_otel.models.plan import step_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from atlas_otel.dialects.reading import Table
+    from atlas_otel.facts import Facts
     from atlas_otel.semconv import Kind
     from atlas_otel.span_record import Attributes, SpanRecord
 
@@ -32,6 +32,16 @@ _KIND_OF_OPERATION: Final[Mapping[str, Kind]] = {
     "embeddings": "function",
 }
 
+_OLDER: Final[Table] = {
+    semconv.GEN_AI_SYSTEM: ("provider", reading.as_text),
+    semconv.GEN_AI_PROMPT: ("input_messages", reading.as_json),
+    semconv.GEN_AI_COMPLETION: ("output_messages", reading.as_json),
+    semconv.GEN_AI_TOOL_ARGUMENTS_OLD: ("input", reading.as_json),
+    semconv.GEN_AI_TOOL_RESULT_OLD: ("output", reading.as_json),
+    semconv.GEN_AI_USAGE_PROMPT_TOKENS: ("input_tokens", reading.as_number),
+    semconv.GEN_AI_USAGE_COMPLETION_TOKENS: ("output_tokens", reading.as_number),
+}
+
 
 def read(span: SpanRecord) -> Facts | None:
     """The facts of a span that carries GenAI attributes; None for any other."""
@@ -40,12 +50,12 @@ def read(span: SpanRecord) -> Facts | None:
     kind = _KIND_OF_OPERATION.get(operation or "") or _guess(attributes)
     if operation is None and kind is None:
         return None
-    return _facts(span, kind or "function", NAME, operation)
+    return _facts(span, kind or "function", NAME)
 
 
 def read_any(span: SpanRecord) -> Facts:
     """What can be said of a span that no dialect knows: its name, its times and how it went."""
-    return _facts(span, "function", FALLBACK, None)
+    return _facts(span, "function", FALLBACK)
 
 
 def _guess(attributes: Attributes) -> Kind | None:
@@ -57,43 +67,14 @@ def _guess(attributes: Attributes) -> Kind | None:
     return "agent" if semconv.GEN_AI_AGENT_NAME in attributes else None
 
 
-def _facts(span: SpanRecord, kind: Kind, dialect: str, operation: str | None) -> Facts:
-    attributes = span.attributes
-    model = reading.text(attributes, semconv.GEN_AI_REQUEST_MODEL, semconv.GEN_AI_RESPONSE_MODEL)
-    agent = reading.text(attributes, semconv.GEN_AI_AGENT_NAME)
-    tool = reading.text(attributes, semconv.GEN_AI_TOOL_NAME)
-    named = {"llm": model, "tool": tool, "agent": agent or reading.text(attributes, semconv.GEN_AI_WORKFLOW_NAME)}
-    given, got = semconv.GEN_AI_TOOL_CALL_ARGUMENTS, semconv.GEN_AI_TOOL_CALL_RESULT
-    return Facts(
-        kind=kind,
-        name=named.get(kind) or span.name,
-        dialect=dialect,
-        operation=operation,
-        model=model,
-        provider=reading.text(attributes, semconv.GEN_AI_PROVIDER_NAME, semconv.GEN_AI_SYSTEM),
-        agent_name=agent,
-        input=reading.json_text(attributes, given, semconv.GEN_AI_TOOL_ARGUMENTS_OLD, semconv.ATLAS_INPUT),
-        output=reading.json_text(attributes, got, semconv.GEN_AI_TOOL_RESULT_OLD, semconv.ATLAS_OUTPUT),
-        input_messages=reading.json_text(attributes, semconv.GEN_AI_INPUT_MESSAGES, semconv.GEN_AI_PROMPT)
-        or _indexed(attributes, semconv.GEN_AI_PROMPT),
-        output_messages=reading.json_text(attributes, semconv.GEN_AI_OUTPUT_MESSAGES, semconv.GEN_AI_COMPLETION)
-        or _indexed(attributes, semconv.GEN_AI_COMPLETION),
-        system_instructions=reading.json_text(attributes, semconv.GEN_AI_SYSTEM_INSTRUCTIONS),
-        tool_definitions=reading.json_text(attributes, semconv.GEN_AI_TOOL_DEFINITIONS),
-        tool_call_id=reading.text(attributes, semconv.GEN_AI_TOOL_CALL_ID),
-        usage=reading.usage(attributes),
-        finish_reasons=reading.texts(attributes, semconv.GEN_AI_RESPONSE_FINISH_REASONS),
-        error=reading.failure(span),
-        metadata=reading.json_text(attributes, semconv.ATLAS_METADATA),
-        tags=reading.texts(attributes, semconv.ATLAS_TAGS),
-        user_id=reading.text(attributes, semconv.ATLAS_USER_ID),
-        conversation_id=reading.text(attributes, semconv.GEN_AI_CONVERSATION_ID),
-        declared_session=reading.text(attributes, semconv.ATLAS_SESSION_ID),
-        step_id=step_number(attributes.get(semconv.ATLAS_STEP_ID)),
-        step_attempt=step_number(attributes.get(semconv.ATLAS_STEP_ATTEMPT), least=1),
-        unfinished=reading.text(attributes, semconv.ATLAS_UNFINISHED),
-        rewards=reading.evaluations(span),
-    )
+def _facts(span: SpanRecord, kind: Kind, dialect: str) -> Facts:
+    fields = reading.collect(span.attributes, reading.COMMON, reading.FALLBACKS, _OLDER)
+    for fact, prefix in (("input_messages", semconv.GEN_AI_PROMPT), ("output_messages", semconv.GEN_AI_COMPLETION)):
+        if fact not in fields and (messages := _indexed(span.attributes, prefix)) is not None:
+            fields[fact] = messages
+    workflow = reading.text(span.attributes, semconv.GEN_AI_WORKFLOW_NAME)
+    named = {"llm": fields.get("model"), "tool": fields.pop("tool_name", None), "agent": fields.get("agent_name")}
+    return reading.finish(span, fields, kind, named.get(kind) or workflow, dialect)
 
 
 def _indexed(attributes: Attributes, prefix: str) -> JsonText | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from atlas_otel import semconv
 from atlas_otel.facts import Failure
@@ -22,8 +21,7 @@ Owner: TypeAlias = "SpanKey | Attempt | None"
 not lead to its span), or the session itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One span, with its facts and its place.
 
     ``role`` is what the span is in this session: its ``kind``, save that a session inside the session is an agent,

@@ -36,42 +36,58 @@ _JSON: st.SearchStrategy[Any] = st.one_of(
 )
 
 
-@st.composite
-def _step(draw: st.DrawFn) -> IntermediateStep:
-    """Any step: few UUIDs and any types, so that streams interleave, double, end without a start, and never end."""
-    kind = draw(st.sampled_from(list(Type)))
+_TASK = {"step": {"id": 3, "description": "d"}, "guidance": ["g"], "attempt": 2, "context": {}}
+_RESULT = {"trace": "t", "output": "o", "evaluation": {"reward": {"score": None}}}
+_DATA: st.SearchStrategy[StreamEventData | None] = st.one_of(
+    st.none(),
+    st.just(StreamEventData(input=_TASK, output=_RESULT)),
+    _JSON.map(lambda value: StreamEventData(input=value, output=value)),
+    _JSON.map(lambda value: StreamEventData(chunk=value)),
+)
+_MORE: list[dict[str, Any]] = [
+    {},
+    {"framework": "langchain", "tags": ["x", ""], "beyond": [1]},
+    {"metadata": {"error": "late", "k": {}}, "tags": []},
+    {"metadata": {"chat_inputs": [{"role": "user", "content": "hi"}]}},
+    {"usage_info": UsageInfo(prompt_tokens=3)},
+]
+
+
+def _build(
+    kind: Type, uuid: str, parent: str, name: str | None, seconds: float, data: StreamEventData | None, more: int
+) -> IntermediateStep:
+    start = 1.5 if kind.state is IntermediateStepState.END and more % 2 else None
     payload = IntermediateStepPayload(
-        UUID=draw(st.sampled_from(["a", "b", "c", "d"])),
+        UUID=uuid,
         event_type=kind,
-        event_timestamp=draw(st.floats(-1e3, 2e9, allow_nan=False) | st.sampled_from([0.0, 1e300, 1.7e9])),
-        span_event_timestamp=draw(st.none() | st.just(1.5)) if kind.state is IntermediateStepState.END else None,
-        framework=draw(st.none() | st.just("langchain")),
-        name=draw(st.none() | st.sampled_from(["step_1", "step_2", "search", "gpt", "step_99999999999"])),
-        tags=draw(st.none() | st.lists(st.sampled_from(["x", ""]), max_size=2)),
-        metadata=draw(st.none() | st.dictionaries(st.sampled_from(["error", "chat_inputs", "k"]), _JSON, max_size=2)),
-        data=draw(
-            st.none()
-            | st.builds(StreamEventData, input=_JSON, output=_JSON, chunk=_JSON)
-            | st.builds(
-                StreamEventData,
-                input=st.just({"step": {"id": 3, "description": "d"}, "guidance": ["g"], "attempt": 2, "context": {}}),
-                output=st.just({"trace": "t", "output": "o", "evaluation": {"reward": {"score": None}}}),
-            )
-        ),
-        usage_info=draw(st.none() | st.builds(UsageInfo, prompt_tokens=st.integers(0, 9), total_tokens=st.none())),
-        **draw(st.just({}) | st.just({"beyond": [1]})),
+        event_timestamp=seconds,
+        span_event_timestamp=start,
+        name=name,
+        data=data,
+        **_MORE[more],
     )
-    node = InvocationNode(function_id="f", function_name="n", parent_id=draw(st.none() | st.just("p")))
-    return IntermediateStep(
-        parent_id=draw(st.sampled_from(["root", "a", "b", "elsewhere"])), function_ancestry=node, payload=payload
-    )
+    node = InvocationNode(function_id="f", function_name="n", parent_id="p" if more else None)
+    return IntermediateStep(parent_id=parent, function_ancestry=node, payload=payload)
+
+
+_STEP = st.builds(
+    _build,
+    kind=st.sampled_from(list(Type)),
+    # Few of them, so that streams interleave, double, end without a start, and never end.
+    uuid=st.sampled_from("abcd"),
+    parent=st.sampled_from(["root", "a", "b", "elsewhere"]),
+    name=st.sampled_from([None, "step_1", "step_2", "search", "gpt", "step_99999999999"]),
+    seconds=st.floats(-1e3, 2e9, allow_nan=False) | st.sampled_from([0.0, 1e300, 1.7e9]),
+    data=_DATA,
+    more=st.integers(0, len(_MORE) - 1),
+)
 
 
 def _plain(steps: list[IntermediateStep]) -> list[Any]:
     return [json.loads(step.model_dump_json()) for step in steps]
 
 
-streams = st.lists(_step(), max_size=10)
+streams = st.lists(_STEP, max_size=10)
 relaxed = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 
