@@ -12,26 +12,7 @@ from typing import Any
 
 import atlas_otel as atlas
 
-STOP = {
-    "a",
-    "an",
-    "and",
-    "are",
-    "as",
-    "at",
-    "by",
-    "for",
-    "in",
-    "is",
-    "it",
-    "its",
-    "of",
-    "on",
-    "or",
-    "that",
-    "the",
-    "to",
-}
+STOP = {"an", "and", "are", "as", "at", "by", "for", "in", "is", "it", "of", "on", "or", "the", "to"}
 
 
 @atlas.tool

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import atlas_otel as atlas
 from atlas_otel.errors import AdapterError
@@ -30,8 +30,21 @@ if TYPE_CHECKING:
     from atlas_otel.runtime.student import Student
     from atlas_otel.runtime.teacher import Teacher
 
-_HISTORY_FLUSH_S = 2.0
+_HISTORY_FLUSH_S: Final = 2.0
 """How long the routing waits for this process' own earlier sessions to be stored."""
+
+
+_KEYS_KNOWN: Final = 10_000
+_keys: dict[str, None] = {}
+
+
+def _ran_before(learning_key: str) -> bool:
+    """Whether this process has begun a session of the key before; remembers that it now does."""
+    known = learning_key in _keys
+    _keys[learning_key] = None
+    if len(_keys) > _KEYS_KNOWN:
+        del _keys[next(iter(_keys))]
+    return known
 
 
 class Ended(NamedTuple):
@@ -123,7 +136,7 @@ class GovernedSession:
         config = self._config
         limit = max(config.adaptive_teaching.learning_history_limit, config.runtime_safety.drift.window)
         try:
-            if self._flush is not None:
+            if self._flush is not None and _ran_before(self._learning_key):
                 await asyncio.to_thread(self._flush, _HISTORY_FLUSH_S)
             return await asyncio.to_thread(read_history, url, self._learning_key, limit)
         except Exception as error:  # the run goes on as a first one, and the record says why
