@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         set_validation,
         using_attributes,
     )
+    from atlas_otel.runtime.run import RunResult, arun, run
     from atlas_otel.suppression import suppress_tracing
 
 __version__: Final = "0.1.0"
@@ -74,6 +75,7 @@ _HOMES: Final = {
         "set_validation",
         "using_attributes",
     ),
+    "runtime.run": ("RunResult", "arun", "run"),
     "suppression": ("suppress_tracing",),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
@@ -82,6 +84,7 @@ __all__ = [
     "AtlasOtelError",
     "ConfigError",
     "Observation",
+    "RunResult",
     "Session",
     "Step",
     "Telemetry",
@@ -89,6 +92,7 @@ __all__ = [
     "__version__",
     "add_guidance",
     "agent",
+    "arun",
     "configure",
     "current_session",
     "current_step",
@@ -99,6 +103,7 @@ __all__ = [
     "llm",
     "observe",
     "record_reward",
+    "run",
     "session",
     "set_metadata",
     "set_plan",
