@@ -29,7 +29,7 @@ _OURS: Final[Table] = {
 def read(span: SpanRecord) -> Facts | None:
     """The facts of a span that carries ``atlas.kind``; None for any other."""
     kind = span.attributes.get(semconv.ATLAS_KIND, span.kind)
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         return None
     fields = reading.collect(span.attributes, _OURS, reading.FALLBACKS)
     name, tool = fields.pop("name", None), fields.pop("tool_name", None)

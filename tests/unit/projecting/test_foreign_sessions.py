@@ -1,0 +1,129 @@
+"""Traces of other instrumentations, which know nothing of us: their outermost span is the session (issue: OTLP in)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from atlas_otel import semconv
+from atlas_otel.models.rows import SessionRows
+from atlas_otel.projection import project
+from atlas_otel.span_record import RecordSet
+
+NewRun = Callable[[], Any]
+
+
+def rows_of(run: Any) -> SessionRows:
+    rows = project(RecordSet(run.records))
+    assert rows is not None
+    return rows
+
+
+def _chat(question: str, answer: str, **more: Any) -> dict[str, Any]:
+    return {
+        semconv.GEN_AI_OPERATION_NAME: "chat",
+        semconv.GEN_AI_REQUEST_MODEL: "m",
+        semconv.GEN_AI_INPUT_MESSAGES: json.dumps([{"role": "user", "parts": [{"type": "text", "content": question}]}]),
+        semconv.GEN_AI_OUTPUT_MESSAGES: json.dumps(
+            [{"role": "assistant", "parts": [{"type": "text", "content": answer}]}]
+        ),
+        semconv.GEN_AI_USAGE_INPUT_TOKENS: 2,
+        **more,
+    }
+
+
+def _agent(name: str) -> dict[str, Any]:
+    return {semconv.GEN_AI_OPERATION_NAME: "invoke_agent", semconv.GEN_AI_AGENT_NAME: name}
+
+
+def _spans(run: Any) -> None:
+    """An HTTP server's span around an agent that calls a model, a tool and a helper."""
+    foreign: dict[str, Any] = {"stamped": False}
+    run.span(1, None, None, "POST /ask", 0, 10, **foreign)
+    run.span(2, 1, None, "invoke_agent boss", 1, 9, _agent("boss"), **foreign)
+    run.span(3, 2, None, "chat m", 2, 3, _chat("What is up?", "Let me see."), **foreign)
+    tool = {
+        semconv.GEN_AI_OPERATION_NAME: "execute_tool",
+        semconv.GEN_AI_TOOL_NAME: "look",
+        semconv.GEN_AI_TOOL_CALL_ARGUMENTS: '{"where":"up"}',
+        semconv.GEN_AI_TOOL_CALL_RESULT: '"the sky"',
+    }
+    run.span(4, 2, None, "execute_tool look", 3, 4, tool, **foreign)
+    run.span(5, 2, None, "invoke_agent helper", 5, 7, _agent("helper"), **foreign)
+    run.span(6, 5, None, "chat m", 5.5, 6, _chat("Say it nicely.", "The sky, dear."), **foreign)
+    run.span(7, 2, None, "chat m", 8, 8.5, _chat("And now?", "The sky is up."), **foreign)
+
+
+def test_the_outermost_span_is_the_session(new_run: NewRun) -> None:
+    run = new_run()
+    _spans(run)
+    rows = rows_of(run)
+    assert rows.session.status == "succeeded"
+    assert (rows.session.task, rows.session.final_answer) == ("What is up?", "The sky is up.")
+    usage = rows.session.metadata["token_usage"]
+    assert usage == {"prompt_tokens": 6, "completion_tokens": 0, "total_tokens": 6, "calls": 3}
+
+
+def test_agents_below_it_are_its_steps(new_run: NewRun) -> None:
+    run = new_run()
+    _spans(run)
+    rows = rows_of(run)
+    steps = rows.plan["steps"]
+    assert isinstance(steps, list)
+    assert [(s["id"], s["description"]) for s in steps if isinstance(s, dict)] == [(1, "boss"), (2, "helper")]
+    boss, helper = rows.steps
+    assert boss.trace == (
+        "model m\n  user: What is up?\n  assistant: Let me see.\n"
+        'tool look({"where":"up"})\n  look returned: the sky\n'
+        "model m\n  user: And now?\n  assistant: The sky is up."
+    )
+    assert helper.trace == "model m\n  user: Say it nicely.\n  assistant: The sky, dear."
+    assert rows.session.metadata["agent_name"] == "POST /ask"
+
+
+def test_a_trace_without_agents_is_one_step(new_run: NewRun) -> None:
+    run = new_run()
+    run.span(1, None, None, "job", 0, 10, stamped=False)
+    run.span(2, 1, None, "chat m", 1, 2, _chat("Hello?", "Hello."), stamped=False)
+    rows = rows_of(run)
+    (step,) = rows.steps
+    assert rows.plan["steps"][0]["description"] == "Hello?"  # type: ignore[index, call-overload]
+    assert step.trace == "model m\n  user: Hello?\n  assistant: Hello."
+
+
+def test_the_root_s_own_input_and_output_come_first(new_run: NewRun) -> None:
+    run = new_run()
+    own = {semconv.ATLAS_INPUT: '{"messages": [["user", "Mine"]]}', semconv.ATLAS_OUTPUT: '{"answer": "Yours"}'}
+    run.span(1, None, None, "LangGraph", 0, 10, own, stamped=False)
+    run.span(2, 1, None, "chat m", 1, 2, _chat("Hello?", "Hello."), stamped=False)
+    session = rows_of(run).session
+    assert (session.task, session.final_answer) == ("Mine", "Yours")
+
+
+def test_a_span_without_agents_or_models_is_no_session(new_run: NewRun) -> None:
+    run = new_run()
+    run.span(1, None, None, "SELECT 1", 0, 1, stamped=False)
+    rows = rows_of(run)
+    assert (rows.session.status, rows.session.task, rows.steps) == ("running", "", [])
+
+
+def test_a_late_reward_does_not_hide_the_session(new_run: NewRun) -> None:
+    run = new_run()
+    _spans(run)
+    run.span(40, None, "reward", "reward", 3600, 3600, trace="8" * 32)
+    run.event(40, 3600, semconv.EVENT_REWARD, {"name": "reward", "score": 0.5}, trace="8" * 32)
+    session = rows_of(run).session
+    assert (session.status, (session.reward or {})["score"]) == ("succeeded", 0.5)
+
+
+def test_inside_a_session_of_ours_nothing_foreign_is_taken_for_one(new_run: NewRun) -> None:
+    run = new_run()
+    run.span(1, None, "session", "invoke_agent a", 0, None, {semconv.ATLAS_TASK: "t"})
+    run.span(2, 1, None, "invoke_agent boss", 1, 9, _agent("boss"))
+    run.span(3, 2, None, "chat m", 2, 3, _chat("What is up?", "Let me see."))
+    rows = rows_of(run)
+    assert (rows.session.task, rows.session.status, rows.steps) == ("t", "running", [])
+    # Neither before the session's own span has come: its children say whose they are.
+    run.records = run.records[1:]
+    assert rows_of(run).session.status == "running"
