@@ -1,0 +1,1 @@
+"""Spans as OTLP and Jaeger write them → records. Pure."""

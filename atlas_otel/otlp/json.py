@@ -1,0 +1,183 @@
+"""OTLP/JSON → records: ids as hex, enums as numbers or names, 64-bit integers as text or numbers."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import orjson
+
+from atlas_otel.errors import RecordError
+from atlas_otel.otlp.spans import Decoded, NotASpan, RawSpan, Receiver
+from atlas_otel.span_record import SpanEvent, SpanLink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from atlas_otel.capture import Capture
+    from atlas_otel.span_record import AttributeValue
+
+_KINDS: Final = {
+    f"SPAN_KIND_{name}": number
+    for number, name in enumerate(("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"))
+}
+_STATUSES: Final = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+def load_json(data: bytes | str) -> object:
+    """What a JSON text says. Raises RecordError where it is none.
+
+    orjson refuses lone surrogates, which JavaScript's encoder writes: those texts take the slower way.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError):
+            raise RecordError("the body is not JSON") from None
+
+
+def decode_json(body: bytes | str, capture: Capture) -> Decoded:
+    """The records of an ``ExportTraceServiceRequest`` (or ``TracesData``) in JSON.
+
+    Raises RecordError where it is none.
+    """
+    return decode_tree(load_json(body), capture)
+
+
+def decode_tree(tree: object, capture: Capture) -> Decoded:
+    """The same, of JSON that is parsed already."""
+    if not isinstance(tree, dict) or not isinstance(tree.get("resourceSpans", []), list):
+        raise RecordError("the JSON is not an ExportTraceServiceRequest")
+    receiver = Receiver(capture)
+    for of_resource in _objects(tree.get("resourceSpans")):
+        try:
+            receiver.begin_resource(_attributes(_object(of_resource.get("resource")).get("attributes")))
+        except (NotASpan, RecursionError):
+            receiver.begin_resource({})
+        # "instrumentationLibrarySpans" is what it was called before OTLP 1.0; files may be as old.
+        for of_scope in _objects(of_resource.get("scopeSpans", of_resource.get("instrumentationLibrarySpans"))):
+            scope = _object(of_scope.get("scope", of_scope.get("instrumentationLibrary")))
+            receiver.begin_scope(_text(scope.get("name")))
+            spans = of_scope.get("spans")
+            for span in spans if isinstance(spans, list) else ():
+                try:
+                    receiver.add(_raw(span))
+                except NotASpan as reason:
+                    receiver.refuse(str(reason))
+                except RecursionError:
+                    receiver.refuse("an attribute is nested too deep")
+    return receiver.decoded()
+
+
+def _raw(span: object) -> RawSpan:
+    if not isinstance(span, dict):
+        raise NotASpan("a span is not an object")
+    status = _object(span.get("status"))
+    return RawSpan(
+        _id(span.get("traceId")),
+        _id(span.get("spanId")),
+        _id(span.get("parentSpanId")),
+        _text(span.get("name")),
+        _enum(span.get("kind"), _KINDS),
+        _integer(span.get("startTimeUnixNano")),
+        _integer(span.get("endTimeUnixNano")),
+        _attributes(span.get("attributes")),
+        [
+            SpanEvent(
+                _text(event.get("name")), _integer(event.get("timeUnixNano")), _attributes(event.get("attributes"))
+            )
+            for event in _objects(span.get("events"))
+        ],
+        [
+            SpanLink(_id(link.get("traceId")), _id(link.get("spanId")), _attributes(link.get("attributes")))
+            for link in _objects(span.get("links"))
+        ],
+        _enum(status.get("code"), _STATUSES),
+        _text(status.get("message")),
+        _integer(span.get("droppedAttributesCount")),
+        _integer(span.get("droppedEventsCount")),
+        _integer(span.get("droppedLinksCount")),
+    )
+
+
+def _objects(value: object) -> Iterator[Mapping[str, Any]]:
+    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else _NOTHING
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _id(value: object) -> str:
+    return value.lower() if isinstance(value, str) else ""
+
+
+def _integer(value: object) -> int:
+    """A number, or its digits as text; 0 where there is none. Raises NotASpan for anything else."""
+    if value is None:
+        return 0
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and len(value) <= 20:
+        try:
+            return int(value)
+        except ValueError:
+            pass
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    raise NotASpan("a time or a count is not a whole number")
+
+
+def _enum(value: object, names: Mapping[str, int]) -> int:
+    if isinstance(value, str):
+        return names.get(value, 0)
+    return value if isinstance(value, int) else 0
+
+
+def _attributes(pairs: object) -> dict[str, AttributeValue]:
+    return {_text(pair.get("key")): _value(pair.get("value")) for pair in _objects(pairs)}
+
+
+def _value(value: object) -> AttributeValue:
+    if not isinstance(value, dict):
+        return None
+    for name, held in value.items():
+        if name == "stringValue":
+            return _text(held)
+        if name == "intValue":
+            return _integer(held)
+        if name == "boolValue":
+            return held is True
+        if name == "doubleValue":
+            return _double(held)
+        if name == "arrayValue":
+            return [_value(item) for item in _objects(_object(held).get("values"))]
+        if name == "kvlistValue":
+            return _attributes(_object(held).get("values"))
+        if name == "bytesValue":
+            return _bytes(held)
+    return None
+
+
+def _double(value: object) -> AttributeValue:
+    try:
+        return float(cast("float", value))  # "NaN" and "Infinity" are written as text
+    except (TypeError, ValueError, OverflowError):
+        raise NotASpan("a doubleValue is not a number") from None
+
+
+def _bytes(value: object) -> AttributeValue:
+    try:
+        # Not an attribute's type yet: capture writes bytes as it writes all bytes.
+        return cast("AttributeValue", base64.b64decode(_text(value)))
+    except (binascii.Error, ValueError):
+        raise NotASpan("a bytesValue is not base64") from None

@@ -1,0 +1,199 @@
+"""A span as it came in, whatever its encoding → records; what cannot be a span is refused, with the reason. Pure.
+
+What comes from outside passes the same gate as spans of other instrumentations in process (``privacy``): normalised,
+redacted, and reduced to the allowlist where content is off, as the receiver's own :class:`~atlas_otel.capture.Capture`
+says.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from atlas_otel import semconv
+from atlas_otel.errors import RecordError
+from atlas_otel.packing import unpack_events
+from atlas_otel.privacy import sanitize_event, sanitize_resource, sanitize_span
+from atlas_otel.span_record import RANK_ENDED_OTLP, SpanEvent, SpanLink, SpanRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from atlas_otel.capture import Capture
+    from atlas_otel.span_record import Attributes, AttributeValue, EventRecord, Record
+
+MAX_NS: Final = 2**63 - 1
+"""The last moment that a record can hold: some time in the year 2262."""
+_MAX_COUNT: Final = 2**31 - 1
+_TRACE_ID: Final = re.compile("[0-9a-f]{32}")
+_SPAN_ID: Final = re.compile("[0-9a-f]{16}")
+_NO_TRACE: Final = "0" * 32
+_NO_SPAN: Final = "0" * 16
+_MAX_REASONS: Final = 3
+_STATUSES: Final = frozenset({0, 1, 2})
+_KINDS: Final = 5
+"""SpanKind of OTLP: 0 is unspecified, 1 (internal) to 5 (consumer) are OpenTelemetry's 0 to 4."""
+
+
+class NotASpan(ValueError):
+    """Why something cannot be recorded as a span: one line, without its content."""
+
+
+class RawSpan(NamedTuple):
+    """A span as it was received: ids in lower-case hex (no parent: empty), times in Unix nanoseconds."""
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    name: str
+    kind: int
+    start_ns: int
+    end_ns: int
+    attributes: dict[str, AttributeValue]
+    events: Sequence[SpanEvent]
+    links: Sequence[SpanLink]
+    status: int
+    status_message: str
+    dropped_attributes: int = 0
+    dropped_events: int = 0
+    dropped_links: int = 0
+
+
+class Decoded(NamedTuple):
+    """What a request or a line held. ``refused``: how many spans were, and ``reasons`` why (a few of them)."""
+
+    records: list[Record]
+    spans: int
+    refused: int
+    reasons: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        """What to tell the sender of the refused spans; empty where there are none."""
+        return f"{self.refused} spans refused: {'; '.join(self.reasons)}" if self.refused else ""
+
+
+class Receiver:
+    """Takes the spans of one request. ``capture``: what may be kept of them."""
+
+    def __init__(self, capture: Capture) -> None:
+        self._capture = capture
+        self._records: list[Record] = []
+        self._resource: Attributes = {}
+        self._scope = ""
+        self._spans = 0
+        self._refused = 0
+        self._reasons: dict[str, None] = {}
+
+    def begin_resource(self, attributes: Mapping[str, AttributeValue]) -> None:
+        """The spans that follow are of this resource."""
+        self._resource = sanitize_resource(attributes, self._capture)
+
+    def begin_scope(self, name: str) -> None:
+        """The spans that follow are of this instrumentation scope."""
+        self._scope = name
+
+    def add(self, raw: RawSpan) -> None:
+        """Take one span, or refuse it."""
+        try:
+            self._records += records_of(raw, self._scope, self._resource, self._capture)
+            self._spans += 1
+        except NotASpan as reason:
+            self.refuse(str(reason))
+
+    def refuse(self, reason: str) -> None:
+        """Count a span that could not even be read."""
+        self._refused += 1
+        if len(self._reasons) < _MAX_REASONS:
+            self._reasons[reason] = None
+
+    def decoded(self) -> Decoded:
+        """All that was taken."""
+        return Decoded(self._records, self._spans, self._refused, tuple(self._reasons))
+
+
+def records_of(raw: RawSpan, scope: str, resource: Attributes, capture: Capture) -> list[Record]:
+    """The records of one span: itself, and the events that it carries packed. Raises NotASpan.
+
+    ``resource`` must have passed ``capture`` already.
+    """
+    _check(raw)
+    attributes = raw.attributes
+    stamped = attributes.get(semconv.ATLAS_SESSION_ID)
+    key = stamped if isinstance(stamped, str) and stamped else None
+    kind = attributes.get(semconv.ATLAS_KIND)
+    events, links = raw.events, [link for link in raw.links if _is_link(link)]
+    packed = _unpacked(raw, key)
+    if packed is not None:
+        attributes = {name: value for name, value in attributes.items() if name != semconv.ATLAS_EVENTS}
+        # The first ones stand on the span too, for whoever looks at it elsewhere: one event is not to count twice.
+        shown = {(event.sequence, event.name) for event in packed}
+        events = [event for event in events if (event.time_ns, event.name) not in shown]
+    span = sanitize_span(
+        SpanRecord(
+            trace_id=raw.trace_id,
+            span_id=raw.span_id,
+            parent_span_id=None if raw.parent_span_id in ("", _NO_SPAN) else raw.parent_span_id,
+            session_key=key,
+            name=raw.name,
+            kind=kind if isinstance(kind, str) else None,
+            span_kind=raw.kind - 1 if 1 <= raw.kind <= _KINDS else 0,
+            start_ns=raw.start_ns,
+            end_ns=raw.end_ns or raw.start_ns,
+            status=raw.status if raw.status in _STATUSES else 0,
+            status_message=raw.status_message or None,
+            attributes=attributes,
+            events=tuple(event if event.time_ns else event._replace(time_ns=raw.start_ns) for event in events),
+            links=tuple(links),
+            scope=scope,
+            resource={},
+            rank=RANK_ENDED_OTLP,
+            version=raw.end_ns or raw.start_ns,
+            dropped_attributes=_count(raw.dropped_attributes),
+            dropped_events=_count(raw.dropped_events),
+            dropped_links=_count(raw.dropped_links + len(raw.links) - len(links)),
+        ),
+        capture,
+    )
+    records: list[Record] = [span._replace(resource=resource, scope=capture.redacted(scope, "scope.name"))]
+    for event in packed or ():
+        kept = sanitize_event(event._replace(session_key=span.session_key), capture)
+        if kept is not None:
+            records.append(kept)
+    return records
+
+
+def _check(raw: RawSpan) -> None:
+    if not _TRACE_ID.fullmatch(raw.trace_id) or raw.trace_id == _NO_TRACE:
+        raise NotASpan("a trace id is not 16 bytes, or zero")
+    if not _SPAN_ID.fullmatch(raw.span_id) or raw.span_id == _NO_SPAN:
+        raise NotASpan("a span id is not 8 bytes, or zero")
+    if raw.parent_span_id and not _SPAN_ID.fullmatch(raw.parent_span_id):
+        raise NotASpan("a parent span id is not 8 bytes")
+    if not 0 < raw.start_ns <= MAX_NS:
+        raise NotASpan("a start time is missing, negative or beyond the year 2262")
+    if not 0 <= raw.end_ns <= MAX_NS:
+        raise NotASpan("an end time is negative or beyond the year 2262")
+    if not all(0 <= event.time_ns <= MAX_NS for event in raw.events):
+        raise NotASpan("the time of an event is negative or beyond the year 2262")
+
+
+def _is_link(link: SpanLink) -> bool:
+    ids = _TRACE_ID.fullmatch(link.trace_id) and _SPAN_ID.fullmatch(link.span_id)
+    return bool(ids) and link.trace_id != _NO_TRACE and link.span_id != _NO_SPAN
+
+
+def _unpacked(raw: RawSpan, key: str | None) -> list[EventRecord] | None:
+    """The events in ``atlas.events``; None where there are none, or where somebody cut it: then it stays as it is."""
+    text = raw.attributes.get(semconv.ATLAS_EVENTS)
+    if not isinstance(text, str):
+        return None
+    try:
+        events = unpack_events(text, raw.trace_id, raw.span_id, key)
+    except RecordError:
+        return None
+    return events if all(0 <= event.sequence <= MAX_NS for event in events) else None
+
+
+def _count(number: int) -> int:
+    return max(0, min(number, _MAX_COUNT))
