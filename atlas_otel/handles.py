@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 class Observation:
     """A span of ours while it runs. Setting something after its end does nothing."""
 
-    __slots__ = ("_scope",)
+    __slots__ = ("_input", "_output", "_scope")
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
+        self._input: Any = None
+        self._output: Any = None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Observation) and other._scope is self._scope
@@ -37,21 +39,23 @@ class Observation:
         return self._scope.span_id
 
     @property
-    def input(self) -> None:
-        """What went in: set it; it cannot be read back."""
-        return None
+    def input(self) -> Any:
+        """What went in: set it. Reads as what was set through this handle, else None."""
+        return self._input
 
     @input.setter
     def input(self, value: object) -> None:
+        self._input = value
         self._set(_INPUT_KEYS.get(self._scope.kind, semconv.ATLAS_INPUT), value)
 
     @property
-    def output(self) -> None:
-        """What came out: set it; it cannot be read back."""
-        return None
+    def output(self) -> Any:
+        """What came out: set it. Reads as what was set through this handle, else None."""
+        return self._output
 
     @output.setter
     def output(self, value: object) -> None:
+        self._output = value
         try:
             self._scope.output(value)
         except Exception:
@@ -115,9 +119,9 @@ class Session(Observation):
         return self._state.key
 
     @property
-    def final_answer(self) -> None:
-        """The answer to the task: set it; it cannot be read back. What a decorated function returns is set for it."""
-        return None
+    def final_answer(self) -> Any:
+        """The answer to the task: set it. What a decorated function returns is set for it. The same as ``output``."""
+        return self._output
 
     @final_answer.setter
     def final_answer(self, value: object) -> None:

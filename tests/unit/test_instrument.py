@@ -338,6 +338,15 @@ def test_a_model_call_tells_messages_tokens_and_reasons(atlas_recording: Recordi
     assert (attributes[semconv.GEN_AI_USAGE_INPUT_TOKENS], attributes[semconv.GEN_AI_USAGE_OUTPUT_TOKENS]) == (3, 4)
 
 
+def test_what_was_set_on_a_handle_can_be_read_back(atlas_recording: Recording) -> None:
+    with atlas.session("t", name="s") as s:
+        with atlas.step("a") as step:
+            step.output = [1]
+        s.final_answer = step.output
+    assert (step.output, s.final_answer, s.output, step.input) == ([1], [1], [1], None)
+    assert atlas_recording.rows(s.id).session.final_answer == "[1]"
+
+
 # --- the agent comes first -------------------------------------------------------------------------------------------
 
 
