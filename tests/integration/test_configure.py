@@ -141,7 +141,8 @@ def test_ours_becomes_the_global_one_where_there_is_none(env: dict[str, str], da
         span.set_attribute("db.statement", "SELECT 1")
     with trace.get_tracer("other.library").start_as_current_span("not in a session"):
         pass
-    with trace.get_tracer("other.library").start_as_current_span("chat m", attributes={"gen_ai.operation.name": "chat"}):
+    other = trace.get_tracer("other.library")
+    with other.start_as_current_span("chat m", attributes={"gen_ai.operation.name": "chat"}):
         pass
 """,
         env={**env, "OTEL_TRACES_SAMPLER": "always_off"},
@@ -213,7 +214,8 @@ def test_a_wrong_config_file_is_one_clear_line(tmp_path: Path, text: str, says: 
     path = tmp_path / "atlas.yaml"
     path.write_text(text)
     done = run(
-        "import atlas_otel\ntry:\n    atlas_otel.configure()\nexcept atlas_otel.ConfigError as error:\n    print(error)\n",
+        "import atlas_otel\ntry:\n    atlas_otel.configure()\n"
+        "except atlas_otel.ConfigError as error:\n    print(error)\n",
         env={"ATLAS_OTEL_CONFIG": str(path)},
     )
     assert done.returncode == 0, done.stderr

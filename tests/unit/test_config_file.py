@@ -49,7 +49,8 @@ learning:
   schema: {cue_types: [regex]}
 prompt_rewrite:
   max_tokens: 1024
-orchestration: {max_retries: 1, step_timeout_seconds: 900, rim_guidance_tag: rim_feedback, emit_intermediate_steps: true}
+orchestration:
+  {max_retries: 1, step_timeout_seconds: 900, rim_guidance_tag: rim_feedback, emit_intermediate_steps: true}
 adaptive_teaching: {mode_override: paired}
 storage: null
 """

@@ -56,7 +56,9 @@ FUNCTIONS = [plain, coroutine, generator, async_generator]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-@pytest.mark.parametrize("decorate", [atlas.observe, atlas.observe(), atlas.tool(name="t")], ids=["bare", "called", "named"])
+@pytest.mark.parametrize(
+    "decorate", [atlas.observe, atlas.observe(), atlas.tool(name="t")], ids=["bare", "called", "named"]
+)
 def test_inspect_gives_the_same_answers(function: Any, decorate: Any) -> None:
     wrapped = decorate(function)
     for question in (

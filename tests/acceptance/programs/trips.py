@@ -85,4 +85,4 @@ async def main() -> None:
 
 
 asyncio.run(main())
-print(json.dumps({"sessions": sessions, "stored": telemetry.flush()}))  # noqa: T201
+print(json.dumps({"sessions": sessions, "stored": telemetry.flush()}))
