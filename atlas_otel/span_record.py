@@ -125,26 +125,28 @@ def content_hash(span: SpanRecord) -> bytes:
 def merge_spans(a: SpanRecord, b: SpanRecord) -> SpanRecord:
     """The better of two records of one span: by rank, then version, then content hash.
 
-    Associative, commutative and idempotent, so that records may come in any order and any number of times. The one
-    field that is joined rather than chosen is the session key: a record that lacks it takes the other's.
+    Associative, commutative and idempotent, so that records may come in any order and any number of times. The session
+    key is joined apart: a record that lacks it takes the other's, and of two the larger stands (only a forger, or a
+    trace whose session was found out late, has two).
     """
     if a == b:
         return a
     ranked_a, ranked_b = (a.rank, a.version), (b.rank, b.version)
-    if ranked_a == ranked_b:
-        winner, loser = (a, b) if _tie(a) >= _tie(b) else (b, a)
-    else:
-        winner, loser = (a, b) if ranked_a > ranked_b else (b, a)
-    if winner.session_key is None and loser.session_key is not None:
-        return winner._replace(session_key=loser.session_key)
-    return winner
+    first = _tie(a) >= _tie(b) if ranked_a == ranked_b else ranked_a > ranked_b
+    winner = a if first else b
+    key = _joined_key(a, b)
+    return winner if winner.session_key == key else winner._replace(session_key=key)
 
 
 def merge_events(a: EventRecord, b: EventRecord) -> EventRecord:
     """The same join for two records of one event, which differ only if somebody forged one."""
     winner = a if (a.name, a.payload) >= (b.name, b.payload) else b
-    key = max(filter(None, (a.session_key, b.session_key)), default=None)
+    key = _joined_key(a, b)
     return winner if winner.session_key == key else winner._replace(session_key=key)
+
+
+def _joined_key(a: SpanRecord | EventRecord, b: SpanRecord | EventRecord) -> str | None:
+    return max((key for key in (a.session_key, b.session_key) if key is not None), default=None)
 
 
 def _tie(span: SpanRecord) -> bytes:
