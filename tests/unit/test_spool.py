@@ -441,6 +441,7 @@ def test_closing_with_open_spans_keeps_them_for_whoever_marks_them(tmp_path):
     assert [record.rank for record in living.store_all()] == [RANK_OPEN, RANK_REAPED]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork with threads, 3.12+
 def test_a_forked_child_touches_nothing_of_its_parents(tmp_path):
     spool = _Spool(tmp_path)
     for number in range(100):
