@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atlas_otel.config_file import load_config
-from atlas_otel.errors import ConfigError
+from atlas_otel.errors import AdapterError, ConfigError
 from atlas_otel.models.config import ModelTeacherConfig, PythonTeacherConfig, StorageConfig
 from atlas_otel.runtime import prompts
 from atlas_otel.runtime.advisor import FunctionAdvisor
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
     from atlas_otel.runtime.triage import TriageAdapter
 
 FUNCTION_TIMEOUT_S = 60.0
+
+
+class Governors(NamedTuple):
+    """Who governs a run; None: nobody does."""
+
+    teacher: Teacher | None
+    judge: Judge | None
+    probe: Advisor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,18 @@ class Assembly:
     def base_prompt(self) -> str:
         """The agent's system prompt."""
         return (self.config.agent.system_prompt or "").strip()
+
+    def governors(self) -> Governors:
+        """Teacher, judge and probe. Raises ConfigError where a function that the config names is not there."""
+        try:
+            section = "teacher"
+            teacher = self.teacher()
+            section = "adaptive_teaching.reward"
+            judge = self.judge()
+            section = "adaptive_teaching.probe"
+            return Governors(teacher, judge, self.probe())
+        except AdapterError as error:
+            raise ConfigError(f"{section}: {error}") from error
 
     def student(self) -> Student:
         """The agent. Raises AdapterError where it cannot be made."""
@@ -104,7 +124,8 @@ class Assembly:
             self._teacher_prompt(config, "validation"),
             None,
             config.max_review_tokens,
-            config.validation_max_tokens,
+            # One answer holds both.
+            _sum(config.validation_max_tokens, config.guidance_max_tokens),
             config.plan_cache_seconds,
         )
 
@@ -191,6 +212,10 @@ class Assembly:
     def _function(self, import_path: str, attribute: str, parameters: dict[str, Any]) -> FunctionAdvisor:
         function = load_callable(import_path, attribute, folders=self.folders)
         return FunctionAdvisor(f"{import_path}.{attribute}", function, parameters)
+
+
+def _sum(*limits: int | None) -> int | None:
+    return sum(limit for limit in limits if limit is not None) if all(limits) else None
 
 
 def model_advisor(config: LLMConfig, actor: Actor, *, limit_s: float | None = None) -> Advisor:

@@ -81,7 +81,7 @@ async def describe(assembly: Assembly, task: str) -> Description:
     try:
         reported = await student.open(task, dict(config.metadata), emitter)
     finally:
-        await student.close()
+        await student.close_quietly()
     effective = coerce.effective(reported, config.agent.behavior)
     earlier = await asyncio.to_thread(_count_earlier, assembly, task)
     override = adaptive.mode_override or config.orchestration.forced_mode

@@ -14,6 +14,7 @@ from atlas_otel import pipeline, semconv, state
 from atlas_otel.errors import ConfigError
 from atlas_otel.runtime.advisor import within
 from atlas_otel.runtime.coerce import json_text
+from atlas_otel.runtime.digest import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,7 +53,7 @@ class ModelAdvisor:
         """A ``question.answer``. Raises TimeoutError, ConfigError, or what pydantic-ai raises."""
         # The first time, a library is imported: not on the event loop, which the agent shares.
         agent = await asyncio.to_thread(self._agent, question)
-        run = agent.run(json_text(question.facts), model_settings=self._settings(question))
+        run = agent.run(json_text(digest(question.facts)), model_settings=self._settings(question))
         return (await within(self._limit_s, run)).output
 
     def _agent(self, question: Question) -> Any:

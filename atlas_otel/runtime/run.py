@@ -55,6 +55,7 @@ async def run_session(
 ) -> RunResult:
     """:func:`arun` of a config that has been read."""
     settings = assembly.config
+    governors = assembly.governors()
     telemetry = bind_telemetry(settings, console)
     metadata: JsonObject = {**settings.metadata, **session_metadata}
     tags = session_tags(settings, metadata)
@@ -62,6 +63,7 @@ async def run_session(
     key = learning_key(agent=settings.agent.name, task=task, tags=tags, metadata=known)
     session = GovernedSession(
         assembly,
+        governors,
         task,
         metadata,
         key,

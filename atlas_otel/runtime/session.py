@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from atlas_otel.models.adapter import AdapterCapabilities, Plan
     from atlas_otel.models.json_types import JsonObject
-    from atlas_otel.runtime.assembly import Assembly
+    from atlas_otel.runtime.advisor import Advisor
+    from atlas_otel.runtime.assembly import Assembly, Governors
     from atlas_otel.runtime.judges import Judge
     from atlas_otel.runtime.lanes import LaneDecision
     from atlas_otel.runtime.student import Student
@@ -64,6 +65,7 @@ class GovernedSession:
     def __init__(
         self,
         assembly: Assembly,
+        governors: Governors,
         task: str,
         metadata: JsonObject,
         learning_key: str,
@@ -72,6 +74,7 @@ class GovernedSession:
         flush: Callable[[float], Any] | None,
     ) -> None:
         self._assembly = assembly
+        self._governors = governors
         self._config = assembly.config
         self._task = task
         self._metadata = metadata
@@ -87,10 +90,10 @@ class GovernedSession:
         student = self.student = self._assembly.student()
         try:
             capabilities = await self._open(student)
-            teacher, judge = self._assembly.teacher(), self._assembly.judge()
+            teacher, judge, asked = self._governors
             earlier = await self._history()
             dossier = await self._triage()
-            decision = await self._route(dossier, earlier, capabilities)
+            decision = await self._route(dossier, earlier, capabilities, asked)
             plan = await self._plan(student, teacher, decision, capabilities)
             steps = await self._execute(student, teacher, plan, decision, capabilities)
             final_answer = await self._answer(student, steps, decision, capabilities)
@@ -100,7 +103,7 @@ class GovernedSession:
             atlas.set_metadata(review_status="pending", adapter_events=self._emitter.counts())
             raise
         finally:
-            await self._close(student)
+            await student.close_quietly()
         reward = evaluation.reward if evaluation is not None else None
         return Ended(plan, steps, final_answer, decision, reward, status)
 
@@ -119,12 +122,6 @@ class GovernedSession:
             adapter_capabilities_reported=reported.model_dump(),
         )
         return effective
-
-    async def _close(self, student: Student) -> None:
-        try:
-            await student.close()
-        except Exception as error:  # the run is over: its result stands
-            unanswered("adapter_close", error)
 
     # --- the lane ------------------------------------------------------------------------------------------------
 
@@ -165,26 +162,28 @@ class GovernedSession:
         return done.dossier
 
     async def _route(
-        self, dossier: TriageDossier, earlier: Sequence[EarlierSession], capabilities: AdapterCapabilities
+        self,
+        dossier: TriageDossier,
+        earlier: Sequence[EarlierSession],
+        capabilities: AdapterCapabilities,
+        advisor: Advisor | None,
     ) -> LaneDecision:
         adaptive = self._config.adaptive_teaching
         override = adaptive.mode_override or self._config.orchestration.forced_mode
         history = summarize(earlier, limit=adaptive.learning_history_limit)
         count = history["count"]
         assert isinstance(count, int)
-        answer, asked = None, None
-        if lanes.needs_probe(adaptive, override=override, history_count=count):
-            asked = self._assembly.probe()
-        if asked is not None:
+        answer = None
+        if advisor is not None and lanes.needs_probe(adaptive, override=override, history_count=count):
             with governance_span("capability_probe", "probe", "custom") as span:
                 question = probe.question(self._task, dossier, history, adaptive.probe)
                 span.input = dict(question.facts)
-                probed = await probe.probe(asked, question, adaptive.probe.timeout_seconds)
+                probed = await probe.probe(advisor, question, adaptive.probe.timeout_seconds)
                 answer = probed.answer
                 span.output = probed.to_json()
         decision = lanes.constrain(
             lanes.decide(
-                adaptive, override=override, history_count=count, probe=answer, probe_available=asked is not None
+                adaptive, override=override, history_count=count, probe=answer, probe_available=advisor is not None
             ),
             capabilities,
         )

@@ -9,7 +9,7 @@ from atlas_otel.adapters import AgentAdapter
 from atlas_otel.errors import AdapterError
 from atlas_otel.models.adapter import AdapterCapabilities, Plan, StudentStepResult
 from atlas_otel.runtime import coerce, prompts
-from atlas_otel.runtime.advisor import call, within
+from atlas_otel.runtime.advisor import call, unanswered, within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -112,11 +112,15 @@ class Student:
             return coerce.final_answer(await self._call("asynthesize", task, plan.model_dump(), results, metadata))
         return coerce.final_answer(await self._ask("synthesizer", prompts.synthesis_request(task, results), metadata))
 
-    async def close(self) -> None:
-        """Let the adapter clean up. Raises what it raises."""
+    async def close_quietly(self) -> None:
+        """Let the adapter clean up. The session is over: what goes wrong here is counted, and changes nothing."""
         hook = self._hooks.get("aclose")
-        if hook is not None:
+        if hook is None:
+            return
+        try:
             await within(self._handshake_timeout_s, call(hook))
+        except Exception as error:
+            unanswered("adapter_close", error)
 
     async def _ask(self, phase: str, asked: str, metadata: JsonObject) -> Any:
         """Put a prompt to an agent that only answers. A model gets the system prompt apart, by its metadata."""

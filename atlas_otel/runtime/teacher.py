@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic import BaseModel, Field
 
@@ -67,6 +67,11 @@ class Validation(NamedTuple):
         return values
 
 
+_REVIEWS_KEPT: Final = 1000
+_reviews: dict[str, tuple[float, ReviewedPlan]] = {}
+"""Reviewed plans of this process, by teacher, task and plan: sessions come and go, the same plan comes again."""
+
+
 @dataclass(slots=True)
 class Teacher:
     """A teacher with its prompts and limits."""
@@ -77,13 +82,14 @@ class Teacher:
     timeout_s: float | None
     max_review_tokens: int | None = None
     max_validation_tokens: int | None = None
-    plan_cache_s: float = 300.0
-    _plans: dict[str, tuple[float, ReviewedPlan]] = field(default_factory=dict)
+    plan_cache_s: float = 0.0
+    """For how long a review serves again; 0 for functions, which may look at anything."""
 
     async def review(self, task: str, plan: Plan) -> ReviewedPlan:
         """The plan to carry out. The agent's own where the teacher fails or answers nonsense."""
-        key = hashlib.sha256(f"{task}\0{plan.model_dump_json()}".encode()).hexdigest()
-        held = self._plans.get(key)
+        asked_of = (self.advisor.name, self.review_prompt, task, plan.model_dump_json())
+        key = hashlib.sha256("\0".join(asked_of).encode()).hexdigest()
+        held = _reviews.get(key)
         if held is not None and time.monotonic() - held[0] < self.plan_cache_s:
             return held[1]._replace(cached=True)
         facts = {"task": task, "plan": plan.model_dump()}
@@ -93,7 +99,10 @@ class Teacher:
             reviewed = _reviewed(answer, plan)
         except Exception as error:  # a guest: the agent's plan stands, and the record says why
             return ReviewedPlan(plan, None, unanswered("teacher", error))
-        self._plans[key] = (time.monotonic(), reviewed)
+        if self.plan_cache_s:
+            _reviews[key] = (time.monotonic(), reviewed)
+            if len(_reviews) > _REVIEWS_KEPT:
+                _reviews.pop(next(iter(_reviews)), None)
         return reviewed
 
     async def validate(

@@ -165,7 +165,7 @@ async def test_the_agents_plan_stands_where_its_review_fails(function):
 
 async def test_a_reviewed_plan_serves_again_for_a_while():
     calls = []
-    made = teacher(lambda plan: calls.append(1))
+    made = Teacher(FunctionAdvisor("one of its own", lambda plan: calls.append(1)), "", "", 5.0, plan_cache_s=60.0)
     await made.review("T", PLAN)
     assert (await made.review("T", PLAN)).cached
     await made.review("another", PLAN)
