@@ -88,7 +88,8 @@ class Projector:
             return {}
 
     def _project_together(self, dirty: Sequence[_Dirty]) -> dict[str, Followed]:
-        folded = self._fold(dirty)
+        # In the order in which they began: so run their numbers, and what is ordered by them.
+        folded = sorted(self._fold(dirty), key=_began)
         missing = sum(item.session.id is None and item.rows is not None for item in folded)
         fresh = iter(rows_writer.next_ids(self._connection, "public.sessions", missing))
         targets: dict[str, Target] = {}
@@ -142,3 +143,7 @@ class Projector:
                 "errors": [error and error.replace("\x00", "") for _, _, _, error in sessions],
             },
         )
+
+
+def _began(item: _Folded) -> tuple[str, str]:
+    return (item.rows.session.created_at.isoformat() if item.rows is not None else "", item.session.key)
