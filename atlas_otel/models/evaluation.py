@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from statistics import fmean, pstdev
+from statistics import mean, pstdev
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -144,20 +144,27 @@ def reward_statistics(reward: Reward) -> JsonObject | None:
         return None
     samples = [sample for judge in reward.judges for sample in _mappings(judge.get("samples"))]
     scored = _numbers(samples, "score") or _numbers(reward.judges, "score") or [reward.score]
+    average, deviation = mean_and_deviation(scored)
     stats: JsonObject = {
         "score": reward.score,
-        "score_mean": fmean(scored),
-        "score_stddev": pstdev(scored),
+        "score_mean": average,
+        "score_stddev": deviation,
         "sample_count": len(scored),
         "timestamp": utc_time(reward.time_ns).isoformat(),
     }
     uncertain = _numbers(samples, "uncertainty") or _numbers(reward.judges, "uncertainty")
     if uncertain:
-        stats["uncertainty_mean"] = fmean(uncertain)
-        stats["uncertainty_stddev"] = pstdev(uncertain)
+        stats["uncertainty_mean"], stats["uncertainty_stddev"] = mean_and_deviation(uncertain)
         stats["best_uncertainty"] = min(uncertain)
-    # Scores near the largest float overflow a sum of squares: such statistics are left out, as any non-number is.
-    return {name: value for name, value in stats.items() if not isinstance(value, float) or math.isfinite(value)}
+    return {name: value for name, value in stats.items() if value is not None}
+
+
+def mean_and_deviation(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Mean and population standard deviation of at least one number; None where a float cannot hold it."""
+    try:
+        return mean(values), pstdev(values)
+    except OverflowError:
+        return None, None
 
 
 def _mappings(value: JsonValue) -> list[Mapping[str, JsonValue]]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Final, get_args
 
 from atlas_otel import semconv
 from atlas_otel.learning_key import learning_key
-from atlas_otel.models.evaluation import choose_rewards, reward_statistics, stored_reward, utc_time
+from atlas_otel.models.evaluation import choose_rewards, mean_and_deviation, reward_statistics, stored_reward, utc_time
 from atlas_otel.models.rows import ReviewStatus, SessionRow
 from atlas_otel.notes import GuidanceNote, MetadataNote, RewardNote, ValidationNote
 from atlas_otel.projecting.messages import first_user_text, last_reply_text
@@ -241,12 +240,14 @@ def _learning_key(root: Node | None, task: str, given: Mapping[str, JsonValue]) 
 def _summary(stats: JsonObject | None, step_scores: Sequence[float]) -> JsonObject | None:
     """``reward_summary``: the session's score, else the average over the steps that were scored."""
     if stats is not None:
-        named = {"score": "score", "count": "sample_count"}
         same = ("score_stddev", "uncertainty_mean", "uncertainty_stddev")
-        return {name: stats[source] for name, source in named.items()} | {n: stats[n] for n in same if n in stats}
+        summary: JsonObject = {"score": stats["score"], "count": stats["sample_count"]}
+        return summary | {name: stats[name] for name in same if name in stats}
     if not step_scores:
         return None
-    return {"average": fmean(step_scores), "count": len(step_scores), "score_stddev": pstdev(step_scores)}
+    average, deviation = mean_and_deviation(step_scores)
+    summary = {"average": average, "count": len(step_scores), "score_stddev": deviation}
+    return {name: value for name, value in summary.items() if value is not None}
 
 
 def _calls(value: JsonValue) -> list[JsonObject]:

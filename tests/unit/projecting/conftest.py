@@ -127,7 +127,7 @@ def run() -> Run:
 
 
 _TEXT = st.sampled_from(["", "plain", '{"status": "ok", "artifacts": [1]}', "[1, 2]", "null", '"said"', "{cut", "é\n→"])
-_SCORE = st.one_of(st.floats(), st.none(), st.text(max_size=2), st.integers(-3, 3))
+_SCORE = st.one_of(st.just(1.7e308), st.floats(), st.none(), st.text(max_size=2), st.integers(-3, 3))
 _TARGET = st.one_of(
     st.none(),
     st.fixed_dictionaries({"step": st.integers(-1, 4)}, optional={"attempt": st.integers(0, 4)}),
@@ -174,6 +174,20 @@ _PAYLOADS: dict[str, st.SearchStrategy[Any]] = {
 _PAYLOAD = st.sampled_from(sorted(_PAYLOADS)).flatmap(lambda name: st.tuples(st.just(name), _PAYLOADS[name]))
 _BROKEN = st.tuples(st.sampled_from(sorted(_PAYLOADS)), st.sampled_from(["", "{", "null", "[]", "7", '{"payload": 1}']))
 
+_KEYS = sorted({value for name, value in vars(semconv).items() if name.isupper() and isinstance(value, str)})
+_ODD: list[Any] = [
+    "",
+    "{",
+    "null",
+    '{"step": {"id": "x"}, "attempt": 1, "guidance": ["g", 1]}',
+    7,
+    -1.5,
+    True,
+    None,
+    ["a", None],
+    [],
+]
+
 
 @st.composite
 def _spans(draw: st.DrawFn) -> list[Record]:
@@ -208,6 +222,7 @@ def _spans(draw: st.DrawFn) -> list[Record]:
     for key, values in optional.items():
         if draw(st.booleans()):
             attributes[key] = draw(values)
+    attributes |= draw(st.dictionaries(st.sampled_from(_KEYS), st.sampled_from(_ODD), max_size=3))
     parent = draw(st.one_of(st.none(), st.integers(1, 9)))
     begin = draw(st.integers(0, 20))
     end = begin + draw(st.integers(0, 20))
