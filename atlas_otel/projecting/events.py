@@ -185,7 +185,7 @@ def _common_metadata(node: Node, step: Attempt | None) -> dict[str, object]:
         "kind": node.role,
         "trace_id": span.trace_id,
         "span_id": span.span_id,
-        "actor": span.attributes.get(semconv.ATLAS_ACTOR, _STUDENT),
+        "actor": node.actor or _STUDENT,
     }
     if step is not None:
         metadata["step_id"], metadata["attempt"] = step

@@ -26,7 +26,8 @@ class Node(NamedTuple):
 
     ``role`` is what the span is in this session: its ``kind``, save that a session inside the session is an agent,
     and that in a session of another instrumentation the outermost span is the session and agents below it are steps.
-    ``depth`` counts the ancestors between the span and its owner.
+    ``depth`` counts the ancestors between the span and its owner. ``actor`` is on whose behalf the span, or the nearest
+    around it that says so, works (``atlas.actor``); None: the agent's own.
     """
 
     span: SpanRecord
@@ -35,6 +36,7 @@ class Node(NamedTuple):
     owner: Owner
     parent: SpanKey | None
     depth: int
+    actor: str | None = None
 
     @property
     def uuid(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from atlas_otel import semconv
 from atlas_otel.dialects import facts_of
 from atlas_otel.projecting.identity import Attempt
 from atlas_otel.projecting.node import Node
@@ -184,7 +185,10 @@ class Placing:
         stamped = facts.step_id is not None and facts.step_attempt is not None
         if stamped and role not in ("step", "session") and not _is_span(owner):
             owner = Attempt(facts.step_id or 0, facts.step_attempt or 0)
-        return Node(span, facts, role, owner, parent_key, depth)
+        actor = span.attributes.get(semconv.ATLAS_ACTOR)
+        if not isinstance(actor, str):
+            actor = parent.actor if parent is not None else None
+        return Node(span, facts, role, owner, parent_key, depth, actor)
 
 
 def _is_span(owner: Owner) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atlas_otel import semconv
 from atlas_otel.projecting.session import TokenTotals
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class TokenCount:
 
     def _is_model(self, key: SpanKey) -> bool:
         node = self._placing.nodes[key]
-        return node.role == "llm" and (semconv.ATLAS_ACTOR in node.span.attributes) is self._wanted
+        return node.role == "llm" and (node.actor is not None) is self._wanted
 
     def _count(self, key: SpanKey) -> None:
         self._add(self._counted.pop(key, None), -1)

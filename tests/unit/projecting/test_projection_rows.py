@@ -608,3 +608,20 @@ def test_events_that_came_packed_in_their_span_count_once(analyst: SessionRows) 
     assert [note.note for note in rows.guidance] == ["look twice"]
     both: list[Any] = [*spans, *(record for record in records if isinstance(record, EventRecord))]
     assert project(RecordSet(both)) == rows
+
+
+def test_a_teacher_s_tokens_are_not_the_agent_s(new_run: NewRun) -> None:
+    """Nor are those of what an official instrumentation sees inside the teacher's call."""
+    run = new_run()
+    tokens = {semconv.GEN_AI_USAGE_INPUT_TOKENS: 7, semconv.GEN_AI_OPERATION_NAME: "chat"}
+    run.span(1, None, "session", "invoke_agent a", 0, 9)
+    run.span(2, 1, "llm", "chat m", 1, 2, tokens)
+    run.span(3, 1, "llm", "chat judge", 3, 6, {**tokens, semconv.ATLAS_ACTOR: "reward"})
+    run.span(4, 3, None, "chat judge", 4, 5, tokens)
+    rows = rows_of(run)
+    usage = {"prompt_tokens": 7, "completion_tokens": 0, "total_tokens": 7, "calls": 1}
+    assert rows.session.metadata["token_usage"] == usage
+    assert rows.session.metadata["governance_token_usage"] == usage
+    actors = [event["payload"]["metadata"]["actor"] for event in events_of(rows)]
+    assert sorted(set(actors)) == ["reward", "student"]
+    assert actors.count("reward") == 4
