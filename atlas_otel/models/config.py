@@ -216,7 +216,7 @@ class RuntimeSafetyConfig(Section):
 class StorageConfig(Section):
     """The database. ``database_url`` takes every form that ``configure`` takes, ``embedded`` too."""
 
-    database_url: str
+    database_url: str = Field(repr=False)  # may hold a password
     min_connections: int = Field(default=1, ge=1)
     max_connections: int = Field(default=5, ge=1)
     statement_timeout_seconds: Seconds = 30.0

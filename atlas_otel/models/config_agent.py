@@ -75,7 +75,7 @@ class HTTPTransport(Section):
     """Where and how an HTTP agent is called."""
 
     base_url: str
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: dict[str, str] = Field(default_factory=dict, repr=False)
     timeout_seconds: Seconds = 60.0
     retry: RetryConfig = Field(default_factory=RetryConfig)
 

@@ -42,5 +42,5 @@ class LLMConfig(Section):
     max_output_tokens: TokenLimit | None = None
     timeout_seconds: Seconds = 60.0
     retry: RetryConfig = Field(default_factory=RetryConfig)
-    additional_headers: dict[str, str] = Field(default_factory=dict)
+    additional_headers: dict[str, str] = Field(default_factory=dict, repr=False)
     reasoning_effort: Literal["low", "medium", "high"] | None = None

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
+import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
@@ -46,6 +49,9 @@ class Advisor(Protocol):
     async def ask(self, question: Question) -> object:
         """The answer: a ``question.answer`` from a model, anything from a function."""
 
+    async def aclose(self) -> None:
+        """Let go of connections."""
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionAdvisor:
@@ -60,13 +66,49 @@ class FunctionAdvisor:
         values = accepted(self.function, {**question.facts, "phase": question.phase, "parameters": self.parameters})
         return await call(self.function, **values)
 
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
 
 async def call(function: Callable[..., Any], /, *args: Any, **values: Any) -> Any:
     """Call what may be sync or async; a sync function runs in a thread, so that it may block."""
     if inspect.iscoroutinefunction(function):
         return await function(*args, **values)
-    result = await asyncio.to_thread(function, *args, **values)
+    result = await in_thread(function, *args, **values)
     return await result if inspect.isawaitable(result) else result
+
+
+async def in_thread(function: Callable[..., Any], /, *args: Any, **values: Any) -> Any:
+    """``function`` in a daemon thread of its own, in this context.
+
+    Not ``asyncio.to_thread``: its few threads are shared by all, and the end of the loop and of the process would wait
+    for a function that hangs.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def deliver(result: Any, error: BaseException | None) -> None:
+        if future.done():  # nobody waits any more
+            return
+        if error is None:
+            future.set_result(result)
+        elif isinstance(error, StopIteration):  # a future takes none
+            future.set_exception(RuntimeError(f"{function!r} raised StopIteration"))
+        else:
+            future.set_exception(error)
+
+    def work() -> None:
+        result, error = None, None
+        try:
+            result = context.run(function, *args, **values)
+        except BaseException as raised:
+            error = raised
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(deliver, result, error)
+
+    threading.Thread(target=work, name="atlas-otel-hook", daemon=True).start()
+    return await future
 
 
 async def within(seconds: float | None, awaitable: Any) -> Any:

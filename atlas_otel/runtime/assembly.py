@@ -11,7 +11,7 @@ from atlas_otel.config_file import load_config
 from atlas_otel.errors import AdapterError, ConfigError
 from atlas_otel.models.config import ModelTeacherConfig, PythonTeacherConfig, StorageConfig
 from atlas_otel.runtime import prompts
-from atlas_otel.runtime.advisor import FunctionAdvisor
+from atlas_otel.runtime.advisor import FunctionAdvisor, unanswered
 from atlas_otel.runtime.judges import FunctionJudge, Judge, TieredJudge
 from atlas_otel.runtime.loading import load_callable, working_folder
 from atlas_otel.runtime.student import Student, StudentPrompts
@@ -35,6 +35,17 @@ class Governors(NamedTuple):
     teacher: Teacher | None
     judge: Judge | None
     probe: Advisor | None
+
+    async def close_quietly(self) -> None:
+        """Let go of connections; what goes wrong is counted."""
+        advisors = [*([self.teacher.advisor] if self.teacher is not None else []), self.probe]
+        for one in (*advisors, *(self.judge.advisors if self.judge is not None else ())):
+            if one is None:
+                continue
+            try:
+                await one.aclose()
+            except Exception as error:
+                unanswered("adapter_close", error)
 
 
 @dataclass(frozen=True, slots=True)

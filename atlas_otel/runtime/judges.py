@@ -34,6 +34,10 @@ class Evaluation(NamedTuple):
 class Judge(Protocol):
     """Judges a session. Never raises."""
 
+    @property
+    def advisors(self) -> tuple[Advisor, ...]:
+        """Who is asked."""
+
     async def evaluate(self, session: Mapping[str, Any]) -> Evaluation:
         """``session``: task, plan, steps, final answer, and what else is known of it."""
 
@@ -44,6 +48,11 @@ class FunctionJudge:
 
     advisor: FunctionAdvisor
     timeout_s: float
+
+    @property
+    def advisors(self) -> tuple[Advisor, ...]:
+        """The function."""
+        return (self.advisor,)
 
     async def evaluate(self, session: Mapping[str, Any]) -> Evaluation:
         """The function's reward mapping."""
@@ -70,6 +79,11 @@ class TieredJudge:
     variance_threshold: float
     uncertainty_threshold: float
     parallel: int
+
+    @property
+    def advisors(self) -> tuple[Advisor, ...]:
+        """The small model, and the large one where there is one."""
+        return (self.small,) if self.large is None else (self.small, self.large)
 
     async def evaluate(self, session: Mapping[str, Any]) -> Evaluation:
         """The judgement of the samples, or of the larger model's one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
@@ -55,6 +56,14 @@ class ModelAdvisor:
         agent = await asyncio.to_thread(self._agent, question)
         run = agent.run(json_text(digest(question.facts)), model_settings=self._settings(question))
         return (await within(self._limit_s, run)).output
+
+    async def aclose(self) -> None:
+        """Close the provider's client, where it can be."""
+        close = getattr(getattr(self._model, "client", None), "close", None)
+        if callable(close):
+            closing = close()
+            if inspect.isawaitable(closing):
+                await closing
 
     def _agent(self, question: Question) -> Any:
         try:

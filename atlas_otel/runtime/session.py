@@ -104,6 +104,7 @@ class GovernedSession:
             raise
         finally:
             await student.close_quietly()
+            await self._governors.close_quietly()
         reward = evaluation.reward if evaluation is not None else None
         return Ended(plan, steps, final_answer, decision, reward, status)
 

@@ -6,6 +6,7 @@ import asyncio
 import copy
 import random
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import orjson
 from opentelemetry import baggage, propagate
@@ -35,6 +36,9 @@ class HTTPAgent:
         self._config = config
         self._client: httpx.AsyncClient | None = None
         self._httpx = httpx
+        # In messages: neither a password before the host nor a token in the query.
+        parts = urlsplit(config.transport.base_url)
+        self._place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     async def ainvoke(self, prompt: str, metadata: dict[str, Any] | None = None) -> Any:
         """The agent's answer. Raises AdapterError where the status is no success, or the answer lacks the path."""
@@ -60,13 +64,13 @@ class HTTPAgent:
             except self._httpx.HTTPError as error:
                 if last:
                     words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-                    raise AdapterError(f"{transport.base_url} cannot be reached: {words}") from error
+                    raise AdapterError(f"{self._place} cannot be reached: {words}") from error
             else:
                 if response.is_success:
                     return response
                 if last or response.status_code not in RETRIED:
                     said = response.text[:_SHOWN]
-                    raise AdapterError(f"{transport.base_url} answered {response.status_code}: {said}")
+                    raise AdapterError(f"{self._place} answered {response.status_code}: {said}")
             # Jitter, so that many agents do not come back at the same moment.
             await asyncio.sleep(transport.retry.backoff_seconds * 2 ** (attempt - 1) * (0.5 + random.random()))  # noqa: S311
         raise AssertionError("a retry policy has at least one attempt")
@@ -85,16 +89,12 @@ class HTTPAgent:
             found: Any = response.json()
         except ValueError:
             if path:
-                raise AdapterError(
-                    f"{self._config.transport.base_url} answered no JSON, in which to follow result_path"
-                ) from None
+                raise AdapterError(f"{self._place} answered no JSON, in which to follow result_path") from None
             return response.text
         for depth, part in enumerate(path or ()):
             try:
                 found = found[int(part)] if isinstance(found, list) else found[part]
             except (KeyError, IndexError, TypeError, ValueError):
                 way = ".".join(str(one) for one in (path or ())[: depth + 1])
-                raise AdapterError(
-                    f"{self._config.transport.base_url} answered without {way} (agent.result_path)"
-                ) from None
+                raise AdapterError(f"{self._place} answered without {way} (agent.result_path)") from None
         return found

@@ -142,6 +142,8 @@ async def test_a_models_own_spans_say_on_whose_behalf_they_were_made(agents, cha
     )
     names = {name for (name,) in found}
     assert {"step_validation", "chat small"} <= names
+    # A teacher's own agent span is no step of the plan.
+    assert read(database_url, "SELECT step_id, attempts FROM step_results") == [(1, 1)]
     ((usage, governance),) = read(
         database_url, "SELECT metadata -> 'token_usage', metadata -> 'governance_token_usage' FROM sessions"
     )

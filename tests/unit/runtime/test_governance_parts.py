@@ -204,6 +204,9 @@ class Scripted:
             raise answer
         return answer
 
+    async def aclose(self):
+        pass
+
 
 def verdict(score, uncertainty=0.1, **more):
     return Verdict(score=score, uncertainty=uncertainty, rationale=f"worth {score}", **more)
