@@ -25,7 +25,7 @@ class Storage(NamedTuple):
 
 
 def open_storage(settings: Settings) -> Storage:
-    """The way into ``settings.database_url``. No thread and no connection before the first record.
+    """The way into ``settings.database_url``. No thread and no connection before there is a record to store.
 
     Raises ConfigError where the URL is none, or where the spool's folder cannot be used.
     """
@@ -41,15 +41,18 @@ def storage_for(database_url: str, durability: Durability) -> Storage:
     check_database_url(database_url)
     accounts = Accounts()
     journal: Journal
+    left = False
     if durability == "memory":
         journal = MemoryJournal(accounts)
     else:
         from atlas_otel.spool import SpoolJournal
+        from atlas_otel.spool_owner import tokens
 
         try:
             journal = SpoolJournal(accounts, target=describe(database_url))
         except SpoolError as error:
             raise ConfigError(str(error)) from None
+        left = bool(tokens(journal.folder))
     running = RunningSpans()
 
     def open_store() -> Store:
@@ -58,4 +61,6 @@ def storage_for(database_url: str, durability: Durability) -> Storage:
         return PostgresStore(database_url)
 
     drain = Drain(journal, accounts, open_store, running)
+    if left:  # of a process that died, perhaps: it is stored also where this one records nothing
+        drain.wake()
     return Storage(JournalRecorder(journal, accounts, drain, running), drain, accounts)

@@ -36,7 +36,12 @@ def answered(done: subprocess.CompletedProcess[str]) -> Any:
 
 @pytest.fixture
 def env(database_url: str, tmp_path: Path) -> dict[str, str]:
-    return {"ATLAS_OTEL_DATABASE_URL": database_url, "ATLAS_OTEL_SPOOL_DIR": str(tmp_path / "spool")}
+    # A busy machine may need longer than the two seconds that an exit waits by default.
+    return {
+        "ATLAS_OTEL_DATABASE_URL": database_url,
+        "ATLAS_OTEL_SPOOL_DIR": str(tmp_path / "spool"),
+        "ATLAS_OTEL_EXIT_TIMEOUT_S": "30",
+    }
 
 
 def query(database_url: str, statement: str) -> list[tuple[Any, ...]]:
@@ -149,7 +154,9 @@ def test_ours_becomes_the_global_one_where_there_is_none(env: dict[str, str], da
     )
     assert done.returncode == 0, done.stderr
     rows = query(database_url, "SELECT name, session_key IS NOT NULL FROM atlas_otel.spans ORDER BY name")
-    assert rows == [("a query", True), ("chat m", False), ("invoke_agent s", True)]
+    assert rows == [("a query", True), ("chat m", True), ("invoke_agent s", True)], (
+        "a trace of its own is a session too"
+    )
 
 
 def test_configure_is_idempotent_and_can_be_done_again_after_shutdown(env: dict[str, str]) -> None:
@@ -293,3 +300,20 @@ def test_the_exporter_is_found_by_name(env: dict[str, str], database_url: str) -
     )
     assert done.returncode == 0, done.stderr
     assert query(database_url, "SELECT name FROM atlas_otel.spans") == [("chat m",)]
+
+
+def test_a_process_that_records_nothing_stores_what_a_killed_one_left(env: dict[str, str], database_url: str) -> None:
+    killed = run(
+        AGENT
+        + """
+    import os, signal
+    atlas.configure()
+    with atlas.session("left behind", name="s"):
+        os.kill(os.getpid(), signal.SIGKILL)
+""",
+        env=env,
+    )
+    assert killed.returncode == -9
+    done = run("import atlas_otel\natlas_otel.configure()\nimport time\ntime.sleep(1)\n", env=env)
+    assert done.returncode == 0, done.stderr
+    assert query(database_url, "SELECT task, status FROM sessions") == [("left behind", "failed")]
