@@ -249,7 +249,7 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
     from atlas_otel.console import open_console
     from atlas_otel.processor import AtlasSpanProcessor
     from atlas_otel.recorder import tee
-    from atlas_otel.redacting_processor import RedactingProcessor
+    from atlas_otel.redacting_processor import RedactingProcessor, cleaned
     from atlas_otel.storage import open_storage
 
     capture = Capture(
@@ -282,6 +282,7 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
     processors = [*exporting, *given_ones]
     if in_force.instrument_threads:
         _instrument_threads()
+    resource = cleaned(provider.resource, capture)
     state.install(
         state.Instrumentation(
             tracer=provider.get_tracer(semconv.SCOPE_NAME),
@@ -292,8 +293,8 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
             records=storage is not None or console is not None,
             propagate=in_force.propagate_session,
             metadata=dict(in_force.metadata),
-            resource=capture.attributes(dict(provider.resource.attributes), "resource"),
-            otel_resource=provider.resource,
+            resource=dict(resource.attributes),
+            otel_resource=resource,
             trace_url=url,
         )
     )

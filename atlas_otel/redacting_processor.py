@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor
-from opentelemetry.trace import Link, Status
+from opentelemetry.trace import Link, Span, Status
 
 from atlas_otel import semconv
-from atlas_otel.privacy import sanitize_span
+from atlas_otel.privacy import sanitize_resource, sanitize_span
 from atlas_otel.readable import record_of
 from atlas_otel.span_record import RANK_ENDED
 from atlas_otel.state import absorbed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry.context import Context
-    from opentelemetry.sdk.trace import Span
+    from opentelemetry.sdk.trace import Span as SdkSpan
+    from opentelemetry.trace import SpanContext
+    from opentelemetry.util.types import Attributes
 
     from atlas_otel.capture import Capture
 
@@ -23,31 +28,32 @@ if TYPE_CHECKING:
 class RedactingProcessor(SpanProcessor):
     """Passes on what a processor may see. Our own spans are redacted when they are captured; those of others here.
 
-    What the processor raises is counted and goes no further.
+    The resource is cleaned on both. What the processor raises is counted and goes no further.
     """
 
     def __init__(self, processor: SpanProcessor, capture: Capture) -> None:
         self._processor = processor
         self._capture = capture
         self._redacts = capture.redacts
+        self._resource: tuple[Resource, Resource] | None = None
 
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Pass the span on as it starts."""
+    def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:
+        """Pass the span on as it starts, or a redacted view of it."""
         try:
-            self._processor.on_start(span, parent_context)
+            self._processor.on_start(self._view(span), parent_context)
         except Exception:  # a guest's processor
             absorbed("span_processor")
 
-    def _on_ending(self, span: Span) -> None:
+    def _on_ending(self, span: SdkSpan) -> None:
         try:
-            self._processor._on_ending(span)
+            self._processor._on_ending(self._view(span))
         except Exception:  # a guest's processor
             absorbed("span_processor")
 
     def on_end(self, span: ReadableSpan) -> None:
         """Pass on the span, or a redacted copy of it; nothing where redacting fails."""
         try:
-            self._processor.on_end(self._copy(span) if self._redacts and not _ours(span) else span)
+            self._processor.on_end(self._clean(span))
         except Exception:  # a guest's processor
             absorbed("span_processor")
 
@@ -59,14 +65,47 @@ class RedactingProcessor(SpanProcessor):
         """Flush the processor."""
         return self._processor.force_flush(timeout_millis)
 
-    def _copy(self, span: ReadableSpan) -> ReadableSpan:
-        clean = sanitize_span(record_of(span, rank=RANK_ENDED, version=0), self._capture)
+    def _view(self, span: SdkSpan) -> Any:
+        if (not self._redacts or _ours(span)) and self._clean_resource(span.resource) is span.resource:
+            return span
+        return RedactedView(span, self._clean)
+
+    def _clean(self, span: ReadableSpan) -> ReadableSpan:
+        resource = self._clean_resource(span.resource)
+        if self._redacts and not _ours(span):
+            return self._copy(span, resource)
+        if resource is span.resource:
+            return span
+        return ReadableSpan(
+            name=span.name,
+            context=span.context,
+            parent=span.parent,
+            resource=resource,
+            attributes=span.attributes,
+            events=span.events,
+            links=span.links,
+            kind=span.kind,
+            status=span.status,
+            start_time=span.start_time,
+            end_time=span.end_time,
+            instrumentation_scope=span.instrumentation_scope,
+        )
+
+    def _clean_resource(self, resource: Resource) -> Resource:
+        """The resource with only what may pass; the very same one where that is all of it."""
+        known = self._resource
+        if known is None or known[0] is not resource:
+            known = self._resource = (resource, cleaned(resource, self._capture))
+        return known[1]
+
+    def _copy(self, span: ReadableSpan, resource: Resource) -> ReadableSpan:
+        clean = sanitize_span(record_of(span, rank=RANK_ENDED, version=0, resource={}), self._capture)
         attributes: Any = clean.attributes
         return ReadableSpan(
             name=clean.name,
             context=span.context,
             parent=span.parent,
-            resource=span.resource,
+            resource=resource,
             attributes=attributes,
             events=[Event(e.name, dict(e.attributes), e.time_ns) for e in clean.events],
             links=[
@@ -78,6 +117,92 @@ class RedactingProcessor(SpanProcessor):
             end_time=span.end_time,
             instrumentation_scope=span.instrumentation_scope,
         )
+
+
+class RedactedView(ReadableSpan, Span):
+    """A running span of others as a processor of ours may see it: what it reads is redacted, what it sets is set."""
+
+    def __init__(self, span: SdkSpan, clean: Callable[[ReadableSpan], ReadableSpan]) -> None:
+        # ReadableSpan's own fields stay unset: whatever is read comes from a clean copy of the span as it is now.
+        self._span = span
+        self._clean_copy = clean
+
+    def __getattr__(self, name: str) -> Any:
+        """The private fields that ReadableSpan's methods (``to_json``, …) read."""
+        if name in ("_span", "_clean_copy"):
+            raise AttributeError(name)
+        return getattr(self._clean_copy(self._span._readable_span()), name)
+
+    def _readable_span(self) -> ReadableSpan:
+        return self._clean_copy(self._span._readable_span())
+
+    def get_span_context(self) -> SpanContext:
+        """The span's ids."""
+        return self._span.get_span_context()
+
+    def is_recording(self) -> bool:
+        """Whether it has not ended."""
+        return self._span.is_recording()
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Set it on the span itself."""
+        self._span.set_attribute(key, value)
+
+    def set_attributes(self, attributes: Any) -> None:
+        """Set them on the span itself."""
+        self._span.set_attributes(attributes)
+
+    def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
+        """Add it to the span itself."""
+        self._span.add_event(name, attributes, timestamp)
+
+    def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
+        """Add it to the span itself."""
+        self._span.add_link(context, attributes)
+
+    def update_name(self, name: str) -> None:
+        """Rename the span itself."""
+        self._span.update_name(name)
+
+    def set_status(self, status: Any, description: str | None = None) -> None:
+        """Set it on the span itself."""
+        self._span.set_status(status, description)
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Attributes = None,
+        timestamp: int | None = None,
+        escaped: bool = False,
+    ) -> None:
+        """Record it on the span itself."""
+        self._span.record_exception(exception, attributes, timestamp, escaped)
+
+    def end(self, end_time: int | None = None) -> None:
+        """End the span itself."""
+        self._span.end(end_time)
+
+    @property
+    def dropped_attributes(self) -> int:
+        """As the span says."""
+        return self._span.dropped_attributes
+
+    @property
+    def dropped_events(self) -> int:
+        """As the span says."""
+        return self._span.dropped_events
+
+    @property
+    def dropped_links(self) -> int:
+        """As the span says."""
+        return self._span.dropped_links
+
+
+def cleaned(resource: Resource, capture: Capture) -> Resource:
+    """The resource with only what ``capture`` lets pass; the very same one where that is all of it."""
+    held: Any = dict(resource.attributes)
+    kept: Any = sanitize_resource(held, capture)
+    return resource if kept == held else Resource(kept, resource.schema_url)
 
 
 def _ours(span: ReadableSpan) -> bool:

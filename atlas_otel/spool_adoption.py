@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from atlas_otel import semconv
 from atlas_otel.errors import RecordError
-from atlas_otel.span_record import (
-    RANK_OPEN,
-    RANK_REAPED,
-    STATUS_ERROR,
-    EventRecord,
-    Record,
-    SpanRecord,
-    decode_record,
-)
+from atlas_otel.reaping import reaped
+from atlas_otel.span_record import RANK_OPEN, EventRecord, Record, SpanRecord, decode_record
 from atlas_otel.spool_segment import SegmentReader
 
 if TYPE_CHECKING:
@@ -22,31 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from atlas_otel.spool_owner import Owner
-
-ABANDONED: Final = "abandoned"
-"""Why a span has no end: its process died (``atlas.unfinished``)."""
-ABANDONED_MESSAGE: Final = "abandoned: its process ended before it did"
-
-
-def reaped(span: SpanRecord, last_sign_ns: int) -> SpanRecord:
-    """The mark of a span whose process died: failed, ended at the last sign of life that is known.
-
-    It ranks below a real end (``span_record``), so that it does no harm where the end was stored after all.
-    """
-    end = max(span.start_ns, last_sign_ns)
-    return span._replace(
-        end_ns=end,
-        status=STATUS_ERROR,
-        status_message=ABANDONED_MESSAGE,
-        attributes={
-            **span.attributes,
-            semconv.ATLAS_UNFINISHED: ABANDONED,
-            semconv.ERROR_TYPE: ABANDONED,
-        },
-        rank=RANK_REAPED,
-        version=max(span.version, end),
-    )
-
 
 class OpenSpans:
     """Which spans a sequence of records leaves open, and when its process last gave a sign of life."""

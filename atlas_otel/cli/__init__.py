@@ -31,7 +31,7 @@ class Command(NamedTuple):
 COMMANDS: Final[tuple[Command, ...]] = (
     Command("adapters", "adapters", "See how an agent's adapter is understood."),
     Command("config", "config", "Check a config file, and get its schema for an editor."),
-    Command("db", "db", "Make the database's schema, and say where it stands."),
+    Command("db", "db", "Make the database's schema, say where it stands, mark abandoned sessions."),
     Command("demo", "demo", "Run a small agent through the whole way: recorded, stored, exported."),
     Command("export", "export", "Write recorded sessions as lines of JSON for training."),
     Command("rebuild", "rebuild", "Compute sessions' rows again from their records."),
@@ -39,6 +39,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("reward", "reward", "Score a recorded session, or a step of it."),
     Command("run", "run", "Run tasks with the agent that a config names, and record them."),
     Command("sessions", "sessions", "Look at what was recorded: sessions, and each as a tree."),
+    Command("spool", "spool", "See what waits in files for a database, and store what dead processes left."),
     Command("verify", "verify", "Compare records, rows and an exported file; name each difference."),
 )
 

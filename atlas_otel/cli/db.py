@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from atlas_otel.cli.options import DatabaseUrl, command_app, the_database
+from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, duration, the_database
 from atlas_otel.postgres import migrate
 
-app = command_app("Make the database's schema, and say where it stands.")
+app = command_app("Make the database's schema, say where it stands, mark abandoned sessions.")
 
 
 @app.command()
@@ -34,3 +36,24 @@ def status(database_url: DatabaseUrl = None) -> None:
     if not found.current:
         typer.echo("run: atlas-otel db init", err=True)
         raise typer.Exit(1)
+
+
+@app.command()
+def reap(
+    older_than: Annotated[str, typer.Option(metavar="TIME", help="How long nothing came to them: 90s, 30m, 1h, 2d.")],
+    database_url: DatabaseUrl = None,
+    quiet: Quiet = False,
+) -> None:
+    """Mark sessions that never ended, and to which nothing came for so long, as failed: abandoned.
+
+    Nothing of them is lost, and they are exported as any other; a real end that comes later wins. Sessions of a process
+    whose spool is found are marked without this.
+    """
+    from atlas_otel.postgres.reaper import reap as reap_sessions
+
+    url = the_database(database_url)
+    done = reap_sessions(url, duration(older_than))
+    if not quiet:
+        for key in done:
+            typer.echo(key)
+        typer.echo(f"marked {len(done)} sessions as abandoned", err=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime, timezone
-from typing import Annotated, TypeAlias
+import re
+from datetime import datetime, timedelta, timezone
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
@@ -46,3 +47,15 @@ def moment(text: str) -> datetime:
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no date or time such as 2025-10-01 or 2025-10-01T12:00:00Z") from None
     return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=timezone.utc)
+
+
+_DURATION: Final = re.compile(r"(\d{1,9})\s*(s|m|h|d)")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def duration(text: str) -> timedelta:
+    """A length of time such as ``90s``, ``30m``, ``1h`` or ``2d``."""
+    parsed = _DURATION.fullmatch(text.strip().lower())
+    if parsed is None:
+        raise typer.BadParameter(f"{text!r} is no length of time such as 90s, 30m, 1h or 2d")
+    return timedelta(**{_UNITS[parsed[2]]: int(parsed[1])})
