@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from atlas_otel.postgres import rows
 from atlas_otel.span_record import RecordSet
 from atlas_otel.store import PoisonedRecord
+from atlas_otel.trace_sessions import late_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,6 +36,21 @@ class Batch(NamedTuple):
     events: Sequence[EncodedEvent]
     session_keys: Sequence[str]
     resources: dict[bytes, bytes]
+
+    @property
+    def traces(self) -> dict[str, bool]:
+        """The traces that are written to, in order; whether something in each, or for it, names no session."""
+        traces: dict[str, bool] = {}
+        for record in self.records:
+            traces[record.trace_id] = traces.get(record.trace_id, False) or record.session_key is None
+        for _, (target, _) in self.late_rewards:
+            traces[target] = True
+        return dict(sorted(traces.items()))
+
+    @property
+    def late_rewards(self) -> list[tuple[SpanRecord, tuple[str, str | None]]]:
+        """Rewards that name a trace and no session, each with its target."""
+        return [(span.record, target) for span in self.spans if (target := late_target(span.record)) is not None]
 
     @property
     def records(self) -> list[Record]:

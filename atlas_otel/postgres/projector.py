@@ -107,6 +107,8 @@ class Projector:
             if target is not None:
                 written = Written(target.rows, outcome.event_ids[target.id])
                 followed[key] = Followed(target.id, item.session.revision, item.fold, item.records, written)
+        if emptied := [item.session.key for item in folded if not item.records]:
+            self._connection.execute("SELECT atlas_otel.remove_emptied(%s::text[])", [emptied])
         self._done(done)
         return followed
 
@@ -139,6 +141,7 @@ class Projector:
                 "keys": [session.key for session, _, _, _ in sessions],
                 "ids": [session_id for _, session_id, _, _ in sessions],
                 "revisions": [session.revision for session, _, _, _ in sessions],
+                "since": [session.projected_revision for session, _, _, _ in sessions],
                 "changed": [changed for _, _, changed, _ in sessions],
                 "errors": [error and error.replace("\x00", "") for _, _, _, error in sessions],
             },

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import psycopg
     from psycopg.abc import Buffer
 
-    from atlas_otel.span_record import Attributes, Record
+    from atlas_otel.span_record import Attributes, Record, SpanRecord
 
 _SINCE = """
 FROM unnest(%(keys)s::text[], %(revisions)s::bigint[]) AS wanted (wanted_key, since)
@@ -33,6 +33,7 @@ JOIN atlas_otel.{table} ON session_key = wanted_key COLLATE "C" AND revision > s
 """
 _SPANS = f"SELECT {', '.join(rows.SPAN_COLUMNS)} {_SINCE.format(table='spans')}".encode()
 _EVENTS = f"SELECT {', '.join(rows.EVENT_COLUMNS)} {_SINCE.format(table='span_events')}".encode()
+_OF_TRACE = f"SELECT {', '.join(rows.SPAN_COLUMNS)} FROM atlas_otel.spans WHERE trace_id = %s".encode()  # noqa: S608  (constants)
 _MAX_ID = 2**31 - 1
 
 
@@ -84,6 +85,13 @@ def read_records_since(connection: psycopg.Connection, revisions: Mapping[str, i
             event = event._replace(payload=cast("bytes", event.payload).decode())
             found[cast("str", event.session_key)].append(rows.from_event_row(event))
     return found
+
+
+def read_spans_of(connection: psycopg.Connection, trace_id: str) -> list[SpanRecord]:
+    """The spans of a trace, in no order, without their resources."""
+    with connection.cursor() as cursor:
+        cursor.adapters.register_loader("json", _RawJson)
+        return [rows.from_span_row(rows.SpanRow(*row), {}) for row in cursor.execute(_OF_TRACE, [trace_id])]
 
 
 def read_rows(connection: psycopg.Connection, key: str) -> SessionRows | None:

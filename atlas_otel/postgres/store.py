@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from atlas_otel.errors import RecordError
-from atlas_otel.postgres import batch, migrate, reader
+from atlas_otel.postgres import batch, migrate, reader, resolver
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import is_data_error, translating
 from atlas_otel.postgres.following import WholeFold
@@ -71,12 +71,14 @@ class PostgresStore:
         with self._connection() as connection:
             if self._projector is None:
                 self._projector = Projector(connection, self._new_fold)
+            resolver.resolve_traces(connection)
             return self._projector.project(limit)
 
     def mark_dirty(self, sessions: Sequence[str] | None = None) -> int:
         """Have these sessions (None: all) computed again from their records when next projected; how many."""
         with self._connection() as connection:
             keys = None if sessions is None else list(sessions)
+            connection.execute(statement("resolve_again"), {"keys": keys})
             row = connection.execute(statement("mark_dirty"), {"keys": keys}).fetchone()
             return int(row[0]) if row else 0
 

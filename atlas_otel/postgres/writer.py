@@ -59,6 +59,7 @@ class Writer:
     def write(self, batch: Batch) -> None:
         """Join ``batch`` in and mark its sessions dirty, in one transaction."""
         with self._connection.transaction():
+            self._touch_traces(batch)
             revisions = self._touch(batch.session_keys)
             self._add_resources(batch.resources)
             fresh = [row for row in batch.spans if row.record.key not in self._open_spans]
@@ -70,6 +71,7 @@ class Writer:
             if strays:
                 self._touch(sorted(strays))
                 self._connection.execute(statement("write_strays"), {"keys": sorted(strays)})
+                self._connection.execute(statement("forget_projection"), {"keys": sorted(strays)})
         self._remember(batch, direct)
 
     def set_aside(self, record: bytes, reason: str) -> None:
@@ -77,6 +79,20 @@ class Writer:
         self._connection.execute(
             "INSERT INTO atlas_otel.poison (record, reason) VALUES (%s, %s)", [record, reason.replace("\x00", "")]
         )
+
+    def _touch_traces(self, batch: Batch) -> None:
+        """Lock the rows of the batch's traces; those where a session may have to be found are to be looked at again."""
+        traces = batch.traces
+        watched = {"ids": list(traces), "watched": list(traces.values())}
+        self._connection.execute(statement("write_traces"), watched)
+        if rewards := batch.late_rewards:
+            columns = {
+                "traces": [span.trace_id for span, _ in rewards],
+                "spans": [span.span_id for span, _ in rewards],
+                "target_traces": [trace_id for _, (trace_id, _) in rewards],
+                "target_spans": [span_id for _, (_, span_id) in rewards],
+            }
+            self._connection.execute(statement("write_late_rewards"), columns)
 
     def _touch(self, keys: Sequence[str]) -> dict[str, int]:
         """Lock the rows of these sessions, which come sorted, and give each its next revision."""

@@ -502,9 +502,10 @@ GRANT SELECT, INSERT, UPDATE ON atlas_otel.sessions, atlas_otel.spans, atlas_ote
     public.sessions, public.plans, public.step_results, public.step_attempts, public.guidance_notes,
     public.trajectory_events TO {role};
 GRANT SELECT, INSERT ON atlas_otel.resources TO {role};
+GRANT SELECT, INSERT, UPDATE ON atlas_otel.traces, atlas_otel.late_rewards TO {role};
 GRANT INSERT ON atlas_otel.poison TO {role};
 GRANT USAGE ON SEQUENCE atlas_otel.revisions, public.sessions_id_seq, public.trajectory_events_id_seq TO {role};
-GRANT EXECUTE ON FUNCTION atlas_otel.remove_rows, atlas_otel.remove_events TO {role};
+GRANT EXECUTE ON FUNCTION atlas_otel.remove_rows, atlas_otel.remove_events, atlas_otel.remove_emptied TO {role};
 """
 
 
@@ -520,6 +521,11 @@ def test_a_role_that_may_neither_delete_nor_change_the_schema_can_do_all_a_store
             store.project()
             store.write([span(1), span(2, version=T + 1, session="s2"), event(1), span(4)])
             store.project()
+            store.write([span(9, session=None, trace_id=f"{9:032x}", attributes={"gen_ai.operation.name": "chat"})])
+            store.project()
+            store.write([span(10, session="s3", trace_id=f"{9:032x}")])
+            store.project()
+            assert len(store.records("s3").spans) == 2
             store.mark_dirty()
             store.project()
             assert store.rows("s1").session.metadata == {"spans": 2}
