@@ -302,6 +302,16 @@ class Scope:
         except Exception:
             absorbed("error")
 
+    def fail_as(self, kind: str, words: str) -> None:
+        """Record a failure that was reported and not raised; ``words`` have been captured already."""
+        self.status = STATUS_ERROR
+        self.status_message = f"{kind}: {words}" if words else kind
+        self.set(semconv.ERROR_TYPE, kind)
+        shown: dict[str, AttributeValue] = {semconv.EXCEPTION_TYPE: kind}
+        if words:
+            shown[semconv.EXCEPTION_MESSAGE] = words
+        self._errors.append(SpanEvent(semconv.EVENT_EXCEPTION, self.instrumentation.clock.now_ns(), shown))
+
     def _keep_partial(self) -> None:
         try:
             if self.items is not None:

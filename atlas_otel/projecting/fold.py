@@ -95,8 +95,8 @@ class SessionFold:
         return self._rows
 
     def _project(self) -> SessionRows | None:
-        # Only a forger gives one session two keys; then the smaller one is it, whatever came first.
-        key = min((key for key, count in self._keys.items() if count > 0), default="")
+        # Only a forger gives one session two keys; then the larger one stands, as in the join of two records.
+        key = max((key for key, count in self._keys.items() if count > 0), default="")
         placing, noting = self._placing, self._noting
         touched, changed = placing.update([self._records.spans[one] for one in self._fresh], key)
         for one in self._fresh | self._fresh_notes:

@@ -1,0 +1,349 @@
+"""The live manager of intermediate steps: what is pushed becomes spans and event records at once.
+
+The rules are :mod:`atlas_otel.steps`'; this adds the context. A pushed START stands around whatever the same context
+does next, decorated code too, until its END. Ends may come interleaved, from other tasks and from other threads: steps
+are paired by UUID, and the context falls back to the innermost step that is still open.
+
+Nothing but a ``TypeError`` for what is no payload is raised into the code that pushes.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+
+from atlas_otel import semconv, state
+from atlas_otel.context import Frame, SessionState, StepIdentity, activate, current_frame, session_key_of, with_frame
+from atlas_otel.models.intermediate_step import (
+    IntermediateStep,
+    IntermediateStepPayload,
+    IntermediateStepState,
+    InvocationNode,
+)
+from atlas_otel.scope import Scope
+from atlas_otel.step_spans import closing, opening, time_of
+from atlas_otel.steps import StepPairing, step_text
+from atlas_otel.suppression import suppressed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.context import Context
+
+    from atlas_otel.models.json_types import JsonObject
+    from atlas_otel.span_record import AttributeValue
+    from atlas_otel.steps import Anomaly
+
+_STEP_KEY: Final = otel_context.create_key("atlas-otel-pushed-step")
+
+
+class Subscription:
+    """One subscriber of a manager."""
+
+    def __init__(
+        self,
+        manager: IntermediateStepManager,
+        on_next: Callable[[IntermediateStep], Any],
+        on_error: Callable[[Exception], Any] | None,
+        on_complete: Callable[[], Any] | None,
+    ) -> None:
+        self._manager = manager
+        self.on_next = on_next
+        self.on_error = on_error
+        self.on_complete = on_complete
+
+    def unsubscribe(self) -> None:
+        """Get no more steps. Idempotent."""
+        self._manager._forget(self)
+
+
+@dataclass(slots=True, eq=False)
+class _Open:
+    """A pushed step that has started, and what stood around it then."""
+
+    name: str
+    scope: Scope
+    parent_id: str
+    ancestry: InvocationNode
+    outer: _Open | None
+    frame: Frame
+    span: trace.Span
+    chunks: int = 0
+
+
+class IntermediateStepManager:
+    """Takes intermediate steps, records them, and publishes them to its subscribers. Thread-safe.
+
+    A step belongs to the session in force where it is pushed; a WORKFLOW that starts outside of any is a session of
+    its own.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pairing: StepPairing[_Open] = StepPairing()
+        self._subscriptions: list[Subscription] = []
+
+    def subscribe(
+        self,
+        on_next: Callable[[IntermediateStep], Any],
+        on_error: Callable[[Exception], Any] | None = None,
+        on_complete: Callable[[], Any] | None = None,
+    ) -> Subscription:
+        """Have ``on_next`` called with every step that is pushed from now on, on the thread that pushes it.
+
+        What a subscriber raises is counted and given to its ``on_error``; it reaches neither the agent nor others.
+        """
+        subscription = Subscription(self, on_next, on_error, on_complete)
+        with self._lock:
+            self._subscriptions = [*self._subscriptions, subscription]
+        return subscription
+
+    def complete(self) -> None:
+        """Tell all subscribers that no step will follow, and let go of them."""
+        with self._lock:
+            subscriptions, self._subscriptions = self._subscriptions, []
+        for subscription in subscriptions:
+            if subscription.on_complete is not None:
+                try:
+                    subscription.on_complete()
+                except Exception:  # a subscriber's fault must not reach the agent
+                    state.absorbed("subscriber")
+
+    def push_intermediate_step(self, payload: IntermediateStepPayload) -> None:
+        """Record and publish one event of a step. Raises TypeError for anything but an IntermediateStepPayload."""
+        if not isinstance(payload, IntermediateStepPayload):
+            raise TypeError(f"expected an IntermediateStepPayload, got {type(payload).__name__}")
+        try:
+            step = self._take(payload)
+        except Exception:  # the agent goes on, whatever a payload holds
+            state.absorbed("push")
+            return
+        self._publish(step)
+
+    def _forget(self, subscription: Subscription) -> None:
+        with self._lock:
+            self._subscriptions = [one for one in self._subscriptions if one is not subscription]
+
+    def _publish(self, step: IntermediateStep) -> None:
+        for subscription in self._subscriptions:
+            try:
+                subscription.on_next(step)
+            except Exception as error:  # a subscriber's fault must not reach the agent, nor other subscribers
+                state.absorbed("subscriber")
+                if subscription.on_error is not None:
+                    try:
+                        subscription.on_error(error)
+                    except Exception:
+                        state.absorbed("subscriber")
+
+    # --- recording -----------------------------------------------------------------------------------------------
+
+    def _take(self, payload: IntermediateStepPayload) -> IntermediateStep:
+        context = _settled(otel_context.get_current())
+        frame = current_frame(context)
+        with self._lock:
+            held, anomaly = self._pairing.place(payload)
+        parent_id, ancestry = (held.parent_id, held.ancestry) if held is not None else _enclosure(context)
+        step = IntermediateStep.model_construct(parent_id=parent_id, function_ancestry=ancestry, payload=payload)
+        parts = state.current()
+        if not parts.enabled or suppressed():
+            return step
+        kept, value = _capture(parts, parent_id, ancestry, payload)
+        starts = payload.event_state is IntermediateStepState.START
+        if held is None and anomaly is None and starts:
+            opened = _open(parts, payload, value, context)
+            with self._lock:
+                self._pairing.opened(payload, opened)
+            _report(opened.scope, kept, None)
+            inside = with_frame(opened.scope.frame, trace.set_span_in_context(opened.scope.span, context))
+            activate(otel_context.set_value(_STEP_KEY, opened, inside))
+        elif held is None and anomaly is None and frame.scope is not None:
+            _report(frame.scope, kept, None)  # what an adapter reports stands on the span in force
+        elif held is None:
+            _alone(parts, payload, kept, anomaly, context, frame)
+        elif payload.event_state is IntermediateStepState.END and anomaly in (None, "other_category"):
+            _report(held.scope, kept, anomaly)
+            _close(held, payload, value)
+        else:
+            held.chunks += payload.event_state is IntermediateStepState.CHUNK
+            _report(held.scope, kept, anomaly)
+        return step
+
+
+def _settled(context: Context) -> Context:
+    """``context`` without the pushed steps that have ended since they were put into it, elsewhere perhaps."""
+    held = context.get(_STEP_KEY)
+    while isinstance(held, _Open) and not held.scope.running and current_frame(context).scope is held.scope:
+        # What else was set meanwhile (baggage, say) stays.
+        context = with_frame(held.frame, trace.set_span_in_context(held.span, context))
+        held = held.outer
+        context = otel_context.set_value(_STEP_KEY, held, context)
+    return context
+
+
+def _enclosure(context: Context) -> tuple[str, InvocationNode]:
+    """``parent_id`` and ``function_ancestry`` of what happens in ``context``."""
+    scope, held = current_frame(context).scope, context.get(_STEP_KEY)
+    if scope is None:
+        return semconv.ROOT_STEP, InvocationNode(function_id=semconv.ROOT_STEP, function_name=semconv.ROOT_STEP)
+    if isinstance(held, _Open) and scope is held.scope:
+        step_uuid = str(scope.attributes.get(semconv.ATLAS_PUSHED_UUID, scope.span_id))
+        name, outer, outer_name = held.name, held.parent_id, held.ancestry.function_name
+    else:
+        named = scope.attributes.get(semconv.ATLAS_NAME)
+        step_uuid, name = scope.span_id, named if isinstance(named, str) else scope.name
+        if scope.kind == "step" and scope.identity is not None:
+            name = f"step_{scope.identity.id}"
+        outer, outer_name = scope.parent_span_id or semconv.ROOT_STEP, None
+    return step_uuid, InvocationNode(function_id=step_uuid, function_name=name, parent_id=outer, parent_name=outer_name)
+
+
+def _capture(
+    parts: state.Instrumentation, parent_id: str, ancestry: InvocationNode, payload: IntermediateStepPayload
+) -> tuple[str, JsonObject]:
+    """The step as JSON text, redacted and whole, and its payload parsed again. Pushed payloads are not bounded."""
+    fields = payload.model_dump(mode="python")
+    fields["event_type"] = payload.event_type.value
+    step = {"parent_id": parent_id, "function_ancestry": ancestry.model_dump(), "payload": fields}
+    captured = parts.capture.unbounded(step, semconv.EVENT_INTERMEDIATE_STEP)
+    if captured is not None:
+        kept = captured.json
+    else:
+        from atlas_otel.privacy import event_skeleton
+
+        kept = orjson.dumps(event_skeleton(semconv.EVENT_INTERMEDIATE_STEP, step)).decode()
+    value = orjson.loads(kept).get("payload")
+    return kept, value if isinstance(value, dict) else {}
+
+
+def _open(parts: state.Instrumentation, payload: IntermediateStepPayload, value: JsonObject, context: Context) -> _Open:
+    """Start the span of a START."""
+    frame, held = current_frame(context), context.get(_STEP_KEY)
+    session = frame.session
+    if session is None and (key := session_key_of(context)) is not None:
+        session = SessionState(key, None)
+    began = opening(value, outermost=session is None)
+    attributes = began.attributes
+    new = session is None and began.kind == "session"
+    if new:
+        session = SessionState((parts.new_key or _new_key)(), None)
+    if session is not None:
+        attributes[semconv.ATLAS_SESSION_ID] = session.key
+    identity = _identify(session, frame, began.kind, attributes)
+    scope = Scope(
+        parts,
+        began.kind,
+        began.name,
+        attributes,
+        frame=frame,
+        context=context,
+        session=session,
+        identity=identity,
+        span_kind=SpanKind.CLIENT if began.kind == "llm" else SpanKind.INTERNAL,
+        start_ns=time_of(payload.event_timestamp),
+    )
+    if new and session is not None:
+        session.root = scope
+    if identity is not None and session is not None:
+        session.ran(identity.id, scope)
+    try:
+        parts.recorder.span_started(scope, durable=True)
+    except Exception:  # as in Scope.announce
+        state.absorbed("recorder")
+    parent_id, ancestry = _enclosure(context)
+    return _Open(
+        name=f"step_{identity.id}" if identity is not None else payload.name or began.name,
+        scope=scope,
+        parent_id=parent_id,
+        ancestry=ancestry,
+        outer=held if isinstance(held, _Open) else None,
+        frame=frame,
+        span=trace.get_current_span(context),
+    )
+
+
+def _identify(
+    session: SessionState | None, frame: Frame, kind: str, attributes: dict[str, AttributeValue]
+) -> StepIdentity | None:
+    """A pushed step counts among the session's decorated ones; anything else is stamped with the step in force."""
+    if kind == "session" or session is None:
+        return None
+    if kind != "step":
+        if frame.step is not None and frame.step.identity is not None:
+            attributes[semconv.ATLAS_STEP_ID], attributes[semconv.ATLAS_STEP_ATTEMPT] = frame.step.identity
+        return None
+    step_id, attempt = attributes.get(semconv.ATLAS_STEP_ID), attributes.get(semconv.ATLAS_STEP_ATTEMPT)
+    if session.root is None and step_id is None:
+        return None
+    identity = session.identify(
+        str(attributes.get(semconv.ATLAS_STEP_DESCRIPTION, "")),
+        step_id if isinstance(step_id, int) else None,
+        attempt if isinstance(attempt, int) else None,
+    )
+    attributes[semconv.ATLAS_STEP_ID], attributes[semconv.ATLAS_STEP_ATTEMPT] = identity
+    return identity
+
+
+def _close(held: _Open, payload: IntermediateStepPayload, value: JsonObject) -> None:
+    """End the span of an END, and leave its context where it is the one in force."""
+    scope = held.scope
+    ended = closing(scope.kind, value)
+    for key, attribute in ended.attributes.items():
+        scope.set(key, attribute)
+    if held.chunks:
+        scope.set(semconv.ATLAS_STREAM_CHUNKS, held.chunks)
+    if ended.error is not None:
+        scope.fail_as(*ended.error)
+    scope.end(end_ns=max(time_of(payload.event_timestamp), scope.start_ns))
+    context = otel_context.get_current()
+    settled = _settled(context)
+    if settled is not context:
+        activate(settled)
+
+
+def _alone(
+    parts: state.Instrumentation,
+    payload: IntermediateStepPayload,
+    kept: str,
+    anomaly: Anomaly | None,
+    context: Context,
+    frame: Frame,
+) -> None:
+    """A span of no duration for an event that no span is there for."""
+    attributes: dict[str, AttributeValue] = {
+        semconv.ATLAS_KIND: "custom",
+        semconv.ATLAS_PUSHED_UUID: payload.UUID,
+    }
+    if anomaly is not None:
+        attributes[semconv.ATLAS_ANOMALY] = anomaly
+    if frame.session is not None:
+        attributes[semconv.ATLAS_SESSION_ID] = frame.session.key
+    began = time_of(payload.event_timestamp)
+    name = payload.name or payload.event_type.value
+    scope = Scope(
+        parts, "custom", name, attributes, frame=frame, context=context, session=frame.session, start_ns=began
+    )
+    scope.announce()
+    _report(scope, kept, anomaly)
+    scope.end(end_ns=began)
+
+
+def _report(scope: Scope, kept: str, anomaly: Anomaly | None) -> None:
+    if anomaly is not None:
+        state.absorbed(f"intermediate_step_{anomaly}")
+        kept = step_text(orjson.loads(kept), anomaly)
+    shown: dict[str, AttributeValue] = {}
+    if scope.instrumentation.capture.content:
+        shown[semconv.ATLAS_EVENT_PAYLOAD] = kept
+    scope.report(semconv.EVENT_INTERMEDIATE_STEP, kept, shown)
+
+
+def _new_key() -> str:
+    return uuid.uuid4().hex
