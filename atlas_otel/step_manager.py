@@ -158,7 +158,7 @@ class IntermediateStepManager:
         kept, value = _capture(parts, parent_id, ancestry, payload)
         starts = payload.event_state is IntermediateStepState.START
         if held is None and anomaly is None and starts:
-            opened = _open(parts, payload, value, context)
+            opened = _open(parts, payload, value, context, parent_id, ancestry)
             with self._lock:
                 self._pairing.opened(payload, opened)
             _report(opened.scope, kept, None)
@@ -202,7 +202,9 @@ def _enclosure(context: Context) -> tuple[str, InvocationNode]:
         if scope.kind == "step" and scope.identity is not None:
             name = f"step_{scope.identity.id}"
         outer, outer_name = scope.parent_span_id or semconv.ROOT_STEP, None
-    return step_uuid, InvocationNode(function_id=step_uuid, function_name=name, parent_id=outer, parent_name=outer_name)
+    return step_uuid, InvocationNode.model_construct(
+        function_id=step_uuid, function_name=name, parent_id=outer, parent_name=outer_name
+    )
 
 
 def _capture(
@@ -211,7 +213,7 @@ def _capture(
     """The step as JSON text, redacted and whole, and its payload parsed again. Pushed payloads are not bounded."""
     fields = payload.model_dump(mode="python")
     fields["event_type"] = payload.event_type.value
-    step = {"parent_id": parent_id, "function_ancestry": ancestry.model_dump(), "payload": fields}
+    step = {"parent_id": parent_id, "function_ancestry": dict(ancestry.__dict__), "payload": fields}
     captured = parts.capture.unbounded(step, semconv.EVENT_INTERMEDIATE_STEP)
     if captured is not None:
         kept = captured.json
@@ -223,7 +225,14 @@ def _capture(
     return kept, value if isinstance(value, dict) else {}
 
 
-def _open(parts: state.Instrumentation, payload: IntermediateStepPayload, value: JsonObject, context: Context) -> _Open:
+def _open(
+    parts: state.Instrumentation,
+    payload: IntermediateStepPayload,
+    value: JsonObject,
+    context: Context,
+    parent_id: str,
+    ancestry: InvocationNode,
+) -> _Open:
     """Start the span of a START."""
     frame, held = current_frame(context), context.get(_STEP_KEY)
     session = frame.session
@@ -257,7 +266,6 @@ def _open(parts: state.Instrumentation, payload: IntermediateStepPayload, value:
         parts.recorder.span_started(scope, durable=True)
     except Exception:  # as in Scope.announce
         state.absorbed("recorder")
-    parent_id, ancestry = _enclosure(context)
     return _Open(
         name=f"step_{identity.id}" if identity is not None else payload.name or began.name,
         scope=scope,
