@@ -10,7 +10,7 @@ import atlas_otel as atlas
 from atlas_otel.runtime import coerce
 from atlas_otel.runtime.judging import placeholder
 from atlas_otel.runtime.outcome import StepOutcome
-from atlas_otel.runtime.spans import governance_span
+from atlas_otel.runtime.spans import attempt_span, governance_span
 from atlas_otel.runtime.teacher import Teacher, Validation
 
 if TYPE_CHECKING:
@@ -58,14 +58,9 @@ class Steps:
 
     async def _attempt(self, step: Step, attempt: int, guidance: list[str], *, last: bool) -> Validation | None:
         context = self._context(step)
-        with atlas.step(step.description, id=step.id, attempt=attempt) as span:
+        given = {"step": step.model_dump(), "context": context, "guidance": list(guidance), "attempt": attempt}
+        with attempt_span(step, attempt, given) as span:
             self.emitter.phase()
-            span.input = {
-                "step": step.model_dump(),
-                "context": context,
-                "guidance": list(guidance),
-                "attempt": attempt,
-            }
             clock = time.perf_counter()
             result = await self.student.execute(
                 self.task,
@@ -93,7 +88,7 @@ class Steps:
             timings["guidance_ms"] = 0.0  # the guidance comes with the validation
             timings["total_ms"] = _since(clock)
             self._keep(step, result, validation, guidance, timings)
-            span.output = self._envelope(step, result, timings)
+            span.done(self._envelope(step, result, timings))
             if validation is not None and validation.valid is not None:
                 atlas.set_validation(validation.to_json())
                 if not validation.valid:
@@ -113,8 +108,8 @@ class Steps:
         if self.teacher is None:
             return Validation(None, None, None, None, {"skipped": "no_teacher"})
         output = coerce.output_text(result.output)
-        with governance_span("step_validation", "teacher") as span:
-            span.input = {"step": step.id, "attempt": attempt, "output": output}
+        given = {"step": step.id, "attempt": attempt, "output": output}
+        with governance_span("step_validation", "teacher", given) as span:
             validation = await self.teacher.validate(
                 self.task,
                 step,
@@ -124,7 +119,7 @@ class Steps:
                 guidance=guidance,
                 attempt=attempt,
             )
-            span.output = validation.to_json()
+            span.done(validation.to_json())
             if validation.failure is not None:
                 span.fail(validation.failure)
         return validation

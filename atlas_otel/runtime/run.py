@@ -19,12 +19,14 @@ from atlas_otel.runtime.outcome import RunResult, StepOutcome
 from atlas_otel.runtime.review import approval_required, review_block
 from atlas_otel.runtime.session import GovernedSession
 from atlas_otel.runtime.spans import session_span
+from atlas_otel.runtime.stream import control_event, following
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from atlas_otel.models.json_types import JsonObject
     from atlas_otel.pipeline import Telemetry
+    from atlas_otel.runtime.stream import Publisher
 
 __all__ = ["RunResult", "StepOutcome", "arun", "run"]
 
@@ -36,22 +38,29 @@ async def arun(
     config: AtlasConfig | Mapping[str, Any] | None = None,
     session_metadata: Mapping[str, Any] | None = None,
     stream_progress: bool | None = None,
+    publisher: Publisher | None = None,
 ) -> RunResult:
     """Run ``task`` with the agent that the config names, and record it as one session.
 
     Give a config file (``config_path``) or a config. Where ``configure`` was not called, it is called here, with the
     config's ``storage.database_url``. ``session_metadata`` stands at the top of the session's metadata.
-    ``stream_progress``: show the run on stderr; None: where that is a terminal.
+    ``stream_progress``: show the run on stderr; None: where that is a terminal. ``publisher`` follows the run: its
+    ``attach`` is given a manager to subscribe to (unless ``orchestration.emit_intermediate_steps`` is false).
 
     Raises ConfigError before anything runs, and AdapterError (with its cause) where the handshake or a hook fails:
     the session is then recorded as failed. A teacher, judge, probe or triage adapter that fails never raises.
     """
     assembly = _assembly(config_path, config)
-    return await run_session(assembly, task, dict(session_metadata or {}), console=stream_progress)
+    return await run_session(assembly, task, dict(session_metadata or {}), console=stream_progress, publisher=publisher)
 
 
 async def run_session(
-    assembly: Assembly, task: str, session_metadata: JsonObject, *, console: bool | None = None
+    assembly: Assembly,
+    task: str,
+    session_metadata: JsonObject,
+    *,
+    console: bool | None = None,
+    publisher: Publisher | None = None,
 ) -> RunResult:
     """:func:`arun` of a config that has been read."""
     settings = assembly.config
@@ -71,12 +80,20 @@ async def run_session(
         flush=telemetry.flush if telemetry is not None else None,
     )
     started = time.perf_counter()
+    follower = publisher if settings.orchestration.emit_intermediate_steps else None
+    status: JsonObject = {"status": "failed"}
     try:
         about = {**metadata, **_about(assembly, key)}
-        async with session_span(task, settings.agent.name, tags=tags, metadata=about) as span:
-            ended = await session.run()
-            span.final_answer = ended.final_answer
-            trace_url = atlas.get_trace_url()
+        with following(follower):
+            async with session_span(task, settings.agent.name, tags=tags, metadata=about) as span:
+                control_event(follower, "session-started", {"session_id": span.id, "task": task})
+                try:
+                    ended = await session.run(span.span_id)
+                    span.final_answer = ended.final_answer
+                    status = {"status": "succeeded", "final_answer": ended.final_answer}
+                finally:
+                    control_event(follower, "session-completed", {"session_id": span.id, **status})
+                trace_url = atlas.get_trace_url()
     except AdapterError:
         raise
     except Exception as error:
@@ -107,6 +124,7 @@ def run(
     config: AtlasConfig | Mapping[str, Any] | None = None,
     session_metadata: Mapping[str, Any] | None = None,
     stream_progress: bool | None = None,
+    publisher: Publisher | None = None,
 ) -> RunResult:
     """:func:`arun` where no event loop runs. Raises UsageError inside one: await :func:`arun` there."""
     try:
@@ -119,6 +137,7 @@ def run(
                 config=config,
                 session_metadata=session_metadata,
                 stream_progress=stream_progress,
+                publisher=publisher,
             )
         )
     raise UsageError("run() cannot be called inside a running event loop: use `await arun(...)` there")

@@ -16,6 +16,7 @@ from atlas_otel.runtime.attempts import Steps
 from atlas_otel.runtime.history import EarlierSession, read_history, summarize
 from atlas_otel.runtime.judges import Evaluation, session_facts
 from atlas_otel.runtime.spans import governance_span, runtime_span
+from atlas_otel.runtime.stream import Told
 from atlas_otel.runtime.telemetry import EventEmitter
 from atlas_otel.runtime.triage import TriageDossier, triage
 
@@ -84,12 +85,15 @@ class GovernedSession:
         self._emitter = EventEmitter()
         self.student: Student | None = None
 
-    async def run(self) -> Ended:
-        """Everything, from the handshake to the review. Raises what a hook raises, and AdapterError."""
+    async def run(self, span_id: str) -> Ended:
+        """Everything, from the handshake to the review, in the session's span. Raises what a hook raises, and
+        AdapterError."""
         self._emitter.phase()
+        workflow: Told | None = None
         student = self.student = self._assembly.student()
         try:
             capabilities = await self._open(student)
+            workflow = Told("WORKFLOW", "orchestration", span_id, {"task": self._task})
             teacher, judge, asked = self._governors
             earlier = await self._history()
             dossier = await self._triage()
@@ -99,8 +103,12 @@ class GovernedSession:
             final_answer = await self._answer(student, steps, decision, capabilities)
             evaluation = await self._judge(judge, steps, final_answer, decision)
             status = self._close_review(evaluation, earlier)
-        except BaseException:
+            workflow.output = final_answer
+            workflow.end(None)
+        except BaseException as error:
             atlas.set_metadata(review_status="pending", adapter_events=self._emitter.counts())
+            if workflow is not None:
+                workflow.end(error)
             raise
         finally:
             await student.close_quietly()
@@ -142,13 +150,12 @@ class GovernedSession:
             return ()
 
     async def _triage(self) -> TriageDossier:
-        with runtime_span("triage", "custom") as span:
-            try:
-                adapter, name = self._assembly.triage_adapter()
-                broken = None
-            except AdapterError as error:
-                adapter, name, broken = None, self._config.adaptive_teaching.triage_adapter or "", error
-            span.input = {"adapter": name}
+        try:
+            adapter, name = self._assembly.triage_adapter()
+            broken = None
+        except AdapterError as error:
+            adapter, name, broken = None, self._config.adaptive_teaching.triage_adapter or "", error
+        with runtime_span("triage", {"adapter": name}, category="CUSTOM") as span:
             done = await triage(adapter, name, self._task, self._metadata)
             said: JsonObject = {
                 "summary": done.dossier.summary,
@@ -159,7 +166,7 @@ class GovernedSession:
             if error_text is not None:
                 said["error"] = error_text
                 said["fallback"] = "default"
-            span.output = said
+            span.done(said)
         return done.dossier
 
     async def _route(
@@ -176,21 +183,19 @@ class GovernedSession:
         assert isinstance(count, int)
         answer = None
         if advisor is not None and lanes.needs_probe(adaptive, override=override, history_count=count):
-            with governance_span("capability_probe", "probe", "custom") as span:
-                question = probe.question(self._task, dossier, history, adaptive.probe)
-                span.input = dict(question.facts)
+            question = probe.question(self._task, dossier, history, adaptive.probe)
+            with governance_span("capability_probe", "probe", dict(question.facts), category="CUSTOM") as span:
                 probed = await probe.probe(advisor, question, adaptive.probe.timeout_seconds)
                 answer = probed.answer
-                span.output = probed.to_json()
+                span.done(probed.to_json())
         decision = lanes.constrain(
             lanes.decide(
                 adaptive, override=override, history_count=count, probe=answer, probe_available=advisor is not None
             ),
             capabilities,
         )
-        with runtime_span("adaptive_route", "custom") as span:
-            span.input = {"mode": decision.mode}
-            span.output = decision.to_json()
+        with runtime_span("adaptive_route", {"mode": decision.mode}, category="CUSTOM") as span:
+            span.done(decision.to_json())
         atlas.set_metadata(
             execution_mode=decision.mode,
             adaptive_summary=decision.summary(),
@@ -208,9 +213,8 @@ class GovernedSession:
         own_loop = capabilities.control_loop == "self"
         plan = coerce.direct_plan(self._task)
         if (own_loop and student.has("aplan")) or (rules.plans and (student.has("aplan") or student.answers)):
-            with runtime_span("plan_creation") as span:
+            with runtime_span("plan_creation", {"task": self._task}) as span:
                 self._emitter.phase()
-                span.input = {"task": self._task}
                 told: JsonObject = {
                     "phase": "plan",
                     "capabilities": capabilities.model_dump(),
@@ -221,7 +225,7 @@ class GovernedSession:
                 made: JsonObject = plan.model_dump()
                 if note is not None:
                     made["error"] = note
-                span.output = made
+                span.done(made)
                 if rules.plans and teacher is not None:
                     plan = await self._reviewed(teacher, plan)
         if rules.folds:
@@ -241,15 +245,14 @@ class GovernedSession:
             return coerce.direct_plan(self._task), str(error)
 
     async def _reviewed(self, teacher: Teacher, plan: Plan) -> Plan:
-        with governance_span("plan_review", "teacher") as span:
-            span.input = plan.model_dump()
+        with governance_span("plan_review", "teacher", plan.model_dump()) as span:
             reviewed = await teacher.review(self._task, plan)
             said: JsonObject = {"plan": reviewed.plan.model_dump(), "concerns": reviewed.concerns}
             if reviewed.cached:
                 said["cached"] = True
             if reviewed.error is not None:
                 said["error"] = reviewed.error
-            span.output = said
+            span.done(said)
         atlas.set_metadata(original_plan=plan.model_dump(), plan_concerns=reviewed.concerns)
         return reviewed.plan
 
@@ -283,10 +286,9 @@ class GovernedSession:
         prompted = decision.mode == "escalate" and student.answers and not student.has("aexecute")
         if not (student.has("asynthesize") or prompted):
             return coerce.unsynthesized(steps.results[ordering.last_step(steps.plan).id])
-        with runtime_span("final_synthesis") as span:
+        results = steps.for_synthesis()
+        with runtime_span("final_synthesis", {"task": self._task, "step_results": results}) as span:
             self._emitter.phase()
-            results = steps.for_synthesis()
-            span.input = {"task": self._task, "step_results": results}
             told: JsonObject = {
                 "phase": "synthesize",
                 "capabilities": capabilities.model_dump(),
@@ -294,7 +296,7 @@ class GovernedSession:
                 "step_results": list(results),
             }
             answer = await student.synthesize(self._task, steps.plan, results, told)
-            span.output = answer
+            span.done(answer)
         return answer
 
     # --- afterwards ----------------------------------------------------------------------------------------------
@@ -305,20 +307,19 @@ class GovernedSession:
         if judge is None:
             return None
         reward = self._config.adaptive_teaching.reward
-        with governance_span("reward_evaluation", "reward") as span:
-            facts = session_facts(
-                task=self._task,
-                plan=steps.plan.model_dump(),
-                steps=steps.for_synthesis(),
-                final_answer=final_answer,
-                execution_mode=str(decision.mode),
-                metadata=self._metadata,
-                focus_prompt=reward.focus_prompt,
-            )
-            span.input = facts
+        facts = session_facts(
+            task=self._task,
+            plan=steps.plan.model_dump(),
+            steps=steps.for_synthesis(),
+            final_answer=final_answer,
+            execution_mode=str(decision.mode),
+            metadata=self._metadata,
+            focus_prompt=reward.focus_prompt,
+        )
+        with governance_span("reward_evaluation", "reward", facts) as span:
             evaluation = await judge.evaluate(facts)
             judged = Judged(evaluation)
-            span.output = {"reward": judged.reward, "audit": list(evaluation.audit)}
+            span.done({"reward": judged.reward, "audit": list(evaluation.audit)})
         judgement = evaluation.judgement
         atlas.record_reward(
             judgement.score, rationale=judgement.rationale, judges=judgement.judges, raw=judgement.raw, primary=True

@@ -11,6 +11,7 @@ from atlas_otel.context import current_frame
 from atlas_otel.errors import AdapterError
 from atlas_otel.reporting import emit_event
 from atlas_otel.runtime import coerce
+from atlas_otel.runtime.stream import tell_adapter_event
 from atlas_otel.state import absorbed
 
 if TYPE_CHECKING:
@@ -94,7 +95,9 @@ class EventEmitter:
         return contextvars.copy_context() if current_frame().session is not None else self._home.copy()
 
     def _record(self, envelope: JsonObject, *, opening: bool = False) -> None:
-        emit_event(str(envelope["event"]), envelope, opening=opening)
+        name = str(envelope["event"])
+        emit_event(name, envelope, opening=opening)
+        tell_adapter_event(name, envelope, opening=opening)
         with self._lock:
             self.recorded += 1
 
