@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from atlas_otel.dialects import atlas, genai
+from atlas_otel.dialects import atlas, genai, openinference, openllmetry, pydantic_ai
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from atlas_otel.facts import Facts
     from atlas_otel.span_record import SpanRecord
 
-DIALECTS: Final[Sequence[Callable[[SpanRecord], Facts | None]]] = (atlas.read, genai.read)
-"""In order: ours first, since our spans carry ``gen_ai.*`` too."""
+DIALECTS: Final[Sequence[Callable[[SpanRecord], Facts | None]]] = (
+    atlas.read,
+    openinference.read,
+    openllmetry.read,
+    pydantic_ai.read,
+    genai.read,
+)
+"""In order: ours first, and the conventions last, since spans of the others may carry ``gen_ai.*`` too."""
 
 
 def facts_of(span: SpanRecord) -> Facts:

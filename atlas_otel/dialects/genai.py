@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel import semconv
-from atlas_otel.dialects import reading
+from atlas_otel.dialects import genai_events, reading
+from atlas_otel.dialects.conversation import as_messages, message, tool_call
+from atlas_otel.dialects.indexed import listed, mapping, sequence
 from atlas_otel.json_text import JsonText, dump
 
 if TYPE_CHECKING:
@@ -31,8 +33,10 @@ _KIND_OF_OPERATION: Final[Mapping[str, Kind]] = {
     "retrieval": "function",
     "embeddings": "function",
 }
+_KIND_OF_REQUEST: Final[Mapping[str, Kind]] = {"chat": "llm", "completion": "llm", "responses": "llm"}
+"""``llm.request.type`` of OpenLLMetry; any other (embedding, rerank) is a function."""
 
-_OLDER: Final[Table] = {
+OLDER: Final[Table] = {
     semconv.GEN_AI_SYSTEM: ("provider", reading.as_text),
     semconv.GEN_AI_PROMPT: ("input_messages", reading.as_json),
     semconv.GEN_AI_COMPLETION: ("output_messages", reading.as_json),
@@ -40,7 +44,9 @@ _OLDER: Final[Table] = {
     semconv.GEN_AI_TOOL_RESULT_OLD: ("output", reading.as_json),
     semconv.GEN_AI_USAGE_PROMPT_TOKENS: ("input_tokens", reading.as_number),
     semconv.GEN_AI_USAGE_COMPLETION_TOKENS: ("output_tokens", reading.as_number),
+    semconv.LLM_USAGE_TOTAL_TOKENS: ("total_tokens", reading.as_number),
 }
+"""Names of earlier versions, and those that OpenLLMetry put in their place."""
 
 
 def read(span: SpanRecord) -> Facts | None:
@@ -60,6 +66,9 @@ def read_any(span: SpanRecord) -> Facts:
 
 def _guess(attributes: Attributes) -> Kind | None:
     """Older producers name no operation."""
+    request = reading.text(attributes, semconv.LLM_REQUEST_TYPE)
+    if request is not None:
+        return _KIND_OF_REQUEST.get(request, "function")
     if semconv.GEN_AI_TOOL_NAME in attributes:
         return "tool"
     if semconv.GEN_AI_REQUEST_MODEL in attributes or semconv.GEN_AI_RESPONSE_MODEL in attributes:
@@ -68,41 +77,48 @@ def _guess(attributes: Attributes) -> Kind | None:
 
 
 def _facts(span: SpanRecord, kind: Kind, dialect: str) -> Facts:
-    fields = reading.collect(span.attributes, reading.COMMON, reading.FALLBACKS, _OLDER)
-    for fact, prefix in (("input_messages", semconv.GEN_AI_PROMPT), ("output_messages", semconv.GEN_AI_COMPLETION)):
-        if fact not in fields and (messages := _indexed(span.attributes, prefix)) is not None:
-            fields[fact] = messages
+    fields = reading.collect(span.attributes, reading.COMMON, reading.FALLBACKS, OLDER)
+    _read_indexed(span.attributes, fields)
+    for fact, found in genai_events.messages(span).items():
+        fields.setdefault(fact, found)
     workflow = reading.text(span.attributes, semconv.GEN_AI_WORKFLOW_NAME)
     named = {"llm": fields.get("model"), "tool": fields.pop("tool_name", None), "agent": fields.get("agent_name")}
     return reading.finish(span, fields, kind, named.get(kind) or workflow, dialect)
 
 
-def _indexed(attributes: Attributes, prefix: str) -> JsonText | None:
-    """Messages spread over ``<prefix>.<n>.role`` and ``<prefix>.<n>.content``, as one list in the conventions' form."""
-    found: dict[int, dict[str, object]] = {}
-    for key, value in attributes.items():
-        if not key.startswith(prefix + "."):
+def _read_indexed(attributes: Attributes, fields: dict[str, Any]) -> None:
+    """Messages spread over ``gen_ai.prompt.<n>.role``, ``.content``, ``.tool_calls.<m>.name`` …, and tools over
+    ``llm.request.functions.<n>.name`` …"""
+    for fact, prefix, role in (
+        ("input_messages", semconv.GEN_AI_PROMPT, "user"),
+        ("output_messages", semconv.GEN_AI_COMPLETION, "assistant"),
+    ):
+        if fact in fields:
             continue
-        index, _, field = key[len(prefix) + 1 :].partition(".")
-        if index.isascii() and index.isdigit() and len(index) < 7 and field:
-            found.setdefault(int(index), {})[field] = value
-    if not found:
-        return None
-    messages = []
-    for _, fields in sorted(found.items()):
-        parts: list[object] = []
-        if (content := fields.get("content")) is not None:
-            parts.append({"type": "text", "content": content})
-        parts.extend(_tool_calls(fields))
-        messages.append({"role": fields.get("role", "user"), "parts": parts})
-    return JsonText(dump(messages))
+        found = [mapping(one) for one in listed(attributes, prefix)]
+        if (messages := as_messages([_message(one, role) for one in found])) is not None:
+            fields[fact] = messages
+        reasons = tuple(reason for one in found if isinstance(reason := one.get("finish_reason"), str))
+        if reasons:
+            fields.setdefault("finish_reasons", reasons)
+    if "tool_definitions" not in fields and (tools := listed(attributes, semconv.LLM_REQUEST_FUNCTIONS)):
+        fields["tool_definitions"] = JsonText(
+            dump([{**mapping(one), "parameters": _schema(mapping(one).get("parameters"))} for one in tools])
+        )
 
 
-def _tool_calls(fields: Mapping[str, object]) -> list[object]:
-    calls: dict[int, dict[str, object]] = {}
-    for name, value in fields.items():
-        head, _, rest = name.partition(".")
-        index, _, field = rest.partition(".")
-        if head == "tool_calls" and index.isascii() and index.isdigit() and len(index) < 7 and field:
-            calls.setdefault(int(index), {})[field] = value
-    return [{"type": "tool_call", **call} for _, call in sorted(calls.items())]
+def _schema(value: object) -> object:
+    return JsonText(value) if isinstance(value, str) else value
+
+
+def _message(held: Mapping[str, Any], role: str) -> dict[str, Any]:
+    calls = [
+        tool_call(call.get("id"), call.get("name"), call.get("arguments"))
+        for call in map(mapping, sequence(held.get("tool_calls")))
+    ]
+    return message(
+        held.get("role", role),
+        content=held.get("content"),
+        tool_calls=calls,
+        tool_call_id=held.get("tool_call_id"),
+    )

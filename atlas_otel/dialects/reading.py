@@ -75,6 +75,11 @@ def as_json(value: object) -> JsonText | None:
     return None if value is None else JsonText(dump(value))
 
 
+def as_string(value: object) -> JsonText | None:
+    """A text as a JSON string."""
+    return JsonText(dump(value)) if isinstance(value, str) else None
+
+
 def as_true(value: object) -> bool | None:
     """True; anything else is nothing."""
     return True if value is True else None

@@ -170,6 +170,14 @@ def test_failures(more: dict[str, Any], failure: Failure | None) -> None:
 
 
 _KEYS = sorted({value for name, value in vars(semconv).items() if name.isupper() and isinstance(value, str)})
+_SPREAD = [
+    f"{head}.{tail}"
+    for head in ("gen_ai.prompt", "gen_ai.completion", "llm.input_messages", "llm.output_messages", "llm.tools",
+                 "llm.prompts", "llm.choices", "llm.request.functions", "evaluations", "retrieval.documents")
+    for tail in ("0", "0.role", "0.message", "0.message.tool_calls.1.tool_call.id", "1.message.contents.0", "x.y",
+                 "0.message.contents.0.message_content.image.image.url", "2.tool.json_schema", "0.evaluation.score",
+                 "0.evaluation.name", "0.prompt", "0.completion", "0.tool_calls.0.name", ".".join("0" * 3000))
+]  # fmt: skip
 _VALUES: st.SearchStrategy[Any] = st.one_of(
     st.text(max_size=4), st.integers(), st.floats(), st.booleans(), st.none(), st.lists(st.text(max_size=2)),
     st.sampled_from(["{", '{"a": 1}', "[1", "null", *semconv.KINDS, "chat", "execute_tool"]),
@@ -177,10 +185,12 @@ _VALUES: st.SearchStrategy[Any] = st.one_of(
 
 
 @given(
-    st.dictionaries(st.sampled_from([*_KEYS, "gen_ai.prompt.0.role", "gen_ai.completion.x.y"]), _VALUES, max_size=12)
+    st.dictionaries(st.sampled_from([*_KEYS, *_SPREAD]), _VALUES, max_size=12),
+    st.sampled_from([semconv.EVENT_REWARD, "gen_ai.choice", "gen_ai.user.message", "gen_ai.content.prompt"]),
+    st.sampled_from(["x", semconv.PYDANTIC_AI_SCOPE]),
 )
-def test_no_attribute_makes_a_dialect_raise(attributes: dict[str, Any]) -> None:
-    facts = facts_of(span(attributes, events=(SpanEvent(semconv.EVENT_REWARD, 1, attributes),)))
+def test_no_attribute_makes_a_dialect_raise(attributes: dict[str, Any], event: str, scope: str) -> None:
+    facts = facts_of(span(attributes, events=(SpanEvent(event, 1, attributes),), scope=scope))
     assert isinstance(facts.name, str)
     for held in (facts.input, facts.output, facts.input_messages, facts.metadata):
         if held is not None:

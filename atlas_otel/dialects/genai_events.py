@@ -1,0 +1,53 @@
+"""Messages that stand in events on a model call's span: the forms of the GenAI conventions before messages became
+attributes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from atlas_otel import semconv
+from atlas_otel.dialects.conversation import as_messages, openai_message, opened
+from atlas_otel.dialects.reading import as_json
+
+if TYPE_CHECKING:
+    from atlas_otel.json_text import JsonText
+    from atlas_otel.span_record import SpanRecord
+
+
+def messages(span: SpanRecord) -> dict[str, JsonText]:
+    """``input_messages`` and ``output_messages``, as far as events of ``span`` hold them."""
+    if not span.events:
+        return {}
+    found: dict[str, JsonText] = {}
+    for event in span.events:
+        for name, fact, key in (
+            (semconv.EVENT_GEN_AI_PROMPT, "input_messages", semconv.GEN_AI_PROMPT),
+            (semconv.EVENT_GEN_AI_COMPLETION, "output_messages", semconv.GEN_AI_COMPLETION),
+            (semconv.EVENT_GEN_AI_DETAILS, "input_messages", semconv.GEN_AI_INPUT_MESSAGES),
+            (semconv.EVENT_GEN_AI_DETAILS, "output_messages", semconv.GEN_AI_OUTPUT_MESSAGES),
+            (semconv.EVENT_GEN_AI_DETAILS, "system_instructions", semconv.GEN_AI_SYSTEM_INSTRUCTIONS),
+        ):
+            if event.name == name and (text := as_json(event.attributes.get(key))) is not None:
+                found[fact] = text
+    for fact, text in from_bodies((event.name, event.attributes) for event in span.events).items():
+        found.setdefault(fact, text)
+    return found
+
+
+def from_bodies(events: Iterable[tuple[object, Mapping[str, Any]]]) -> dict[str, JsonText]:
+    """The same from (name, body) pairs: ``gen_ai.<role>.message`` and ``gen_ai.choice``."""
+    inputs, outputs = [], []
+    for name, body in events:
+        if not isinstance(name, str):
+            continue
+        if name == semconv.EVENT_GEN_AI_CHOICE:
+            held = opened(body.get("message", body))
+            if isinstance(held, Mapping):
+                outputs.append(openai_message({**held, "finish_reason": body.get("finish_reason")}, "assistant"))
+        elif name.startswith(semconv.GEN_AI_PREFIX) and name.endswith(semconv.EVENT_GEN_AI_MESSAGE_SUFFIX):
+            role = name[len(semconv.GEN_AI_PREFIX) : -len(semconv.EVENT_GEN_AI_MESSAGE_SUFFIX)]
+            calls = opened(body.get("tool_calls"))
+            inputs.append(openai_message({**body, "tool_calls": calls if isinstance(calls, list) else ()}, role))
+    both = {"input_messages": as_messages(inputs), "output_messages": as_messages(outputs)}
+    return {fact: text for fact, text in both.items() if text is not None}
