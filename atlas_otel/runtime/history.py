@@ -5,12 +5,13 @@ Reading it may fail or take too long: a run goes on without, and says so.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from atlas_otel.models.json_types import JsonObject, JsonValue
@@ -20,6 +21,7 @@ NOTE_LENGTH: Final = 400
 HIGH_SCORE: Final = 0.8
 LOW_SCORE: Final = 0.5
 READ_TIMEOUT_S: Final = 5.0
+FLUSH_TIMEOUT_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +97,28 @@ def read_history(database_url: str, learning_key: str, limit: int) -> list[Earli
     with connect(database_url, autocommit=True, statement_timeout_ms=int(READ_TIMEOUT_S * 1000)) as connection:
         rows = connection.execute(sql, {"learning_key": learning_key, "limit": limit}).fetchall()
     return [EarlierSession(*row) for row in rows]
+
+
+async def earlier_sessions(
+    database_url: str, learning_key: str, limit: int, flush: Callable[[float], Any] | None
+) -> list[EarlierSession]:
+    """:func:`read_history` off the event loop; what this process ran of the key is stored first, if it can be in time.
+
+    ``flush`` waits for what was recorded so far, for as many seconds as it is given.
+    """
+    if flush is not None and _ran_before(learning_key):
+        await asyncio.to_thread(flush, FLUSH_TIMEOUT_S)
+    return await asyncio.to_thread(read_history, database_url, learning_key, limit)
+
+
+_KEYS_KNOWN: Final = 10_000
+_keys: dict[str, None] = {}
+
+
+def _ran_before(learning_key: str) -> bool:
+    """Whether this process has begun a session of the key before; remembers that it now does."""
+    known = learning_key in _keys
+    _keys[learning_key] = None
+    if len(_keys) > _KEYS_KNOWN:
+        del _keys[next(iter(_keys))]
+    return known

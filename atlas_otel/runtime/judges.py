@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from atlas_otel.models.evaluation import Reward, reward_statistics
 from atlas_otel.runtime.advisor import Advisor, FunctionAdvisor, Question, unanswered, within
 from atlas_otel.runtime.judging import (
     TEMPERATURES,
@@ -146,3 +148,22 @@ def session_facts(
         "session_metadata": dict(metadata),
         "focus_prompt": focus_prompt,
     }
+
+
+class Judged:
+    """An evaluation, as it is recorded."""
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self.evaluation = evaluation
+        judgement = evaluation.judgement
+        held = Reward(
+            time.time_ns(),
+            score=judgement.score,
+            rationale=judgement.rationale,
+            judges=tuple(judgement.judges),
+            raw=judgement.raw,
+        )
+        self.reward: JsonObject = held.to_json()
+        stats = reward_statistics(held) or {}
+        mean = stats.get("uncertainty_mean")
+        self.uncertainty = mean if isinstance(mean, float) else None

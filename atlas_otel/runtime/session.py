@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import atlas_otel as atlas
 from atlas_otel.errors import AdapterError
-from atlas_otel.models.evaluation import Reward, reward_statistics
 from atlas_otel.runtime import coerce, drift, lanes, ordering, probe, review
 from atlas_otel.runtime.advisor import unanswered
 from atlas_otel.runtime.attempts import Steps
-from atlas_otel.runtime.history import EarlierSession, read_history, summarize
-from atlas_otel.runtime.judges import Evaluation, session_facts
+from atlas_otel.runtime.history import EarlierSession, earlier_sessions, summarize
+from atlas_otel.runtime.judges import Judged, session_facts
 from atlas_otel.runtime.spans import governance_span, runtime_span
 from atlas_otel.runtime.stream import Told
 from atlas_otel.runtime.telemetry import EventEmitter
@@ -31,22 +28,6 @@ if TYPE_CHECKING:
     from atlas_otel.runtime.lanes import LaneDecision
     from atlas_otel.runtime.student import Student
     from atlas_otel.runtime.teacher import Teacher
-
-_HISTORY_FLUSH_S: Final = 2.0
-"""How long the routing waits for this process' own earlier sessions to be stored."""
-
-
-_KEYS_KNOWN: Final = 10_000
-_keys: dict[str, None] = {}
-
-
-def _ran_before(learning_key: str) -> bool:
-    """Whether this process has begun a session of the key before; remembers that it now does."""
-    known = learning_key in _keys
-    _keys[learning_key] = None
-    if len(_keys) > _KEYS_KNOWN:
-        del _keys[next(iter(_keys))]
-    return known
 
 
 class Ended(NamedTuple):
@@ -135,16 +116,12 @@ class GovernedSession:
     # --- the lane ------------------------------------------------------------------------------------------------
 
     async def _history(self) -> Sequence[EarlierSession]:
-        """Earlier sessions of the key, newest first; none where there is no database, or it does not answer."""
-        url = self._database_url
-        if url is None:
+        if self._database_url is None:
             return ()
         config = self._config
         limit = max(config.adaptive_teaching.learning_history_limit, config.runtime_safety.drift.window)
         try:
-            if self._flush is not None and _ran_before(self._learning_key):
-                await asyncio.to_thread(self._flush, _HISTORY_FLUSH_S)
-            return await asyncio.to_thread(read_history, url, self._learning_key, limit)
+            return await earlier_sessions(self._database_url, self._learning_key, limit, self._flush)
         except Exception as error:  # the run goes on as a first one, and the record says why
             atlas.set_metadata(learning_history_error=unanswered("history", error))
             return ()
@@ -354,22 +331,3 @@ class GovernedSession:
             closing["review_notes"] = notes
         atlas.set_metadata({key: value for key, value in closing.items() if value is not None})
         return status
-
-
-class Judged:
-    """An evaluation, as it is recorded."""
-
-    def __init__(self, evaluation: Evaluation) -> None:
-        self.evaluation = evaluation
-        judgement = evaluation.judgement
-        held = Reward(
-            time.time_ns(),
-            score=judgement.score,
-            rationale=judgement.rationale,
-            judges=tuple(judgement.judges),
-            raw=judgement.raw,
-        )
-        self.reward: JsonObject = held.to_json()
-        stats = reward_statistics(held) or {}
-        mean = stats.get("uncertainty_mean")
-        self.uncertainty = mean if isinstance(mean, float) else None
