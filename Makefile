@@ -3,6 +3,7 @@
 #   make demo        run the demo                         make test    everything that CI checks, but the stack
 #   make lint types imports test-suite test-wheel         the parts of `make test`
 #   make test-stack  the Collector and Jaeger, for real   make stack   only build them (Go)
+#   make soak SECONDS=3600   agents, random faults, and accounts that must balance
 #   make up          Postgres, Jaeger, Collector (Docker)  make down    stop them; what they hold stays
 #   make lock        resolve the lock again               make clean   forget what was built
 
@@ -21,7 +22,7 @@ WHEEL_TESTS ?= tests/wheel tests/acceptance
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup demo test lint types imports test-suite test-wheel test-stack stack up down lock format clean
+.PHONY: help setup demo test lint types imports test-suite test-wheel test-stack stack soak up down lock format clean
 
 help:
 	@awk '!/^#/ { exit } { sub(/^# ?/, ""); print }' Makefile
@@ -65,6 +66,11 @@ test-wheel: setup $(WHEEL_VENV)/.locked
 test-stack: setup
 	$(BIN)/python scripts/build_stack.py || test $$? -eq 69
 	$(BIN)/pytest -o timeout_func_only=true $(PYTEST_ARGS) tests/stack
+
+# Agents at full speed under random faults; at the end everything must agree to the last span.
+SECONDS ?= 600
+soak: setup
+	$(BIN)/python tests/acceptance/faults/soak.py --seconds $(SECONDS) $(SOAK_ARGS)
 
 stack: setup
 	$(BIN)/python scripts/build_stack.py

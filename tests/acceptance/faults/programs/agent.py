@@ -1,0 +1,114 @@
+"""An agent that works until it is told to stop, and notes what was promised to it.
+
+    agent.py LEDGER REPORT STOP BACKLOG
+
+LEDGER: a line for each call, event and session that has returned, in one system call each. REPORT: its accounts, as
+JSON, written when it ends in order. STOP: a file; the agent ends when it is there. BACKLOG: the agent rests while more
+than so many spans wait for the database, so that the spool's bound is not what is tested.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+from opentelemetry import trace
+
+import atlas_otel as atlas
+
+ledger = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+report, stop = Path(sys.argv[2]), Path(sys.argv[3])
+backlog = int(sys.argv[4])
+telemetry = atlas.configure("soak", console=False)
+foreign = trace.get_tracer("some.library")
+
+
+def note(line: str) -> None:
+    os.write(ledger, line.encode() + b"\n")
+
+
+@atlas.tool
+def work(call: str) -> str:
+    if call.endswith("7"):
+        raise ValueError(call)
+    return f"result of {call} " + "x" * (hash(call) % 500)
+
+
+@atlas.tool
+async def wait_for(call: str) -> str:
+    await asyncio.sleep(0)
+    return call
+
+
+def attempt(call: str) -> None:
+    with contextlib.suppress(ValueError):
+        work(call)
+    note(f"tool {call}")
+
+
+@atlas.step
+def turn(name: str, number: int) -> None:
+    for inner in range(4):
+        attempt(f"{name}:{number}:{inner}")
+    with foreign.start_as_current_span("SELECT", attributes={"db.system": "sqlite"}):
+        pass
+    atlas.emit_event("tick", f"{name}:{number}")
+    note(f"event {name}:{number}")
+    atlas.record_reward(0.5)
+
+
+@atlas.step
+async def gather(name: str, number: int) -> None:
+    await asyncio.gather(*(wait_for(f"{name}:{number}:a{inner}") for inner in range(4)))
+    for inner in range(4):
+        note(f"tool {name}:{number}:a{inner}")
+
+
+def run(thread: int) -> None:
+    number = 0
+    while not stop.exists():
+        name = f"{os.getpid()}-{thread}-{number}"
+        number += 1
+        with atlas.session(f"run {name}") as session:
+            note(f"session {name}")
+            for step in range(6):
+                turn(name, step)
+            asyncio.run(gather(name, 6))
+            session.final_answer = name
+        note(f"ended {name}")
+        while telemetry.accounts.spans.spooled > backlog and not stop.exists():
+            time.sleep(0.05)
+
+
+threads = [threading.Thread(target=run, args=(thread,), daemon=True) for thread in range(1, 3)]
+for thread in threads:
+    thread.start()
+run(0)
+for thread in threads:
+    thread.join()
+flushed = telemetry.flush(float(os.environ.get("ATLAS_TEST_FLUSH_S", "30")))
+began = time.monotonic()
+telemetry.shutdown()
+took = time.monotonic() - began
+accounts = telemetry.accounts
+report.write_text(
+    json.dumps(
+        {
+            "flushed": flushed,
+            "shutdown_s": took,
+            "balances": accounts.balances,
+            "started": accounts.spans.started,
+            "stored": accounts.spans.stored,
+            "spooled": accounts.spans.spooled,
+            "open": accounts.spans.open,
+            "events": accounts.events.started,
+            "dropped": dict(accounts.dropped),
+        }
+    )
+)
