@@ -162,6 +162,8 @@ OPENINFERENCE_AGENT_NAME: Final = "agent.name"
 OPENINFERENCE_SESSION_ID: Final = "session.id"
 OPENINFERENCE_METADATA: Final = "metadata"
 OPENINFERENCE_TAGS: Final = "tag.tags"
+OPENINFERENCE_METADATA_NODE: Final = "langgraph_node"
+"""In the metadata of whatever LangGraph ran: the node that it ran in."""
 OPENINFERENCE_EVALUATIONS: Final = "evaluations"
 
 # --- OpenLLMetry; read, never written ---------------------------------------------------------------------------------
@@ -190,6 +192,8 @@ PYDANTIC_AI_EVENT_NAME: Final = "event.name"
 MCP_METHOD: Final = "mcp.method.name"
 
 OPERATION_CHAT: Final = "chat"
+OPERATION_GRAPH_NODE: Final = "langgraph_node"
+"""Not of the conventions: what we call a run of a LangGraph node."""
 OPERATION_EXECUTE_TOOL: Final = "execute_tool"
 OPERATION_INVOKE_AGENT: Final = "invoke_agent"
 

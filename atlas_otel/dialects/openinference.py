@@ -57,7 +57,7 @@ def read(span: SpanRecord) -> Facts | None:
         return None
     kind = _KINDS.get(said.upper(), "function")
     fields = reading.collect(attributes, _TABLE, reading.COMMON, _FALLBACKS)
-    fields.setdefault("operation", said.lower())
+    fields.setdefault("operation", semconv.OPERATION_GRAPH_NODE if _is_graph_node(span, fields) else said.lower())
     for fact, value, mime in (
         ("input", semconv.OPENINFERENCE_INPUT, semconv.OPENINFERENCE_INPUT_TYPE),
         ("output", semconv.OPENINFERENCE_OUTPUT, semconv.OPENINFERENCE_OUTPUT_TYPE),
@@ -73,6 +73,12 @@ def read(span: SpanRecord) -> Facts | None:
     facts = reading.finish(span, fields, kind, name, NAME)
     judged = _evaluations(span)
     return facts._replace(rewards=(*facts.rewards, *judged)) if judged else facts
+
+
+def _is_graph_node(span: SpanRecord, fields: Mapping[str, Any]) -> bool:
+    """Whether the span is a run of a LangGraph node, and not something within one."""
+    held = fields.get("metadata")
+    return held is not None and span.name == mapping(held.value).get(semconv.OPENINFERENCE_METADATA_NODE)
 
 
 def _payload(value: object, mime: object) -> JsonText | None:

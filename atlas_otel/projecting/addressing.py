@@ -108,7 +108,7 @@ class Addressing:
             found.unplaced.append(note)
             return
         attempt = self._attempt_of(key)
-        if node.role == "session":
+        if key == self._placing.root:
             found.session.append(note)
         elif attempt is not None and (node.role == "step" or not isinstance(note, RewardNote)):
             found.attempts.setdefault(attempt, []).append(note)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 _USER_ROLES: Final = frozenset({"user", "human"})
 _ASSISTANT_ROLES: Final = frozenset({"assistant", "ai", "model"})
-_TASK_KEYS: Final = ("task", "input", "question", "query", "prompt", "messages")
-_ANSWER_KEYS: Final = ("final_answer", "answer", "output", "result", "content", "text", "messages")
+_TASK_KEYS: Final = ("task", "input", "question", "query", "prompt", "messages", "inputs", "kwargs")
+_ANSWER_KEYS: Final = ("final_answer", "answer", "output", "result", "content", "text", "messages", "outputs")
 
 
 def text_of(value: JsonValue) -> str:
@@ -83,19 +83,30 @@ def _said(value: JsonValue, roles: frozenset[str], keys: Sequence[str], *, last:
         return value if isinstance(value, str) else ""
     if isinstance(value, list):
         for one in reversed(value) if last else value:
-            if isinstance(one, Mapping) and _role(one) in roles and (text := message_text(one)):
+            message = _unwrapped(one) if isinstance(one, Mapping) else {}
+            if _role(message) in roles and (text := message_text(message)):
                 return text
             # LangGraph's short form: ["user", "text"]
             if isinstance(one, list) and len(one) == 2 and one[0] in roles and isinstance(one[1], str):
                 return one[1]
         return ""
     if isinstance(value, Mapping):
-        if _role(value) in roles and (text := message_text(value)):
+        message = _unwrapped(value)
+        if _role(message) in roles and (text := message_text(message)):
             return text
         for key in keys:
             if key in value and (text := _said(value[key], roles, keys, last=last, depth=depth + 1)):
                 return text
     return ""
+
+
+def _unwrapped(message: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    """A message as LangChain writes it, ``{type, data: {…}}`` or ``{lc, id, kwargs: {…}}``, without its wrapping."""
+    for wrapping, mark in (("data", "type"), ("kwargs", "lc")):
+        inner = message.get(wrapping)
+        if mark in message and "content" not in message and isinstance(inner, Mapping) and "content" in inner:
+            return inner
+    return message
 
 
 def _role(message: Mapping[str, JsonValue]) -> str:

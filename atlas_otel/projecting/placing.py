@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from atlas_otel.span_record import SpanRecord
 
 _OPERATION_PLAN: Final = "plan"
+_CALLS: Final = frozenset({"llm", "tool"})
 _TELLING: Final = frozenset({"agent", "llm", "tool"})
 
 
@@ -114,15 +115,27 @@ class Placing:
         """Whether an agent, a model call or a tool is here or below."""
         return any(self.facts[below].kind in _TELLING for below in self.tree.with_descendants([key]))
 
+    @property
+    def calls_outside_steps(self) -> bool:
+        """Whether the session itself called a model or a tool, outside any step."""
+        return any(self.nodes[key].role in _CALLS for key in self.groups.get(None, ()))
+
     def _role(self, key: SpanKey) -> Kind:
         facts = self.facts[key]
         if key == self.root:
-            return "session"
+            # A call that nothing encloses is a session, and must not be lost as the call that it is.
+            return facts.kind if self.foreign and facts.kind in _CALLS else "session"
         if facts.kind == "session":
             return "agent"
-        if self.foreign and (facts.kind == "agent" or facts.operation == _OPERATION_PLAN):
-            return "step"
-        return facts.kind
+        if not self.foreign:
+            return facts.kind
+        if facts.operation == semconv.OPERATION_GRAPH_NODE:
+            # The nodes of a graph within a node are that step's own business.
+            return "function" if self.tree.nearest(key, self._is_graph_node) is not None else "step"
+        return "step" if facts.kind == "agent" or facts.operation == _OPERATION_PLAN else facts.kind
+
+    def _is_graph_node(self, key: SpanKey) -> bool:
+        return self.facts[key].operation == semconv.OPERATION_GRAPH_NODE
 
     def _derive(self, touched: set[SpanKey]) -> set[Owner]:
         changed: set[Owner] = set()

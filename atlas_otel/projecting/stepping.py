@@ -28,6 +28,8 @@ class Stepping:
         self._numbers: Mapping[SpanKey, Attempt] = {}
         self.implied: Attempt | None = None
         """The one step of a session that ran none: it owns what the session itself owns."""
+        self.own: Attempt | None = None
+        """In a session of another instrumentation that has steps: what it did itself, outside of them, is one too."""
         self.owners: dict[int, dict[int, list[Owner]]] = {}
         """By step and attempt."""
         self.latest: dict[int, int] = {}
@@ -45,10 +47,12 @@ class Stepping:
                 self._spans.pop(key, None)
         groups = self._placing.groups
         stamped = [owner for owner, spans in groups.items() if isinstance(owner, Attempt) and spans]
-        before, self._numbers = self._numbers, number_steps(self._spans.values(), stamped, plan)
+        numbers = dict(number_steps([*self._spans.values(), *self._own_step()], stamped, plan))
+        self.own = numbers.pop(self._placing.root, None) if self._placing.root is not None else None
+        before, self._numbers = self._numbers, numbers
         self.owners = {}
         for owner, spans in groups.items():
-            attempt = self._attempt_of_owner(owner)
+            attempt = self._attempt_of_owner(owner) if owner is not None else self.own
             if attempt is not None and spans:
                 self.owners.setdefault(attempt.step, {}).setdefault(attempt.number, []).append(owner)
         self.implied = None if self.owners else self._implied(plan)
@@ -57,6 +61,12 @@ class Stepping:
         self.latest = {step: max(numbers) for step, numbers in self.owners.items()}
         renamed = [key for key, attempt in self._numbers.items() if before.get(key) != attempt]
         return self._placing.tree.with_descendants(renamed)
+
+    def _own_step(self) -> list[StepSpan]:
+        root = self._placing.root_node
+        if root is None or not (self._placing.foreign and self._spans and self._placing.calls_outside_steps):
+            return []
+        return [StepSpan(root.span.start_ns, root.span.key, None, None, "")]
 
     def _implied(self, plan: Plan) -> Attempt | None:
         """A session that is over and ran no step was one: the only one of its plan, or the task itself."""
@@ -85,8 +95,9 @@ class Stepping:
         for key, attempt in sorted(self._numbers.items(), key=lambda item: (item[1], item[0])):
             if not said[attempt.step].description:
                 said[attempt.step] = self._as_planned(key, attempt.step)
-        if self.implied is not None:
-            said[self.implied.step] = PlanStep(self.implied.step, task)
+        for one in (self.implied, self.own):
+            if one is not None:
+                said[one.step] = PlanStep(one.step, task)
         return said
 
     def _as_planned(self, key: SpanKey, number: int) -> PlanStep:
