@@ -26,9 +26,9 @@ _HEAD: Final = """# The config of a governed run
 
 <!-- Made by `python -m atlas_otel.runtime.config_reference`. -->
 
-YAML, read by `atlas-otel run`, `adapters describe`, `config check`, and `atlas_otel.run(task, config_path)`. `${NAME}` is
-an environment variable, `${NAME:-default}` one with a default, `$${` a plain `${`. An unknown key is an error. What an
-Atlas config may hold and is not used here (`learning`, `prompt_rewrite`, …) is accepted with one warning.
+YAML, read by `atlas-otel run`, `adapters describe` and `config check`, and by `atlas_otel.run(task, config_path)`.
+`${NAME}` is an environment variable, `${NAME:-default}` one with a default, `$${` a plain `${`. An unknown key
+is an error. What an Atlas config may hold and is not used here (`learning`, `prompt_rewrite`, …) costs one warning.
 [adapters.md](../adapters.md) shows what it is for.
 """
 _SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (

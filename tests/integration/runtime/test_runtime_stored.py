@@ -61,6 +61,45 @@ async def test_a_run_is_stored_and_exported(agents, hooked, telemetry, database_
     assert types[:2] == ["ADAPTER_EVENT", "WORKFLOW_START"]
 
 
+@pytest.mark.parametrize(
+    ("lane", "steps", "attempts", "types"),
+    [
+        ("auto", ["the task"], [1], []),
+        ("paired", ["the task"], [2], ["step_validation"] * 2),
+        ("coach", ["the task\n\nFollow this plan:\n1. look\n2. write"], [2], ["step_validation"] * 2),
+        ("escalate", ["look", "write"], [2, 2], ["step_validation"] * 4),
+    ],
+)
+async def test_each_lane_shows_in_rows_line_and_spans(
+    agents, hooked, telemetry, database_url, tmp_path, lane, steps, attempts, types
+):
+    hooked.control_loop, hooked.stepwise = "atlas", True
+    hooked.steps = [{"id": 1, "description": "look"}, {"id": 2, "description": "write", "depends_on": [1]}]
+    agents.put(
+        agent=hooked,
+        teach=lambda phase, attempt=0, **_: {"valid": attempt > 1, "guidance": "better"} if attempt else None,
+        judge=lambda **_: 0.6,
+    )
+    result = await arun("the task", config=agents.config(lane=lane))
+    assert telemetry.flush(20)
+    export_jsonl(tmp_path / "out.jsonl", database_url=database_url, review_statuses=None)
+    line = json.loads((tmp_path / "out.jsonl").read_text())
+    assert [step["description"] for step in line["plan"]["steps"]] == steps
+    assert [step["attempts"] for step in line["steps"]] == attempts
+    assert [step["guidance"] for step in line["steps"]] == [["better"] * (count - 1) for count in attempts]
+    assert (line["execution_mode"], line["session_reward"]["score"]) == (lane, 0.6)
+    assert line["adaptive_summary"]["mode_history"] == [{"mode": lane, "confidence": 1.0, "reason": "mode_override"}]
+    spans = read(
+        database_url,
+        "SELECT name, kind FROM atlas_otel.spans WHERE session_key = %s ORDER BY start_ns",
+        result.session_id,
+    )
+    assert spans[0] == ("invoke_agent tester", "session")
+    assert [name for name, _ in spans if name == "step_validation"] == types
+    assert len([name for name, kind in spans if kind == "step"]) == sum(attempts)
+    assert [name for name, _ in spans][-1] == "reward_evaluation"
+
+
 async def test_history_routes_the_next_run_and_drift_asks_for_a_look(agents, telemetry, database_url, monkeypatch):
     monkeypatch.setenv("ATLAS_REVIEW_REQUIRE_APPROVAL", "0")
     scores = iter([0.80, 0.82, 0.78, 0.81, 0.79, 0.1])
