@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from opentelemetry import baggage
 from opentelemetry import context as otel_context
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from atlas_otel.scope import Scope
+    from atlas_otel.semconv import Kind
+    from atlas_otel.span_record import AttributeValue, EventRecord
 
 _FRAME_KEY = otel_context.create_key("atlas-otel-frame")
 
@@ -35,17 +36,48 @@ class StepIdentity(NamedTuple):
     attempt: int
 
 
+class SpanInForce(Protocol):
+    """A span of ours while it runs, as those know it who find it in the context (``scope.Scope`` is one)."""
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None
+    name: str
+    kind: Kind
+    attributes: dict[str, AttributeValue]
+    output_key: str | None
+
+    @property
+    def identity(self) -> StepIdentity | None:
+        """Of a step: which one."""
+
+    def set(self, key: str, value: AttributeValue) -> None:
+        """Set an attribute."""
+
+    def set_value(self, key: str, value: object) -> None:
+        """Capture a value as JSON and set it."""
+
+    def output(self, result: object) -> None:
+        """Capture what the span produced."""
+
+    def fail(self, error: BaseException) -> None:
+        """Record an error on the span."""
+
+    def report(self, name: str, payload: str, shown: Mapping[str, AttributeValue] | None = None) -> EventRecord | None:
+        """Record an event on the span, at once."""
+
+
 class SessionState:
     """What one process knows of one session while it runs: its steps' numbers, and where its events go. Thread-safe."""
 
-    def __init__(self, key: str, root: Scope | None) -> None:
+    def __init__(self, key: str, root: SpanInForce | None) -> None:
         self.key = key
         self.root = root
         """The session's own scope; None where the session was opened by another process."""
         self.lock = threading.Lock()
         self._attempts: dict[int, int] = {}
         self._planned: dict[int, str] = {}
-        self._steps: dict[int, Scope] = {}
+        self._steps: dict[int, SpanInForce] = {}
 
     def plan(self, steps: Mapping[int, str]) -> None:
         """Take over a plan: descriptions by step id. Steps that ran keep their numbers."""
@@ -68,12 +100,12 @@ class SessionState:
             self._attempts[step_id] = max(number, self._attempts.get(step_id, 0))
             return StepIdentity(step_id, number)
 
-    def ran(self, step_id: int, scope: Scope) -> None:
+    def ran(self, step_id: int, scope: SpanInForce) -> None:
         """Remember the scope of a step's latest attempt, so that what names the step can be reported on it."""
         with self.lock:
             self._steps[step_id] = scope
 
-    def latest(self, step_id: int) -> Scope | None:
+    def latest(self, step_id: int) -> SpanInForce | None:
         """The scope of the step's latest attempt in this process."""
         with self.lock:
             return self._steps.get(step_id)
@@ -83,8 +115,8 @@ class Frame(NamedTuple):
     """What is in force at one point of the program. ``inherited``: attributes given by ``using_attributes``."""
 
     session: SessionState | None = None
-    step: Scope | None = None
-    scope: Scope | None = None
+    step: SpanInForce | None = None
+    scope: SpanInForce | None = None
     inherited: Mapping[str, Any] | None = None
 
 

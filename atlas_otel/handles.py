@@ -8,8 +8,7 @@ from atlas_otel import semconv
 from atlas_otel.state import absorbed
 
 if TYPE_CHECKING:
-    from atlas_otel.context import SessionState
-    from atlas_otel.scope import Scope
+    from atlas_otel.context import SessionState, SpanInForce
 
 
 class Observation:
@@ -17,7 +16,7 @@ class Observation:
 
     __slots__ = ("_input", "_output", "_scope")
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: SpanInForce) -> None:
         self._scope = scope
         self._input: Any = None
         self._output: Any = None
@@ -109,7 +108,7 @@ class Session(Observation):
 
     __slots__ = ("_state",)
 
-    def __init__(self, scope: Scope, state: SessionState) -> None:
+    def __init__(self, scope: SpanInForce, state: SessionState) -> None:
         super().__init__(scope)
         self._state = state
 

@@ -5,44 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context
-from opentelemetry.trace import NoOpTracer, SpanContext, TraceFlags
+from opentelemetry.trace import SpanContext, TraceFlags
 
 from atlas_otel import semconv, state
 from atlas_otel.context import Frame, SessionState
-from atlas_otel.recorder import NullRecorder
-from atlas_otel.reporting import event_content, event_payload, record_reward
+from atlas_otel.event_text import event_content, event_payload
 from atlas_otel.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from atlas_otel.span_record import AttributeValue, EventRecord, Record, SpanRecord
-
-
-class _Kept(NullRecorder):
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-
-    def span_ended(self, record: SpanRecord) -> None:
-        self.records.append(record)
-
-    def event(self, record: EventRecord) -> None:
-        self.records.append(record)
-
-
-def late_reward_records(score: float, **options: Any) -> list[Record]:
-    """The records of one late reward, recorded nowhere yet: for whoever writes them to a store himself.
-
-    ``options`` are those of :func:`atlas_otel.record_reward`, ``session_id`` or ``trace_id`` among them. Raises
-    UsageError for what that refuses.
-    """
-    kept = _Kept()
-    before = state.install(state.Instrumentation(tracer=NoOpTracer(), recorder=kept, records=True))
-    try:
-        record_reward(score, **options)
-    finally:
-        state.install(before)
-    return kept.records
+    from atlas_otel.span_record import AttributeValue
 
 
 def record_late(

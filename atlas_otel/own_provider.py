@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.sampling import Sampler
     from opentelemetry.trace import SpanContext
 
-    from atlas_otel.scope import Scope
-    from atlas_otel.span_view import SpanView
+    from atlas_otel.span_view import Running, SpanView
 
 _WIDE: Final = 4_096
 """Attributes and events a span may have, where the user sets no limit: the SDK's 128 drop the oldest first."""
@@ -60,6 +59,8 @@ class OwnProvider(TracerProvider):
         )
         self.alone = alone
         """Our spans need not be the SDK's (``own_span``)."""
+        self.shown_resource = self.resource
+        """What exporters see of the resource: cleaned, where anything is redacted."""
         self._exporting: list[SpanProcessor] = []
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
@@ -73,9 +74,9 @@ class OwnProvider(TracerProvider):
         if exports:
             self._exporting.append(processor)
 
-    def view(self, scope: Scope, parent: SpanContext) -> SpanView:
+    def view(self, scope: Running, parent: SpanContext) -> SpanView:
         """The span of a scope of ours, while we are alone."""
-        return OwnSpan(scope, parent, self.id_generator, self._export if self._exporting else None)
+        return OwnSpan(scope, parent, self.id_generator, self.shown_resource, self._export if self._exporting else None)
 
     def _export(self, span: ReadableSpan) -> None:
         for processor in self._exporting:

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
+    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace.id_generator import IdGenerator
     from opentelemetry.util.types import AttributeValue as OtelValue
 
-    from atlas_otel.scope import Scope
     from atlas_otel.span_record import Attributes, AttributeValue, EventRecord, SpanRecord
+    from atlas_otel.span_view import Running
 
     Export: TypeAlias = Callable[[ReadableSpan], None]
 
@@ -42,9 +43,12 @@ class OwnSpan(Span):
     """A scope, as OpenTelemetry sees it (a ``SpanView`` too). What others write on it is kept apart, and redacted with
     the record."""
 
-    def __init__(self, scope: Scope, parent: SpanContext, ids: IdGenerator, export: Export | None) -> None:
+    def __init__(
+        self, scope: Running, parent: SpanContext, ids: IdGenerator, resource: Resource, export: Export | None
+    ) -> None:
         """A child of ``parent`` where that is valid. ``export`` gets what is to be exported at the end."""
         self._scope = scope
+        self._resource = resource
         self._export = export
         self._ids = child_of(parent, ids=ids, root_flags=_SAMPLED)
         self._parent = parent if parent.is_valid else None
@@ -89,7 +93,7 @@ class OwnSpan(Span):
                 name=record.name,
                 context=self._ids,
                 parent=self._parent,
-                resource=self._scope.instrumentation.otel_resource,
+                resource=self._resource,
                 attributes=attributes,
                 events=sorted(shown, key=lambda event: event.timestamp),
                 kind=self._scope.span_kind,
@@ -146,15 +150,12 @@ class OwnSpan(Span):
         """Take over an error status that somebody else sets."""
         code = status.status_code if isinstance(status, Status) else status
         said = status.description if isinstance(status, Status) else description
-        if code is StatusCode.ERROR and self._scope.running:
-            capture = self._scope.instrumentation.capture
-            self._scope.status = STATUS_ERROR
-            self._scope.status_message = capture.text(said, "status") if said else None
+        if code is StatusCode.ERROR:
+            self._scope.failed(said)
 
     def update_name(self, name: str) -> None:
         """Take over another name."""
-        if self._scope.running:
-            self._scope.name = name
+        self._scope.renamed(name)
 
     def add_link(self, context: SpanContext, attributes: Mapping[str, OtelValue] | None = None) -> None:
         """Links are not kept: what of ours has a target names it in attributes."""

@@ -283,6 +283,8 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
     if in_force.instrument_threads:
         _instrument_threads()
     resource = cleaned(provider.resource, capture)
+    if own is not None:
+        own.shown_resource = resource
     state.install(
         state.Instrumentation(
             tracer=provider.get_tracer(semconv.SCOPE_NAME),
@@ -294,7 +296,6 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
             propagate=in_force.propagate_session,
             metadata=dict(in_force.metadata),
             resource=dict(resource.attributes),
-            otel_resource=resource,
             trace_url=url,
         )
     )

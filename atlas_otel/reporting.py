@@ -12,17 +12,18 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from opentelemetry import context as otel_context
 
 from atlas_otel import semconv, state
 from atlas_otel.context import Frame, activate, current_frame, restore, with_frame
 from atlas_otel.errors import UsageError
+from atlas_otel.event_text import event_content, event_payload
+from atlas_otel.late_reward import record_late
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from atlas_otel.scope import Scope
+    from atlas_otel.context import SpanInForce
     from atlas_otel.span_record import AttributeValue, EventRecord
 
 
@@ -107,8 +108,6 @@ def record_reward(
     target |= {"span_id": _hex("span_id", span_id, 16)} if span_id is not None else {}
     if target:
         payload["target"] = target
-    from atlas_otel.late_reward import record_late
-
     record_late(
         payload,
         shown,
@@ -227,7 +226,7 @@ def _report_on_target(
 
 
 def _report(
-    scope: Scope | None, name: str, payload: Mapping[str, Any], shown: Mapping[str, AttributeValue]
+    scope: SpanInForce | None, name: str, payload: Mapping[str, Any], shown: Mapping[str, AttributeValue]
 ) -> EventRecord | None:
     parts = state.current()
     if not parts.enabled:
@@ -241,18 +240,3 @@ def _report(
     except Exception:
         state.absorbed("event")
         return None
-
-
-def event_payload(parts: state.Instrumentation, name: str, payload: Mapping[str, Any]) -> str:
-    """A payload as JSON text; with content capture off, only what is no content."""
-    captured = parts.capture.value(payload, name)
-    if captured is not None:
-        return captured.json
-    from atlas_otel.privacy import event_skeleton
-
-    return str(orjson.dumps(event_skeleton(name, payload)), "utf-8")
-
-
-def event_content(parts: state.Instrumentation, name: str, text: str) -> dict[str, AttributeValue]:
-    """What OTel backends see of an event's content: its payload, as JSON that Jaeger draws as a tree."""
-    return {semconv.ATLAS_EVENT_PAYLOAD: text} if parts.capture.content else {}

@@ -223,6 +223,17 @@ class Scope:
             return None
         return self._record(None, RANK_OPEN, self.instrumentation.clock.now_ns())
 
+    def renamed(self, name: str) -> None:
+        """Somebody gave the span another name, through OpenTelemetry's interface."""
+        if not self._ended:
+            self.name = name
+
+    def failed(self, description: str | None) -> None:
+        """Somebody said that the span failed, through OpenTelemetry's interface."""
+        if not self._ended:
+            self.status = STATUS_ERROR
+            self.status_message = self.instrumentation.capture.text(description, "status") if description else None
+
     # --- how it went (wrapping.Observer) -------------------------------------------------------------------------
 
     def returned(self, result: object) -> None:

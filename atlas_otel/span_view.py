@@ -17,7 +17,7 @@ from atlas_otel.span_record import STATUS_ERROR, SpanEvent
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from opentelemetry.trace import Span
+    from opentelemetry.trace import Span, SpanContext, SpanKind
 
     from atlas_otel.span_record import Attributes, AttributeValue, EventRecord, SpanRecord
 
@@ -25,6 +25,35 @@ MIRRORED_EVENTS: Final = 100
 """How many of our events a span also shows to OTel backends one by one; ``atlas.events`` holds all of them."""
 
 _IDS: Final = (semconv.ATLAS_KIND, semconv.ATLAS_SESSION_ID, semconv.ATLAS_STEP_ID, semconv.ATLAS_STEP_ATTEMPT)
+
+
+class Running(Protocol):
+    """What a span that *is* a scope may ask of it, and tell it."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+
+    @property
+    def span_kind(self) -> SpanKind:
+        """OpenTelemetry's kind of the span."""
+
+    def renamed(self, name: str) -> None:
+        """Somebody gave the span another name."""
+
+    def failed(self, description: str | None) -> None:
+        """Somebody said that the span failed."""
+
+
+class SpanMaker(Protocol):
+    """A provider of ours, as a scope knows it."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody but us looks at our spans: then they need not be the SDK's."""
+
+    def view(self, scope: Running, parent: SpanContext) -> SpanView:
+        """The span of a scope of ours, while we are alone."""
 
 
 class SpanView(Protocol):

@@ -20,10 +20,8 @@ from atlas_otel.recorder import NullRecorder
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from opentelemetry.sdk.resources import Resource
-
-    from atlas_otel.own_provider import OwnProvider
     from atlas_otel.recorder import Recorder
+    from atlas_otel.span_view import SpanMaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class Instrumentation:
     capture: Capture = field(default_factory=Capture)
     clock: Clock = field(default_factory=Clock)
     enabled: bool = True
-    own: OwnProvider | None = None
+    own: SpanMaker | None = None
     """The provider, where it is ours."""
     adopted: bool = False
     """The tracer provider is not ours: its limits and samplers are not known."""
@@ -46,7 +44,6 @@ class Instrumentation:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     resource: Mapping[str, Any] = field(default_factory=dict)
     """The resource's attributes, redacted: what records hold of it."""
-    otel_resource: Resource | None = None
     new_key: Callable[[], str] | None = None
     """Makes session keys (tests fix them); None: random."""
     trace_url: str | None = None

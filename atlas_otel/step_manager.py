@@ -20,7 +20,16 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
 from atlas_otel import semconv, state
-from atlas_otel.context import Frame, SessionState, StepIdentity, activate, current_frame, session_key_of, with_frame
+from atlas_otel.context import (
+    Frame,
+    SessionState,
+    SpanInForce,
+    StepIdentity,
+    activate,
+    current_frame,
+    session_key_of,
+    with_frame,
+)
 from atlas_otel.models.intermediate_step import (
     IntermediateStep,
     IntermediateStepPayload,
@@ -343,12 +352,12 @@ def _alone(
     scope.end(end_ns=began)
 
 
-def _report(scope: Scope, kept: str, anomaly: Anomaly | None) -> None:
+def _report(scope: SpanInForce, kept: str, anomaly: Anomaly | None) -> None:
     if anomaly is not None:
         state.absorbed(f"intermediate_step_{anomaly}")
         kept = step_text(orjson.loads(kept), anomaly)
     shown: dict[str, AttributeValue] = {}
-    if scope.instrumentation.capture.content:
+    if state.current().capture.content:
         shown[semconv.ATLAS_EVENT_PAYLOAD] = kept
     scope.report(semconv.EVENT_INTERMEDIATE_STEP, kept, shown)
 

@@ -160,7 +160,6 @@ def recording(
         capture=capture or Capture(),
         clock=clock or SteppedClock(),
         own=provider,
-        otel_resource=provider.resource,
         new_key=new_key or (lambda: f"session-{next(numbers)}"),
         enabled=True,
         records=True,

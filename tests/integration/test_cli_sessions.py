@@ -56,11 +56,15 @@ def test_list_and_show(session: str, capsys: pytest.CaptureFixture[str]) -> None
     assert json.loads(capsys.readouterr().out) == []
 
 
-def test_open_prints_the_trace_of_the_run_only(session: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_open_prints_the_trace_of_the_run_only(
+    session: str, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with PostgresStore(database_url) as store:
+        (trace,) = {span.trace_id for span in store.records(session).spans.values()}
     assert main(["reward", session, "0.5", "--quiet"]) == 0
     assert main(["sessions", "open", session, "--print"]) == 0
     (address,) = capsys.readouterr().out.split()
-    assert address == f"http://localhost:16686/trace/{1:032x}"
+    assert address == f"http://localhost:16686/trace/{trace}"
 
 
 def test_a_late_reward_reaches_the_rows_and_the_line(
