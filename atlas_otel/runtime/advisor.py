@@ -8,15 +8,19 @@ import inspect
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from atlas_otel.runtime.loading import accepted
 from atlas_otel.state import absorbed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from pydantic import BaseModel
+
+T = TypeVar("T")
+_CLEANUP_S: Final = 1.0
+"""How long a callee that is cancelled has for its cleaning up."""
 
 Actor: TypeAlias = Literal["teacher", "reward", "probe"]
 """On whose behalf a governance call is made (the attribute ``atlas.actor``)."""
@@ -111,15 +115,32 @@ async def in_thread(function: Callable[..., Any], /, *args: Any, **values: Any) 
     return await future
 
 
-async def within(seconds: float | None, awaitable: Any) -> Any:
-    """``awaitable``, for at most ``seconds`` (0 and None: without limit). Raises TimeoutError.
+class OutOfTime(TimeoutError):
+    """The limit that we set has passed; a ``TimeoutError`` that is none of these is the callee's own."""
 
-    Python 3.10's ``asyncio.TimeoutError`` is not the builtin one: here it always is.
+
+async def within(seconds: float | None, awaitable: Awaitable[T]) -> T:
+    """``awaitable``, for at most ``seconds`` (0 and None: without limit). Raises OutOfTime.
+
+    Not ``asyncio.wait_for``: that waits on for a callee that takes no notice of being cancelled.
     """
+    task = asyncio.ensure_future(awaitable)
     try:
-        return await asyncio.wait_for(awaitable, seconds or None)
-    except asyncio.TimeoutError as error:
-        raise TimeoutError(str(error) or f"no answer within {seconds:g} seconds") from error
+        done, _ = await asyncio.wait({task}, timeout=seconds or None)
+        if done:
+            return task.result()
+        raise OutOfTime(f"no answer within {seconds:g} seconds")
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=_CLEANUP_S)
+            task.add_done_callback(_forget)
+
+
+def _forget(task: asyncio.Future[Any]) -> None:
+    """What a cancelled callee raises in the end is nobody's any more; asked for, so that asyncio does not complain."""
+    if not task.cancelled():
+        task.exception()
 
 
 def unanswered(actor: Actor | Literal["triage", "history", "adapter_close"], error: Exception) -> str:

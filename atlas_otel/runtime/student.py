@@ -9,7 +9,7 @@ from atlas_otel.adapters import AgentAdapter
 from atlas_otel.errors import AdapterError
 from atlas_otel.models.adapter import AdapterCapabilities, Plan, StudentStepResult
 from atlas_otel.runtime import coerce, prompts
-from atlas_otel.runtime.advisor import call, unanswered, within
+from atlas_otel.runtime.advisor import OutOfTime, call, unanswered, within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,7 +70,7 @@ class Student:
             answer = await within(limit, call(hook, task=task, metadata=metadata, emit_event=emit))
         except AdapterError:
             raise
-        except TimeoutError as error:
+        except OutOfTime as error:
             raise AdapterError(
                 f"aopen_session of {self.name} did not answer within {limit:g} seconds "
                 "(orchestration.handshake_timeout_seconds)"
@@ -133,16 +133,13 @@ class Student:
     async def _call(self, hook: str, *arguments: object) -> Any:
         try:
             return await within(self._step_timeout_s, call(self._hooks[hook], *arguments))
-        except TimeoutError as error:
-            timed_out = TimeoutError(
+        except OutOfTime:
+            late = TimeoutError(
                 f"{hook} of {self.name} did not answer within {self._step_timeout_s:g} seconds "
                 "(orchestration.step_timeout_seconds)"
             )
-            if str(error).startswith("no answer within"):
-                self.failed = (hook, timed_out)
-                raise timed_out from None
-            self.failed = (hook, error)  # one of its own, from a client it uses
-            raise
+            self.failed = (hook, late)
+            raise late from None
         except Exception as error:
             self.failed = (hook, error)
             raise

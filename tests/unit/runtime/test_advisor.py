@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
-from atlas_otel.runtime.advisor import call, in_thread, within
+from atlas_otel.runtime.advisor import OutOfTime, call, in_thread, within
 from atlas_otel.runtime.loading import accepted
 
 WHO = contextvars.ContextVar("who", default="nobody")
@@ -44,8 +46,6 @@ async def test_a_sync_function_may_return_a_coroutine():
 
 
 async def test_more_functions_than_an_executor_has_threads_run_at_once():
-    import asyncio
-
     barrier = threading.Barrier(50, timeout=20)
     await asyncio.gather(*(call(barrier.wait) for _ in range(50)))
 
@@ -54,6 +54,45 @@ async def test_a_limit_is_a_timeout_error_that_says_so():
     with pytest.raises(TimeoutError, match=r"no answer within 0\.05 seconds"):
         await within(0.05, call(time.sleep, 1))
     assert await within(0, call(lambda: "without limit")) == "without limit"
+
+
+async def test_a_callee_that_takes_no_notice_of_being_cancelled_is_left_behind():
+    async def stubborn():
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        await asyncio.sleep(5)
+        raise ValueError("long after")
+
+    begun = time.monotonic()
+    with pytest.raises(OutOfTime):
+        await within(0.05, stubborn())
+    assert time.monotonic() - begun < 4
+
+
+async def test_a_timeout_of_the_callees_own_is_told_from_ours():
+    async def own():
+        raise TimeoutError("mine")
+
+    with pytest.raises(TimeoutError, match="mine") as caught:
+        await within(5, own())
+    assert not isinstance(caught.value, OutOfTime)
+
+
+async def test_cancelling_the_waiter_cancels_the_callee():
+    cancelled = asyncio.Event()
+
+    async def callee():
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cancelled.set()
+
+    waiting = asyncio.ensure_future(within(50, callee()))
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert cancelled.is_set()
 
 
 def test_a_function_that_hangs_does_not_keep_the_process():
