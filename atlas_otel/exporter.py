@@ -14,8 +14,9 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from atlas_otel import semconv, state
 from atlas_otel.quiet_log import QuietLog
-from atlas_otel.readable import is_gen_ai, record_of
+from atlas_otel.readable import record_of
 from atlas_otel.span_record import RANK_ENDED, RANK_ENDED_OTLP, SpanRecord
+from atlas_otel.trace_filter import TraceFilter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,12 +38,13 @@ class AtlasSpanExporter(SpanExporter):
         self._lock = threading.Lock()
         self._parts: tuple[Storage, Capture] | None = None
         self._down = False
+        self._filter = TraceFilter()
         self._log = QuietLog("atlas_otel.exporter")
         self.failed = 0
         """How many spans were not exported."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Journal what is of agents and models; FAILURE where any of it was not taken."""
+        """Journal the traces of agents and models; FAILURE where any of it was not taken."""
         try:
             parts = self._open()
         except Exception as error:  # a guest in the batch processor's thread: it must go on
@@ -55,13 +57,13 @@ class AtlasSpanExporter(SpanExporter):
         before = storage.accounts.snapshot().spans.lost
         failed = 0
         for span in spans:
-            try:
-                record = _record(span, capture)
-            except Exception:  # fails closed: a span that cannot be sanitised is not stored
-                state.absorbed("export")
-                failed += 1
-                continue
-            if record is not None:
+            for kept in (span,) if _is_ours(span) else self._filter.ended(span):
+                try:
+                    record = _record(kept, capture)
+                except Exception:  # fails closed: a span that cannot be sanitised is not stored
+                    state.absorbed("export")
+                    failed += 1
+                    continue
                 storage.recorder.span_found(record)
         failed += storage.accounts.snapshot().spans.lost - before
         self.failed += failed
@@ -102,13 +104,14 @@ class AtlasSpanExporter(SpanExporter):
             return self._parts
 
 
-def _record(span: ReadableSpan, capture: Capture) -> SpanRecord | None:
+def _is_ours(span: ReadableSpan) -> bool:
+    scope = span.instrumentation_scope
+    return scope is not None and scope.name == semconv.SCOPE_NAME
+
+
+def _record(span: ReadableSpan, capture: Capture) -> SpanRecord:
     from atlas_otel.privacy import sanitize_span
 
-    scope = span.instrumentation_scope
-    ours = scope is not None and scope.name == semconv.SCOPE_NAME
-    if not ours and not is_gen_ai(span.attributes):
-        return None
     # Of a span of ours the scope itself may have stored a better record: span limits have been at this one.
-    rank = RANK_ENDED_OTLP if ours else RANK_ENDED
+    rank = RANK_ENDED_OTLP if _is_ours(span) else RANK_ENDED
     return sanitize_span(record_of(span, rank=rank, version=span.end_time or 0), capture)

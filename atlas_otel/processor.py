@@ -1,6 +1,6 @@
 """The span processor: spans of other instrumentations become records, as our own do by their scopes.
 
-Inside a session every span is kept; outside, only those of agents and models. Nothing here raises into the agent.
+Inside a session every span is kept; outside, only the traces of agents and models. Nothing here raises into the agent.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from opentelemetry.sdk.trace import SpanProcessor
 
 from atlas_otel import fork, semconv, state
 from atlas_otel.context import session_key_of, step_of
-from atlas_otel.readable import is_gen_ai, record_of, resource_of
+from atlas_otel.readable import record_of, resource_of
 from atlas_otel.span_record import RANK_ENDED, RANK_OPEN, SpanRecord
+from atlas_otel.trace_filter import TraceFilter
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -41,6 +42,7 @@ class AtlasSpanProcessor(SpanProcessor):
         self._capture = capture
         self._direct = direct
         self._running: dict[tuple[int, int], _Running] = {}
+        self._filter = TraceFilter()
         self._resource: tuple[object, Attributes] | None = None
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -73,10 +75,10 @@ class AtlasSpanProcessor(SpanProcessor):
                 return
             running = self._running.pop((ids.trace_id, ids.span_id), None)
             if running is None:
-                if not is_gen_ai(span.attributes):
-                    return
-                running = _Running(self, None, None)
-                self._recorder.span_started(running, durable=False)
+                for other in self._filter.ended(span):
+                    self._recorder.span_started(_Running(self, None, None), durable=False)
+                    self._recorder.span_ended(self.record(other, RANK_ENDED, other.end_time or 0, None))
+                return
             running.ended = True
             if running.generation != fork.generation():
                 self._recorder.span_forked()

@@ -30,9 +30,12 @@ class Command(NamedTuple):
 
 COMMANDS: Final[tuple[Command, ...]] = (
     Command("adapters", "adapters", "See how an agent's adapter is understood."),
+    Command("collect", "collect", "Take traces over OTLP/HTTP into the database."),
     Command("config", "config", "Check a config file, and get its schema for an editor."),
     Command("db", "db", "Make the database's schema, say where it stands, mark abandoned sessions."),
     Command("demo", "demo", "Run a small agent through the whole way: recorded, stored, exported."),
+    Command("exec", "execute", "Run a Python program with recording in place, unchanged."),
+    Command("doctor", "doctor", "Say whether the whole way works, and what to do where it does not."),
     Command("export", "export", "Write recorded sessions as lines of JSON for training."),
     Command("rebuild", "rebuild", "Compute sessions' rows again from their records."),
     Command("review", "review", "Look at recorded sessions, and say which ones may be trained on."),
