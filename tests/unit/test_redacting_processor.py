@@ -1,4 +1,4 @@
-"""What processors that were handed to us see of other instrumentations' spans: at start and end, and of the resource."""
+"""What processors that were handed to us see of other instrumentations' spans and of the resource."""
 
 from __future__ import annotations
 

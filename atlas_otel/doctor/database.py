@@ -1,0 +1,73 @@
+"""The database: reached, up to date, with which rights, and what stands still in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from atlas_otel.doctor.finding import Finding, fail, ok, warn
+from atlas_otel.errors import AtlasOtelError, SchemaError
+from atlas_otel.postgres import migrate
+from atlas_otel.postgres.connect import connect, quiet
+from atlas_otel.postgres.dsn import describe
+from atlas_otel.postgres.failures import translating
+from atlas_otel.postgres.sql import statement
+
+if TYPE_CHECKING:
+    import psycopg
+
+_MANY_WAIT: Final = 1_000
+
+
+def examine_database(url: str) -> list[Finding]:
+    """Look at the database; changes nothing."""
+    try:
+        with translating(url), quiet(), connect(url, autocommit=True) as connection:
+            server = connection.info.parameter_status("server_version") or "?"
+            found = [ok("database", f"{describe(url)}, PostgreSQL {server.split()[0]}")]
+            try:
+                schema = migrate.schema_status(connection, url)
+            except SchemaError as error:
+                return [*found, fail("schema", str(error), "use the atlas-otel that made it, or a newer one")]
+            if not schema.current:
+                said = f"version {schema.version}, {len(schema.pending)} migrations missing"
+                return [*found, fail("schema", said, "run: atlas-otel db init")]
+            found.append(ok("schema", f"version {schema.version}, up to date"))
+            found.append(_rights(connection))
+            return [*found, *_standing_still(connection)]
+    except AtlasOtelError as error:
+        return [fail("database", str(error), "start the server, or correct ATLAS_OTEL_DATABASE_URL; records wait")]
+
+
+def _rights(connection: psycopg.Connection) -> Finding:
+    row = connection.execute(statement("doctor_rights")).fetchone()
+    assert row is not None
+    user, superuser, owns, missing = row
+    if missing:
+        said = f"{user} lacks {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}"
+        return fail("rights", said, "grant what docs/reference/postgres-roles.md lists for the writing role")
+    if superuser or owns:
+        said = f"{user} may write, and {'everything else' if superuser else 'change the schema'}"
+        return warn("rights", said, "agents need less: docs/reference/postgres-roles.md has a role that only writes")
+    return ok("rights", f"{user} may write, and not change the schema")
+
+
+def _standing_still(connection: psycopg.Connection) -> list[Finding]:
+    row = connection.execute(statement("doctor_backlog")).fetchone()
+    assert row is not None
+    sessions, running, dirty, oldest_s, broken, poisoned = row
+    found = [ok("sessions", f"{sessions} recorded, {running} running")]
+    if broken:
+        todo = "atlas-otel sessions list names them; report it, then: atlas-otel rebuild --session ID"
+        found.append(fail("projection", f"{broken} sessions cannot be computed from their records", todo))
+    waits = f"{dirty} sessions wait to be computed"
+    if dirty and (dirty > _MANY_WAIT or oldest_s > 60):
+        todo = "a process that records computes them too; or run: atlas-otel rebuild --all"
+        found.append(warn("backlog", f"{waits}, the oldest since {oldest_s:.0f} s", todo))
+    else:
+        found.append(ok("backlog", waits))
+    if poisoned:
+        todo = "look at atlas_otel.poison (record, reason); delete what you have seen"
+        found.append(warn("poison", f"{poisoned} records were refused for good and set aside", todo))
+    else:
+        found.append(ok("poison", "no record was refused"))
+    return found

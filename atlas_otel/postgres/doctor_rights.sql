@@ -1,0 +1,26 @@
+-- Who is connected, what that role may do that it need not, and which rights to write it lacks.
+SELECT
+    current_user,
+    (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
+    has_schema_privilege('atlas_otel', 'CREATE') OR has_schema_privilege('public', 'CREATE'),
+    ARRAY(
+        SELECT privilege || ' on ' || relation
+        FROM (
+            SELECT format('%I.%I', schemaname, tablename) AS relation, privilege
+            FROM pg_tables, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS privilege
+            WHERE (schemaname = 'atlas_otel' AND tablename NOT IN ('schema_migrations', 'poison', 'resources'))
+                OR (schemaname, tablename) IN (
+                    ('public', 'sessions'), ('public', 'plans'), ('public', 'step_results'),
+                    ('public', 'step_attempts'), ('public', 'guidance_notes'), ('public', 'trajectory_events')
+                )
+            UNION ALL
+            SELECT 'atlas_otel.' || tablename, 'INSERT' FROM unnest(ARRAY['poison', 'resources']) AS tablename
+        ) AS needed
+        WHERE NOT has_table_privilege(relation, privilege)
+        UNION ALL
+        SELECT 'EXECUTE on ' || oid::regprocedure
+        FROM pg_proc
+        WHERE pronamespace = 'atlas_otel'::regnamespace AND NOT has_function_privilege(oid, 'EXECUTE')
+        UNION ALL
+        SELECT 'TEMPORARY on the database' WHERE NOT has_database_privilege(current_database(), 'TEMPORARY')
+    )
