@@ -21,9 +21,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from atlas_otel.errors import AtlasOtelError, ConfigError, UsageError
-    from atlas_otel.handles import Observation, Session, Step
-    from atlas_otel.instrument import (
+    from atlas_otel.decorators import (
         agent,
         current_session,
         current_step,
@@ -35,6 +33,8 @@ if TYPE_CHECKING:
         step,
         tool,
     )
+    from atlas_otel.errors import AtlasOtelError, ConfigError, UsageError
+    from atlas_otel.handles import Observation, Session, Step
     from atlas_otel.pipeline import Telemetry, configure, flush, shutdown
     from atlas_otel.reporting import (
         add_guidance,
@@ -53,7 +53,7 @@ __version__: Final = "0.1.0"
 _HOMES: Final = {
     "errors": ("AtlasOtelError", "ConfigError", "UsageError"),
     "handles": ("Observation", "Session", "Step"),
-    "instrument": (
+    "decorators": (
         "agent",
         "current_session",
         "current_step",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from atlas_otel import instrument
+from atlas_otel import decorators
 from atlas_otel.errors import AdapterError, ConfigError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class OpenAIAgent:
                 for tool in self._config.tools
             ]
             request["tool_choice"] = self._tool_choice
-        chat = instrument.llm(model=llm.model, provider=llm.provider)(self._complete)
+        chat = decorators.llm(model=llm.model, provider=llm.provider)(self._complete)
         answer = (await chat(**request))["choices"][0]["message"]
         if answer.get("tool_calls"):
             return {"output": {"content": answer.get("content"), "tool_calls": answer["tool_calls"]}}
