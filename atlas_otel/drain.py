@@ -73,7 +73,11 @@ class Drain:
         accounts: Accounts,
         store_factory: Callable[[], Store],
         running: RunningSpans,
+        *,
+        project_every_s: float | None = None,
     ) -> None:
+        """``project_every_s``: how often it projects what others stored; None: only what it stored itself."""
+        self._project_every_s = project_every_s
         self._journal = journal
         self._accounts = accounts
         self._store_factory = store_factory
@@ -95,6 +99,7 @@ class Drain:
         self._dirty = False
         self._project_at = 0.0
         self._settle_at: list[float] = []
+        self._sweep_at: float | None = None if self._project_every_s is None else time.monotonic()
         self._failures = 0
         self._poisoned = 0
         self._finishing = False
@@ -154,6 +159,24 @@ class Drain:
                 self.wake()
                 # Woken at each step forward; looked again now and then, since a failing store makes none.
                 self._progress.wait(min(remaining, 0.5))
+
+    def stored(self, timeout_s: float) -> bool:
+        """Wait until everything appended before this call is stored, projected or not; whether it is."""
+        deadline = time.monotonic() + timeout_s
+        target = self._journal.accepted
+        with self._progress:
+            while self._stored_upto < target:
+                remaining = deadline - time.monotonic()
+                if remaining <= 0 or self._closing:
+                    return False
+                self.wake()
+                self._progress.wait(min(remaining, 0.5))
+        return True
+
+    @property
+    def failures(self) -> int:
+        """How often in a row the store has not taken what it was given; 0 where it works."""
+        return self._failures
 
     def shutdown(self, timeout_s: float = DEFAULT_SHUTDOWN_S) -> bool:
         """Store what there is, for so long at most, and end; whether all of it was stored.
@@ -244,6 +267,7 @@ class Drain:
         self._dirty = True
         with self._progress:
             self._stored_upto = max(self._stored_upto, batch.upto)
+            self._progress.notify_all()
 
     def _settle(self, batch: Batch, result: WriteResult | None) -> None:
         """Tell the accounts what became of a batch, once: stored but for some, or given up (None)."""
@@ -270,7 +294,8 @@ class Drain:
         """Bring the contract rows up to date with what is stored, where that is due; then tell who waits for it."""
         began = time.monotonic()
         settled = [moment for moment in self._settle_at if moment <= began]
-        if settled or (self._dirty and (now_please or began >= self._project_at)):
+        swept = self._sweep_at is not None and began >= self._sweep_at
+        if settled or swept or (self._dirty and (now_please or began >= self._project_at)):
             while self._writer.project(_PROJECT_LIMIT) >= _PROJECT_LIMIT:
                 if self._closing:
                     return
@@ -279,6 +304,8 @@ class Drain:
             if self._dirty:
                 self._settle_at = [ended + after for after in _SETTLE_S]
             self._dirty = False
+            if self._project_every_s is not None:
+                self._sweep_at = ended + self._project_every_s
             pause = max(_PROJECT_EVERY_S, (ended - began) / _PROJECT_SHARE)
             self._project_at = ended + min(pause, _PROJECT_LATEST_S)
         if not self._dirty:
@@ -298,6 +325,8 @@ class Drain:
             self._urgent.wait(_LINGER_S)
             return
         due = [*self._settle_at, *([self._project_at] if self._dirty else [])]
+        if self._sweep_at is not None:
+            due.append(self._sweep_at)
         until = min([_IDLE_S, *(moment - time.monotonic() for moment in due)])
         if self._wake.wait(max(0.01, until)):
             self._urgent.wait(_LINGER_S)

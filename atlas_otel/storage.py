@@ -22,6 +22,7 @@ class Storage(NamedTuple):
     recorder: JournalRecorder
     drain: Drain
     accounts: Accounts
+    journal: Journal
 
 
 def open_storage(settings: Settings) -> Storage:
@@ -34,22 +35,33 @@ def open_storage(settings: Settings) -> Storage:
     return storage_for(url, settings.durability)
 
 
-def storage_for(database_url: str, durability: Durability) -> Storage:
-    """The same, for a URL and a durability."""
+def storage_for(
+    database_url: str,
+    durability: Durability,
+    *,
+    accounts: Accounts | None = None,
+    project_every_s: float | None = None,
+    spool_bytes: int | None = None,
+) -> Storage:
+    """The same, for a URL and a durability.
+
+    ``accounts``: who keeps them, where it is not :class:`Accounts` itself. ``project_every_s``: project what other
+    processes stored too, this often, also when nothing comes in here. ``spool_bytes``: the bound of the spool's folder.
+    """
     from atlas_otel.postgres.dsn import check_database_url, describe
 
     check_database_url(database_url)
-    accounts = Accounts()
+    accounts = accounts if accounts is not None else Accounts()
     journal: Journal
     left = False
     if durability == "memory":
         journal = MemoryJournal(accounts)
     else:
-        from atlas_otel.spool import SpoolJournal
+        from atlas_otel.spool import DEFAULT_MAX_BYTES, SpoolJournal
         from atlas_otel.spool_owner import tokens
 
         try:
-            journal = SpoolJournal(accounts, target=describe(database_url))
+            journal = SpoolJournal(accounts, target=describe(database_url), max_bytes=spool_bytes or DEFAULT_MAX_BYTES)
         except SpoolError as error:
             raise ConfigError(str(error)) from None
         left = bool(tokens(journal.folder))
@@ -60,7 +72,7 @@ def storage_for(database_url: str, durability: Durability) -> Storage:
 
         return PostgresStore(database_url)
 
-    drain = Drain(journal, accounts, open_store, running)
+    drain = Drain(journal, accounts, open_store, running, project_every_s=project_every_s)
     if left:  # of a process that died, perhaps: it is stored also where this one records nothing
         drain.wake()
-    return Storage(JournalRecorder(journal, accounts, drain, running), drain, accounts)
+    return Storage(JournalRecorder(journal, accounts, drain, running), drain, accounts, journal)

@@ -1,0 +1,92 @@
+"""``atlas-otel collect``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from atlas_otel.cli.options import DatabaseUrl, command_app, the_database
+from atlas_otel.errors import ConfigError, UsageError
+
+ENV_TOKEN: Final = "ATLAS_OTEL_COLLECT_TOKEN"  # noqa: S105  (its name)
+
+app = command_app()
+
+
+@app.command(
+    help="Take traces over OTLP/HTTP (POST /v1/traces, protobuf or JSON) into the database, until SIGTERM or Ctrl-C. "
+    "A sender is answered once its spans are in the spool, or committed (--durability memory)."
+)
+def collect(
+    database_url: DatabaseUrl = None,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where to listen. Beyond loopback, a token is asked for.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="0: any free one.")] = 4320,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help=f"Holds the bearer token that senders must show. [default: {ENV_TOKEN}]"),
+    ] = None,
+    insecure_no_token: Annotated[
+        bool, typer.Option("--insecure-no-token", help="Let anybody who reaches the port write.")
+    ] = False,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Serve HTTPS with this certificate (PEM).")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate's private key (PEM).")] = None,
+    durability: Annotated[
+        str | None, typer.Option(metavar="MODE", help="spool or memory. [default: ATLAS_OTEL_DURABILITY, else spool]")
+    ] = None,
+    max_body_mib: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1024, help="The largest body, sent and unpacked, in MiB.")
+    ] = 64,
+    spool_mib: Annotated[
+        int, typer.Option(metavar="N", min=8, help="The most that waits in files while the database is away, in MiB.")
+    ] = 1024,
+) -> None:
+    """Settings from the environment, as in an agent; then the server, until it is asked to stop."""
+    from atlas_otel import settings
+    from atlas_otel.collect.server import CollectOptions
+    from atlas_otel.collect.server import collect as serve
+
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    if durability not in (None, "spool", "memory"):
+        raise UsageError(f"--durability is spool or memory, not {durability!r}")
+    in_force = settings.resolve({"durability": durability}, os.environ)
+    if durability is not None:  # also where it says what is the default, against the environment
+        in_force = replace(in_force, durability="spool" if durability == "spool" else "memory")
+    serve(
+        replace(in_force, database_url=the_database(database_url or in_force.database_url)),
+        CollectOptions(
+            host=host,
+            port=port,
+            token=_token(token_file),
+            insecure=insecure_no_token,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            max_body_bytes=max_body_mib * 1024 * 1024,
+            max_held_bytes=4 * max_body_mib * 1024 * 1024,
+            spool_bytes=spool_mib * 1024 * 1024,
+        ),
+        typer.echo,
+    )
+
+
+def _token(file: Path | None) -> str | None:
+    if file is None:
+        return os.environ.get(ENV_TOKEN) or None
+    try:
+        token = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ConfigError(f"cannot read the token file {file}: {reason}") from None
+    if not token:
+        raise ConfigError(f"the token file {file} is empty")
+    return token

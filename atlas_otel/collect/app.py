@@ -1,0 +1,174 @@
+"""The ASGI application: ``POST /v1/traces``, ``/healthz``, ``/readyz`` and ``/metrics``."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from atlas_otel.collect import answers
+from atlas_otel.collect.body import Body, Budget, Disconnected, Refusal
+from atlas_otel.collect.metrics import CONTENT_TYPE as METRICS_TYPE
+from atlas_otel.collect.metrics import Received, prometheus_text
+from atlas_otel.errors import RecordError
+from atlas_otel.otlp.json import decode_json
+from atlas_otel.otlp.protobuf import decode_protobuf
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from atlas_otel.capture import Capture
+    from atlas_otel.collect.answers import Encoding
+    from atlas_otel.collect.body import Receive
+    from atlas_otel.collect.intake import Intake, ReceivedAccounts
+    from atlas_otel.otlp.spans import Decoded
+
+    Send = Callable[[Any], Awaitable[None]]
+
+TRACES: Final = "/v1/traces"
+_OTHER_SIGNALS: Final = ("/v1/metrics", "/v1/logs", "/v1development/profiles")
+_RETRY_FULL_S: Final = 5
+_AT_ONCE: Final = 8
+"""Requests that are decoded and stored at one time: they share one interpreter anyway."""
+
+_log = logging.getLogger("atlas_otel.collect")
+
+
+class Collector:
+    """Takes traces. ``capture``: what may be kept of them. ``token``: what a sender must show, if any."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        accounts: ReceivedAccounts,
+        capture: Capture,
+        *,
+        token: str | None,
+        max_body_bytes: int,
+        max_held_bytes: int,
+    ) -> None:
+        self._intake = intake
+        self._accounts = accounts
+        self._capture = capture
+        self._token = token.encode() if token else None
+        self._max_body_bytes = max_body_bytes
+        self._budget = Budget(max_held_bytes)
+        self._working = asyncio.Semaphore(_AT_ONCE)
+        self._requests: Counter[int] = Counter()
+        self._bytes = 0
+        self._refused = 0
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI 3)."""
+        if scope["type"] != "http":
+            return
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        encoding = answers.CONTENT_TYPES.get(_media_type(headers.get(b"content-type", b"")))
+        path, method = scope["path"], scope["method"]
+        try:
+            if path == TRACES:
+                status, body, kind = await self._export(method, headers, encoding, receive)
+                self._requests[status] += 1
+            else:
+                status, body, kind = self._look(path, method, headers)
+            await _answer(send, status, body, kind)
+        except Disconnected:
+            self._requests[499] += 1
+        except Refusal as refusal:
+            if path == TRACES:
+                self._requests[refusal.status] += 1
+            await _refuse(send, refusal, encoding or "protobuf")
+        except Exception as error:  # noqa: BLE001 — a defect of ours: this sender keeps what he has, the others go on
+            _log.error("a request failed: %s", type(error).__name__)  # no traceback: it may show content
+            self._requests[500] += 1
+            defect = Refusal(503, "the collector failed on this request; send it again", retry_after=_RETRY_FULL_S)
+            await _refuse(send, defect, encoding or "protobuf")
+
+    async def _export(
+        self, method: str, headers: Mapping[bytes, bytes], encoding: Encoding | None, receive: Receive
+    ) -> tuple[int, bytes, str]:
+        self._authorize(headers)
+        if method != "POST":
+            raise Refusal(405, "traces are sent with POST")
+        if encoding is None:
+            raise Refusal(415, "expected application/x-protobuf or application/json")
+        packing = headers.get(b"content-encoding", b"identity").strip().lower()
+        if packing not in (b"gzip", b"identity", b""):
+            raise Refusal(415, "expected no content encoding, or gzip")
+        stated = headers.get(b"content-length", b"0")
+        if stated.isdigit() and int(stated) > self._max_body_bytes:
+            raise Refusal(413, f"the body is over {self._max_body_bytes} bytes")
+        body = Body(gzip=packing == b"gzip", max_bytes=self._max_body_bytes, budget=self._budget)
+        try:
+            data = await body.read(receive)
+            async with self._working:
+                decoded, taken = await asyncio.to_thread(self._take, data, encoding)
+        finally:
+            body.release()
+        self._bytes += len(data)
+        if not taken:
+            raise Refusal(503, "there is no room for more just now; send it again", retry_after=_RETRY_FULL_S)
+        self._refused += decoded.refused
+        answer = answers.success(encoding, refused=decoded.refused, message=decoded.message)
+        return 200, answer, answers.content_type(encoding)
+
+    def _take(self, data: bytes, encoding: Encoding) -> tuple[Decoded, bool]:
+        try:
+            decoded = (decode_json if encoding == "json" else decode_protobuf)(data, self._capture)
+        except RecordError as error:
+            raise Refusal(400, str(error)) from None
+        return decoded, self._intake.take(decoded.records)
+
+    def _look(self, path: str, method: str, headers: Mapping[bytes, bytes]) -> tuple[int, bytes, str]:
+        if path in _OTHER_SIGNALS:
+            raise Refusal(404, "only traces are taken here")
+        if path not in ("/healthz", "/readyz", "/metrics"):
+            raise Refusal(404, f"there is nothing here; traces go to {TRACES}")
+        if method not in ("GET", "HEAD"):
+            raise Refusal(405, "this is read with GET")
+        if path == "/healthz":
+            return 200, b"ok\n", "text/plain"
+        if path == "/readyz":
+            if self._intake.full:
+                return 503, b"full\n", "text/plain"
+            return 200, b"ready; the database is away\n" if self._intake.store_failures else b"ready\n", "text/plain"
+        self._authorize(headers)
+        received = Received(
+            dict(sorted(self._requests.items())),
+            self._bytes,
+            self._refused,
+            dict(self._accounts.turned_away),
+            self._intake.store_failures,
+        )
+        return 200, prometheus_text(self._accounts.snapshot(), received).encode(), METRICS_TYPE
+
+    def _authorize(self, headers: Mapping[bytes, bytes]) -> None:
+        if self._token is None:
+            return
+        scheme, _, shown = headers.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() != b"bearer" or not hmac.compare_digest(shown.strip(), self._token):
+            raise Refusal(401, "expected the collector's bearer token")
+
+
+def _media_type(header: bytes) -> str:
+    return header.partition(b";")[0].strip().lower().decode("latin-1")
+
+
+async def _refuse(send: Send, refusal: Refusal, encoding: Encoding) -> None:
+    more: list[tuple[bytes, bytes]] = [(b"connection", b"close")]  # what is left of the body is not read
+    if refusal.retry_after is not None:
+        more.append((b"retry-after", str(refusal.retry_after).encode()))
+    if refusal.status == 401:
+        more.append((b"www-authenticate", b"Bearer"))
+    body = answers.failure(encoding, refusal.status, refusal.message)
+    await _answer(send, refusal.status, body, answers.content_type(encoding), more)
+
+
+async def _answer(
+    send: Send, status: int, body: bytes, kind: str, more: list[tuple[bytes, bytes]] | None = None
+) -> None:
+    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode()), *(more or [])]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,142 @@
+"""The body of a request, read as it comes, within bounds on what was sent and on what it unpacks to."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Receive = Callable[[], Awaitable[Any]]
+
+_READ_S: Final = 30.0
+"""How long the next piece of a body may take."""
+_GZIP: Final = 16 + zlib.MAX_WBITS
+
+
+class Refusal(Exception):
+    """A request that is not taken, and what its sender is told. ``retry_after``: seconds, where it may come again."""
+
+    def __init__(self, status: int, message: str, *, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.retry_after = retry_after
+
+
+class Disconnected(Exception):
+    """The sender is gone."""
+
+
+class Budget:
+    """How many bytes of bodies may be in memory at once, over all requests."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._left = max_bytes
+
+    def take(self, size: int) -> None:
+        """Take ``size`` bytes, or refuse for now."""
+        if size > self._left:
+            raise Refusal(429, "too much is being received at once; send it again", retry_after=1)
+        self._left -= size
+
+    def give_back(self, size: int) -> None:
+        """What was taken is free again."""
+        self._left += size
+
+
+class Body:
+    """One body. ``max_bytes`` bounds it before and after unpacking. ``taken``: what it holds of the budget."""
+
+    def __init__(self, *, gzip: bool, max_bytes: int, budget: Budget) -> None:
+        self._unpacker = _Unpacker() if gzip else None
+        self._max_bytes = max_bytes
+        self._budget = budget
+        self.taken = 0
+
+    async def read(self, receive: Receive) -> bytes:
+        """All of it, unpacked. Raises Refusal and Disconnected."""
+        sent = 0
+        parts: list[bytes] = []
+        while True:
+            try:
+                message = await asyncio.wait_for(receive(), _READ_S)
+            except asyncio.TimeoutError:
+                raise Refusal(408, f"no more of the body came for {_READ_S:.0f} s") from None
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            chunk: bytes = message.get("body", b"")
+            sent += len(chunk)
+            if sent > self._max_bytes:
+                raise self._too_large()
+            if chunk:
+                parts += self._unpacked(chunk)
+            if not message.get("more_body", False):
+                break
+        if self._unpacker is not None and not self._unpacker.complete:
+            raise Refusal(400, "the gzip body ends in the middle")
+        return b"".join(parts)
+
+    def release(self) -> None:
+        """The body is no longer held."""
+        self._budget.give_back(self.taken)
+        self.taken = 0
+
+    def _unpacked(self, chunk: bytes) -> list[bytes]:
+        if self._unpacker is None:
+            self._hold(len(chunk))
+            return [chunk]
+        parts: list[bytes] = []
+        self._unpacker.feed(chunk)
+        while True:
+            room = self._max_bytes - self.taken
+            try:
+                part = self._unpacker.next(room + 1)
+            except zlib.error:
+                raise Refusal(400, "the body is not gzip") from None
+            if not part:
+                return parts
+            if len(part) > room:
+                raise self._too_large()
+            self._hold(len(part))
+            parts.append(part)
+
+    def _hold(self, size: int) -> None:
+        self._budget.take(size)
+        self.taken += size
+
+    def _too_large(self) -> Refusal:
+        return Refusal(413, f"the body is over {self._max_bytes} bytes, sent or unpacked")
+
+
+class _Unpacker:
+    """Gzip in pieces, never more than asked for; several members one behind the other are one body."""
+
+    _PIECE: Final = 1024 * 1024
+
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj(_GZIP)
+        self._waiting = b""
+        self._begun = False
+
+    def feed(self, data: bytes) -> None:
+        self._waiting += data
+
+    def next(self, most: int) -> bytes:
+        """The next piece, at most ``most`` bytes; empty where more has to be fed first."""
+        while self._waiting:
+            if self._inflate.eof:
+                self._inflate = zlib.decompressobj(_GZIP)
+            self._begun = True
+            part = self._inflate.decompress(self._waiting, max(1, min(most, self._PIECE)))
+            self._waiting = self._inflate.unconsumed_tail or self._inflate.unused_data
+            if part:
+                return part
+        return b""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last member is whole. A body of no bytes at all is, too."""
+        return self._inflate.eof or not self._begun

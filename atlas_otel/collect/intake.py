@@ -1,0 +1,76 @@
+"""What a request held → journal; the sender is answered once nothing of it can be lost here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from atlas_otel.accounts import Accounts, is_snapshot
+from atlas_otel.span_record import EventRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atlas_otel.accounts import Cause
+    from atlas_otel.span_record import Record
+    from atlas_otel.storage import Storage
+
+_SENT_AGAIN: Final[frozenset[str]] = frozenset({"queue_full", "spool_full", "disk_full", "spool_error", "shutdown"})
+
+
+class ReceivedAccounts(Accounts):
+    """The accounts of what was received. What there was no room for is the sender's still, who is told so and sends it
+    again: it counts as turned away, and not as lost."""
+
+    def reset(self) -> None:
+        """Begin anew."""
+        super().reset()
+        self.turned_away: Counter[str] = Counter()
+        """Records, by cause; each time."""
+
+    def refused(self, record: Record, cause: Cause) -> None:
+        """A journal did not take ``record``."""
+        if cause not in _SENT_AGAIN or is_snapshot(record):
+            super().refused(record, cause)
+            return
+        count = self._events if isinstance(record, EventRecord) else self._spans
+        with self._lock:
+            count.started -= 1
+            count.open -= 1
+            self.turned_away[cause] += 1
+
+
+class Intake:
+    """Hands records to a storage. Its methods wait (for a disk, or a database): not for an event loop."""
+
+    def __init__(self, storage: Storage, accounts: ReceivedAccounts, *, wait_s: float) -> None:
+        """``wait_s``: how long the database may take to commit, where there is no spool."""
+        self._storage = storage
+        self._accounts = accounts
+        self._wait_s = wait_s
+        self.full = False
+        """Whether the last request found no room."""
+
+    def take(self, records: Sequence[Record]) -> bool:
+        """Make ``records`` durable: in the spool, or committed. False where they must be sent again.
+
+        Some of them may then be stored already, and are the same when they come again.
+        """
+        journal, drain = self._storage.journal, self._storage.drain
+        for record in records:
+            if isinstance(record, EventRecord):
+                self._accounts.event_started()
+            else:
+                self._accounts.span_started()
+            if not journal.append(record):
+                self.full = True
+                return False
+        self.full = False
+        if journal.idle:
+            drain.wake()
+        return journal.durable or not records or drain.stored(self._wait_s)
+
+    @property
+    def store_failures(self) -> int:
+        """How often in a row the database did not take what is there; it is kept, and tried again."""
+        return self._storage.drain.failures
