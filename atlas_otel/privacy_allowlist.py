@@ -55,6 +55,7 @@ STRUCTURE: Final = frozenset(
         semconv.ATLAS_PARENT_SESSION_ID,
         semconv.ATLAS_STEP_ID,
         semconv.ATLAS_STEP_ATTEMPT,
+        semconv.ATLAS_ACTOR,
         semconv.ATLAS_PUSHED_UUID,
         semconv.ATLAS_TARGET_TRACE_ID,
         semconv.ATLAS_TARGET_SPAN_ID,

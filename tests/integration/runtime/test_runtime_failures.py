@@ -9,9 +9,11 @@ import time
 
 import pytest
 
-from atlas_otel import errors
+from atlas_otel import errors, semconv
 from atlas_otel.adapters import AdapterError, AdapterTelemetryEvent
+from atlas_otel.capture import Capture
 from atlas_otel.runtime.run import arun, run
+from atlas_otel.span_record import encode_record
 from atlas_otel.testing import recording
 
 
@@ -328,6 +330,28 @@ async def test_an_event_after_the_session_harms_nobody(agents, hooked):
     agents.put(agent=hooked)
     await agents.run(lane="auto")
     await hooked.last.emit({"event": "progress"})
+
+
+# --- privacy ---------------------------------------------------------------------------------------------------------
+
+
+async def test_without_content_nothing_said_is_recorded_and_scores_and_verdicts_are(agents):
+    agents.put(
+        agent=lambda prompt: "SECRET",
+        teach=lambda **_: {"valid": False, "reason": "SECRET", "guidance": "SECRET"},
+        judge=lambda **_: {"score": 0.5, "rationale": "SECRET", "student_learning": "SECRET"},
+    )
+    config = agents.config(lane="paired", agent={"system_prompt": "SECRET"}, metadata={"tenant": "SECRET"})
+    with recording(capture=Capture(content=False)) as recorded:
+        result = await arun("SECRET", config=config)
+    assert result.final_answer == "SECRET"
+    assert recorded.all
+    assert not [record for record in recorded.all if b"SECRET" in encode_record(record)]
+    rows = recorded.rows()
+    assert rows.session.reward["score"] == 0.5
+    assert [attempt.evaluation["validation"]["valid"] for attempt in rows.attempts] == [False, False]
+    actors = [span.attributes.get(semconv.ATLAS_ACTOR) for span in recorded.spans]
+    assert [actor for actor in actors if actor] == ["teacher", "teacher", "reward"]
 
 
 # --- calling run -------------------------------------------------------------------------------------------------
