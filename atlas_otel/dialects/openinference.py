@@ -68,11 +68,20 @@ def read(span: SpanRecord) -> Facts | None:
         _read_model_call(attributes, fields)
     else:
         _read_documents(attributes, fields)
+    if kind == "tool" and (answer := _tool_answer(fields.get("output"))) is not None:
+        fields["output"] = answer
     tool = fields.pop("tool_name", None)
     name = {"llm": fields.get("model"), "tool": tool, "agent": fields.get("agent_name")}.get(kind)
     facts = reading.finish(span, fields, kind, name, NAME)
     judged = _evaluations(span)
     return facts._replace(rewards=(*facts.rewards, *judged)) if judged else facts
+
+
+def _tool_answer(output: JsonText | None) -> JsonText | None:
+    """What a LangChain tool returned, out of the message that carries it: ``{type: "tool", data: {content, …}}``."""
+    held = mapping(output.value) if output is not None else {}
+    data = mapping(held.get("data"))
+    return JsonText(dump(data["content"])) if held.get("type") == "tool" and "content" in data else None
 
 
 def _is_graph_node(span: SpanRecord, fields: Mapping[str, Any]) -> bool:

@@ -127,12 +127,23 @@ class Placing:
             return facts.kind if self.foreign and facts.kind in _CALLS else "session"
         if facts.kind == "session":
             return "agent"
+        if facts.kind == "tool" and self._is_seen_again(key):
+            return "function"
         if not self.foreign:
             return facts.kind
         if facts.operation == semconv.OPERATION_GRAPH_NODE:
             # The nodes of a graph within a node are that step's own business.
             return "function" if self.tree.nearest(key, self._is_graph_node) is not None else "step"
         return "step" if facts.kind == "agent" or facts.operation == _OPERATION_PLAN else facts.kind
+
+    def _is_seen_again(self, key: SpanKey) -> bool:
+        """Whether a call of a tool is the one around it, as another instrumentation sees it: an agent's call of a tool
+        on an MCP server is also its client's and its server's. The outermost has the arguments and the result."""
+        around = self.tree.nearest(key, lambda above: self.facts[above].kind in ("tool", "llm", "agent", "session"))
+        if around is None or self.facts[around].kind != "tool":
+            return False
+        same = self.facts[around].name == self.facts[key].name
+        return same and self.tree.spans[around].scope != self.tree.spans[key].scope
 
     def _is_graph_node(self, key: SpanKey) -> bool:
         return self.facts[key].operation == semconv.OPERATION_GRAPH_NODE

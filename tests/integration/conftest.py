@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -24,7 +25,14 @@ if TYPE_CHECKING:
 
 PEERS = Path(__file__).parents[1] / "peers"
 # What pip says where it cannot reach its index, as against a package that does not install.
-_OUT_OF_REACH = ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "ProxyError", "Network is unreach")
+_OUT_OF_REACH = (
+    "NewConnectionError",
+    "NameResolutionError",
+    "ConnectTimeoutError",
+    "ProxyError",
+    "Network is unreach",
+    "error sending request",
+)
 
 
 @pytest.fixture(scope="session")
@@ -50,13 +58,21 @@ def _peer_python(name: str) -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several workers, one environment
         if not ready.exists():
             venv.create(folder, with_pip=True, clear=False)
-            pip = [str(python), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
+            pip = _installer(python)
             _install(name, [*pip, "-r", str(requirements)])
             # Packages whose own requirements (gigabytes, at times) the tests don't need.
             if alone.exists():
                 _install(name, [*pip, "--no-deps", "-r", str(alone)])
             ready.touch()
     return str(python)
+
+
+def _installer(python: Path) -> list[str]:
+    """uv where it stands beside the tests' own Python, for it takes a tenth of pip's time."""
+    uv = shutil.which("uv", path=str(Path(sys.executable).parent))
+    if uv is not None:
+        return [uv, "pip", "install", "--quiet", "--python", str(python)]
+    return [str(python), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
 
 
 def _install(name: str, command: list[str]) -> None:

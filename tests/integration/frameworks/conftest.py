@@ -1,0 +1,119 @@
+"""Real frameworks as real processes under ``atlas-otel exec``, against a scripted model and a real database."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import distribution
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import atlas_otel
+import atlas_otel_exporters
+from atlas_otel.models.session_trace import AtlasSessionTrace
+
+PROGRAMS = Path(__file__).parents[2] / "peers" / "frameworks"
+
+
+def _load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, PROGRAMS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+model_server = _load("model_server")
+
+
+@pytest.fixture(scope="session")
+def atlas_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for PYTHONPATH that holds the atlas-otel under test and nothing else, its entry points too."""
+    folder = tmp_path_factory.mktemp("atlas")
+    for package in (atlas_otel, atlas_otel_exporters):
+        (folder / package.__name__).symlink_to(Path(str(package.__file__)).parent)
+    described = distribution("atlas-otel")
+    information = folder / "atlas_otel-0.dist-info"
+    information.mkdir()
+    for name in ("METADATA", "entry_points.txt"):
+        (information / name).write_text(described.read_text(name) or "", encoding="utf-8")
+    return folder
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A program that has ended: what it printed, what the model was asked, the lines it came to."""
+
+    printed: list[str]
+    complaints: str
+    asked: list[tuple[str, dict[str, Any], dict[str, str]]]
+    lines: list[dict[str, Any]]
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """The only line; it loads as the trainer's type."""
+        (line,) = self.lines
+        AtlasSessionTrace.model_validate(line)
+        return line
+
+    def events(self, event_type: str) -> list[dict[str, Any]]:
+        """Payloads of trajectory events of one type, oldest first."""
+        return [e["event"]["payload"] for e in self.line["trajectory_events"] if e["event_type"] == event_type]
+
+
+RunFramework = Callable[..., Ran]
+
+
+@pytest.fixture
+def run_framework(
+    peer_python: Callable[[str], str], atlas_path: Path, database_url: str, tmp_path: Path
+) -> RunFramework:
+    """Run ``program`` in the environment ``peer`` under ``atlas-otel exec``, or under ``wrapper``."""
+
+    def run(peer: str, program: str, *, wrapper: list[str] | None = None, **environment: str) -> Ran:
+        python = peer_python(peer)
+        wrapper = [python, "-m", "atlas_otel", "exec", "--"] if wrapper is None else [python, *wrapper]
+        with model_server.scripted_model() as model:
+            kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
+            done = subprocess.run(
+                [*wrapper, python, str(PROGRAMS / program)],
+                env={
+                    **kept,
+                    "PATH": os.pathsep.join([str(Path(python).parent), os.environ["PATH"]]),
+                    "PYTHONPATH": str(atlas_path),
+                    "OPENAI_BASE_URL": model.url,
+                    "OPENAI_API_KEY": "nobody",
+                    "OPENAI_AGENTS_DISABLE_TRACING": "0",
+                    "ATLAS_OTEL_DATABASE_URL": database_url,
+                    "ATLAS_OTEL_SPOOL_DIR": str(tmp_path / "spool"),
+                    "ATLAS_OTEL_EXIT_TIMEOUT_S": "20",
+                    "XDG_STATE_HOME": str(tmp_path),
+                    **environment,
+                },
+                capture_output=True,
+                text=True,
+                timeout=100,
+                check=False,
+            )
+        assert done.returncode == 0, done.stderr
+        return Ran(done.stdout.splitlines(), done.stderr, model.requests, _export(database_url, tmp_path))
+
+    return run
+
+
+def _export(database_url: str, folder: Path) -> list[dict[str, Any]]:
+    output = folder / "traces.jsonl"
+    command = [sys.executable, "-m", "atlas_otel", "export", "--database-url", database_url, "--output", str(output)]
+    done = subprocess.run([*command, "--include-all-statuses"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
