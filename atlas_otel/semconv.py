@@ -204,6 +204,8 @@ EXCEPTION_MESSAGE: Final = "exception.message"
 EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 SERVICE_NAME: Final = "service.name"
 
+SESSION_KEY: Final = "session_key"
+"""Where metadata holds the session's key; ``session_id`` there is the row's number (contract §3)."""
 ROOT_STEP: Final = "root"
 """``parent_id`` of a step that nothing encloses, and the root function's id and name (contract §1)."""
 NOT_CAPTURED: Final = "[not captured]"

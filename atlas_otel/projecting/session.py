@@ -85,7 +85,7 @@ def session_row(parts: SessionParts) -> SessionRow:
     # The calls that led to the judgements, where a runtime reports them, before the judgements themselves.
     audit = [*_calls(given.pop("reward_audit", None)), *_audit([*parts.notes, *parts.unplaced])]
     computed: JsonObject = {
-        "session_id": parts.key,
+        semconv.SESSION_KEY: parts.key,
         "status": status,
         "created_at": utc_time(created).isoformat(),
         "completed_at": None if completed is None else utc_time(completed).isoformat(),

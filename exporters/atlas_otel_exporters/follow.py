@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
+from atlas_otel import semconv
 from atlas_otel.errors import ExportError, RecordError, RetryableStoreError, UsageError
 from atlas_otel_exporters.encode import REVISION
 from atlas_otel_exporters.read import open_reader
@@ -203,4 +204,4 @@ def _source(line: JsonValue) -> tuple[str, int]:
     revision = line[REVISION]
     if not isinstance(held, dict) or not isinstance(revision, int):
         raise TypeError
-    return str(held["session_id"]), revision
+    return str(held.get(semconv.SESSION_KEY) or held["session_id"]), revision

@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 import orjson
 
+from atlas_otel import semconv
 from atlas_otel.errors import ExportError, UsageError
 from atlas_otel.postgres.store import PostgresStore
 from atlas_otel.projection import project
@@ -60,8 +61,10 @@ def _compare(reader: Reader, name: str, found: dict[str, object]) -> Iterator[Di
 
 def _name_of(path: Path, number: int, line: bytes) -> str:
     try:
-        return str(orjson.loads(line)["session_metadata"]["session_id"])
-    except (orjson.JSONDecodeError, KeyError, TypeError):
+        held = orjson.loads(line)["session_metadata"]
+        # The key where the session is ours: it is the same in every database.
+        return str(held.get(semconv.SESSION_KEY) or held["session_id"])
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
         raise ExportError(f"{path}, line {number}: not a line that `export --format atlas` wrote") from None
 
 

@@ -48,7 +48,7 @@ def test_each_run_adds_three_true_answers(database_url: str, tmp_path: Path) -> 
         next(line for task, line in lines.items() if word in task) for word in ("disk", "need", "source")
     )
     for line in lines.values():
-        assert line["session_metadata"]["session_id"] in done.stdout
+        assert line["session_metadata"]["session_key"] in done.stdout
         assert line["final_answer"] in done.stdout
         assert len(line["plan"]["steps"]) == len(line["steps"]) == 4
         assert line["session_metadata"]["token_usage"]["calls"] >= 4

@@ -52,7 +52,7 @@ def ran(database_url: str, tmp_path: Path) -> Ran:
     run("-m", "atlas_otel", "export", "--include-status", "pending", "--output", "traces.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "traces.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(lines) == 2
-    by_key = {line["session_metadata"]["session_id"]: line for line in lines}
+    by_key = {line["session_metadata"]["session_key"]: line for line in lines}
     return Ran(
         said["sessions"],
         {name: by_key[key] for name, key in said["sessions"].items()},

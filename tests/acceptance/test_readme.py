@@ -76,7 +76,7 @@ def test_the_readmes_programs_do_what_it_says(database_url: str, tmp_path: Path)
     }
 
     second = lines["Summarise the release"]
-    assert second["session_metadata"]["session_id"] == key
+    assert second["session_metadata"]["session_key"] == key
     assert second["session_metadata"]["tenant"] == "acme"
     (step,) = second["steps"]
     assert step["attempts"] == 2

@@ -154,6 +154,7 @@ def test_what_we_wrote_is_exported_by_the_sdk_as_by_us(recorded: tuple[str, Path
     url, folder, rows = recorded
     export_jsonl(folder / "ours.jsonl", database_url=url, review_statuses=None)
     theirs, ours = lines_of(folder / "export.jsonl"), lines_of(folder / "ours.jsonl")
+    assert all(isinstance(name, int) for name in ours), "the row's number, in their lines as in ours"
     assert list(theirs) == list(reversed(ours))  # newest first there
     for name, line in ours.items():
         assert line == as_contract(theirs[name])

@@ -100,7 +100,7 @@ def test_flush_means_stored_and_projected(env: dict[str, str]) -> None:
     key = agent()
     flushed = telemetry.flush(20)
     with psycopg.connect(os.environ["ATLAS_OTEL_DATABASE_URL"]) as c:
-        (status,) = c.execute("SELECT status FROM sessions WHERE metadata->>'session_id' = %s", [key]).fetchone()
+        (status,) = c.execute("SELECT status FROM sessions WHERE metadata->>'session_key' = %s", [key]).fetchone()
     a = telemetry.accounts
     print(json.dumps([flushed, status, a.spans.started, a.spans.stored, a.balances, telemetry.shutdown()]))
 """,

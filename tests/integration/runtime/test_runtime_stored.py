@@ -40,7 +40,7 @@ async def test_a_run_is_stored_and_exported(agents, hooked, telemetry, database_
     ((status, answer, mode, score, review, learned),) = read(
         database_url,
         "SELECT status, final_answer, metadata ->> 'execution_mode', reward_stats ->> 'score', review_status,"
-        " student_learning FROM sessions WHERE metadata ->> 'session_id' = %s",
+        " student_learning FROM sessions WHERE metadata ->> 'session_key' = %s",
         result.session_id,
     )
     assert (status, answer, mode, float(score)) == ("succeeded", "synthesized 1", "paired", 0.75)
