@@ -37,6 +37,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("exec", "execute", "Run a Python program with recording in place, unchanged."),
     Command("doctor", "doctor", "Say whether the whole way works, and what to do where it does not."),
     Command("export", "export", "Write recorded sessions as lines of JSON for training."),
+    Command("import", "import_", "Store traces from files, or from a Jaeger."),
     Command("rebuild", "rebuild", "Compute sessions' rows again from their records."),
     Command("review", "review", "Look at recorded sessions, and say which ones may be trained on."),
     Command("reward", "reward", "Score a recorded session, or a step of it."),

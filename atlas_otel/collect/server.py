@@ -15,6 +15,7 @@ from atlas_otel.capture import Capture, Limits
 from atlas_otel.collect.app import TRACES, Collector
 from atlas_otel.collect.intake import Intake, ReceivedAccounts
 from atlas_otel.errors import ConfigError
+from atlas_otel.postgres.dsn import check_database_url
 from atlas_otel.redaction import build_redactor
 from atlas_otel.storage import storage_for
 
@@ -90,6 +91,8 @@ def collect(settings: Settings, options: CollectOptions, listening: Callable[[st
         on_loss=accounts.absorbed,
     )
     assert settings.database_url is not None
+    check_database_url(settings.database_url)
+    listener = _bind(options.host, options.port)
     storage = storage_for(
         settings.database_url,
         settings.durability,
@@ -97,7 +100,6 @@ def collect(settings: Settings, options: CollectOptions, listening: Callable[[st
         project_every_s=_PROJECT_EVERY_S,
         spool_bytes=options.spool_bytes,
     )
-    listener = _bind(options.host, options.port)
     scheme = "https" if options.tls_cert else "http"
     host, port = listener.getsockname()[:2]
     address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{TRACES}"
@@ -152,12 +154,15 @@ def collect(settings: Settings, options: CollectOptions, listening: Callable[[st
 
 
 def _bind(host: str, port: int) -> socket.socket:
+    listener: socket.socket | None = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as error:
+        if listener is not None:
+            listener.close()
         raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
     listener.set_inheritable(False)
     return listener

@@ -54,15 +54,15 @@ def decode_tree(tree: object, capture: Capture) -> Decoded:
     if not isinstance(tree, dict) or not isinstance(tree.get("resourceSpans", []), list):
         raise RecordError("the JSON is not an ExportTraceServiceRequest")
     receiver = Receiver(capture)
-    for of_resource in _objects(tree.get("resourceSpans")):
+    for of_resource in objects(tree.get("resourceSpans")):
         try:
-            receiver.begin_resource(_attributes(_object(of_resource.get("resource")).get("attributes")))
+            receiver.begin_resource(_attributes(object_of(of_resource.get("resource")).get("attributes")))
         except (NotASpan, RecursionError):
             receiver.begin_resource({})
         # "instrumentationLibrarySpans" is what it was called before OTLP 1.0; files may be as old.
-        for of_scope in _objects(of_resource.get("scopeSpans", of_resource.get("instrumentationLibrarySpans"))):
-            scope = _object(of_scope.get("scope", of_scope.get("instrumentationLibrary")))
-            receiver.begin_scope(_text(scope.get("name")))
+        for of_scope in objects(of_resource.get("scopeSpans", of_resource.get("instrumentationLibrarySpans"))):
+            scope = object_of(of_scope.get("scope", of_scope.get("instrumentationLibrary")))
+            receiver.begin_scope(text(scope.get("name")))
             spans = of_scope.get("spans")
             for span in spans if isinstance(spans, list) else ():
                 try:
@@ -77,43 +77,44 @@ def decode_tree(tree: object, capture: Capture) -> Decoded:
 def _raw(span: object) -> RawSpan:
     if not isinstance(span, dict):
         raise NotASpan("a span is not an object")
-    status = _object(span.get("status"))
+    status = object_of(span.get("status"))
     return RawSpan(
         _id(span.get("traceId")),
         _id(span.get("spanId")),
         _id(span.get("parentSpanId")),
-        _text(span.get("name")),
+        text(span.get("name")),
         _enum(span.get("kind"), _KINDS),
-        _integer(span.get("startTimeUnixNano")),
-        _integer(span.get("endTimeUnixNano")),
+        integer(span.get("startTimeUnixNano")),
+        integer(span.get("endTimeUnixNano")),
         _attributes(span.get("attributes")),
         [
-            SpanEvent(
-                _text(event.get("name")), _integer(event.get("timeUnixNano")), _attributes(event.get("attributes"))
-            )
-            for event in _objects(span.get("events"))
+            SpanEvent(text(event.get("name")), integer(event.get("timeUnixNano")), _attributes(event.get("attributes")))
+            for event in objects(span.get("events"))
         ],
         [
             SpanLink(_id(link.get("traceId")), _id(link.get("spanId")), _attributes(link.get("attributes")))
-            for link in _objects(span.get("links"))
+            for link in objects(span.get("links"))
         ],
         _enum(status.get("code"), _STATUSES),
-        _text(status.get("message")),
-        _integer(span.get("droppedAttributesCount")),
-        _integer(span.get("droppedEventsCount")),
-        _integer(span.get("droppedLinksCount")),
+        text(status.get("message")),
+        integer(span.get("droppedAttributesCount")),
+        integer(span.get("droppedEventsCount")),
+        integer(span.get("droppedLinksCount")),
     )
 
 
-def _objects(value: object) -> Iterator[Mapping[str, Any]]:
+def objects(value: object) -> Iterator[Mapping[str, Any]]:
+    """The objects of a list; of anything else, none."""
     return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
 
 
-def _object(value: object) -> Mapping[str, Any]:
+def object_of(value: object) -> Mapping[str, Any]:
+    """``value`` where it is an object, else an empty one."""
     return value if isinstance(value, dict) else _NOTHING
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
+    """``value`` where it is a string, else an empty one."""
     return value if isinstance(value, str) else ""
 
 
@@ -121,8 +122,8 @@ def _id(value: object) -> str:
     return value.lower() if isinstance(value, str) else ""
 
 
-def _integer(value: object) -> int:
-    """A number, or its digits as text; 0 where there is none. Raises NotASpan for anything else."""
+def integer(value: object) -> int:
+    """A whole number, or its digits as text; 0 where there is none. Raises NotASpan for anything else."""
     if value is None:
         return 0
     if isinstance(value, int) and not isinstance(value, bool):
@@ -144,7 +145,7 @@ def _enum(value: object, names: Mapping[str, int]) -> int:
 
 
 def _attributes(pairs: object) -> dict[str, AttributeValue]:
-    return {_text(pair.get("key")): _value(pair.get("value")) for pair in _objects(pairs)}
+    return {text(pair.get("key")): _value(pair.get("value")) for pair in objects(pairs)}
 
 
 def _value(value: object) -> AttributeValue:
@@ -152,17 +153,17 @@ def _value(value: object) -> AttributeValue:
         return None
     for name, held in value.items():
         if name == "stringValue":
-            return _text(held)
+            return text(held)
         if name == "intValue":
-            return _integer(held)
+            return integer(held)
         if name == "boolValue":
             return held is True
         if name == "doubleValue":
             return _double(held)
         if name == "arrayValue":
-            return [_value(item) for item in _objects(_object(held).get("values"))]
+            return [_value(item) for item in objects(object_of(held).get("values"))]
         if name == "kvlistValue":
-            return _attributes(_object(held).get("values"))
+            return _attributes(object_of(held).get("values"))
         if name == "bytesValue":
             return _bytes(held)
     return None
@@ -178,6 +179,6 @@ def _double(value: object) -> AttributeValue:
 def _bytes(value: object) -> AttributeValue:
     try:
         # Not an attribute's type yet: capture writes bytes as it writes all bytes.
-        return cast("AttributeValue", base64.b64decode(_text(value)))
+        return cast("AttributeValue", base64.b64decode(text(value)))
     except (binascii.Error, ValueError):
         raise NotASpan("a bytesValue is not base64") from None

@@ -1,0 +1,77 @@
+"""``atlas-otel import``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, the_database
+from atlas_otel.errors import UsageError
+
+app = command_app()
+
+
+@app.command(
+    name="import",
+    help="Store traces from files: OTLP in JSON lines, as the Collector's file exporter writes them, or Jaeger's JSON, "
+    "packed with gzip or not; - is standard input. Importing again changes nothing. Exit code 1 where something could "
+    "not be taken; the rest is stored.",
+)
+def import_traces(
+    files: Annotated[list[str] | None, typer.Argument(metavar="FILE...", help="What to import.")] = None,
+    database_url: DatabaseUrl = None,
+    jaeger_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Take traces from this Jaeger, such as http://localhost:16686.")
+    ] = None,
+    trace_id: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Which trace of that Jaeger. May be repeated.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Import everything that is named, then say what came of it."""
+    from atlas_otel import settings
+    from atlas_otel.capture import Capture, Limits
+    from atlas_otel.collect.importing import Imported, Importer
+    from atlas_otel.postgres.store import PostgresStore
+    from atlas_otel.redaction import build_redactor
+
+    if not files and not jaeger_url:
+        raise UsageError("say what to import: files, or --jaeger-url with --trace-id")
+    if bool(jaeger_url) != bool(trace_id):
+        raise UsageError("--jaeger-url and --trace-id go together")
+    in_force = settings.resolve({}, os.environ)
+    capture = Capture(
+        Limits(in_force.max_string_bytes, in_force.max_value_bytes),
+        content=in_force.capture_content,
+        redactor=build_redactor(in_force.redact),
+    )
+    shown_at = time.monotonic()
+
+    def show(imported: Imported) -> None:
+        nonlocal shown_at
+        if sys.stderr.isatty() and not quiet and time.monotonic() - shown_at > 0.5:
+            shown_at = time.monotonic()
+            typer.echo(f"\r{imported.spans} spans", nl=False, err=True)
+
+    with PostgresStore(the_database(database_url or in_force.database_url)) as store:
+        importer = Importer(store, capture, show)
+        for name in files or ():
+            importer.add_file(name)
+        for one in trace_id or ():
+            importer.add_from_jaeger(jaeger_url or "", one)
+        imported = importer.finish()
+    for problem in imported.problems:
+        typer.echo(problem, err=True)
+    if not quiet:
+        said = (
+            f"imported {imported.spans} spans and {imported.events} events of {len(imported.traces)} traces; "
+            f"{imported.sessions} sessions computed"
+        )
+        lacking = f"; not taken: {imported.refused} spans, {imported.unread} lines" if not imported.complete else ""
+        typer.echo(said + lacking)
+    if not imported.complete:
+        raise typer.Exit(1)

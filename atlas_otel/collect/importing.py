@@ -1,0 +1,163 @@
+"""Traces in files, or in a Jaeger → a store. Whoever imports the same again changes nothing."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, cast
+
+from atlas_otel.errors import RecordError, StoreError, UsageError
+from atlas_otel.otlp.documents import decode_document
+from atlas_otel.otlp.json import load_json
+from atlas_otel.span_record import EventRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from atlas_otel.capture import Capture
+    from atlas_otel.span_record import Record
+    from atlas_otel.store import Store
+
+STANDARD_INPUT: Final = "-"
+_BATCH: Final = 512
+_GZIP: Final = b"\x1f\x8b"
+_MAX_PROBLEMS: Final = 20
+_JAEGER_S: Final = 60.0
+
+
+@dataclass
+class Imported:
+    """What became of what was read. ``problems``: the first of those lines and spans that were not taken, with why."""
+
+    spans: int = 0
+    events: int = 0
+    traces: set[str] = field(default_factory=set)
+    sessions: int = 0
+    unread: int = 0
+    refused: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was taken."""
+        return not (self.unread or self.refused)
+
+    def problem(self, text: str) -> None:
+        """Remember one, while there are few."""
+        if len(self.problems) < _MAX_PROBLEMS:
+            self.problems.append(text)
+
+
+class Importer:
+    """Imports into ``store``. ``capture``: what may be kept. ``progress`` is told now and then how far it is."""
+
+    def __init__(self, store: Store, capture: Capture, progress: Callable[[Imported], None]) -> None:
+        self._store = store
+        self._capture = capture
+        self._progress = progress
+        self._waiting: list[Record] = []
+        self.imported = Imported()
+
+    def add_file(self, name: str) -> None:
+        """A file of JSON lines, or of one document; gzip or not; ``-``: standard input. Raises UsageError."""
+        try:
+            with _opened(name) as file:
+                for number, document in _documents(file):
+                    self._add(f"{name}, line {number}", document)
+        except (OSError, EOFError) as error:
+            reason = getattr(error, "strerror", None) or "it is not whole"
+            raise UsageError(f"cannot read {name}: {reason}") from None
+
+    def add_from_jaeger(self, url: str, trace_id: str) -> None:
+        """A trace from Jaeger's ``/api/v3``. Raises UsageError where it has none such, StoreError where it is away."""
+        for number, document in _documents(io.BytesIO(_from_jaeger(url, trace_id))):
+            self._add(f"trace {trace_id}, line {number}", document)
+
+    def finish(self) -> Imported:
+        """Store what waits, and bring the sessions' rows up to date."""
+        self._write()
+        while done := self._store.project():
+            self.imported.sessions += done
+        return self.imported
+
+    def _add(self, place: str, document: bytes) -> None:
+        try:
+            decoded = decode_document(load_json(document), self._capture)
+        except RecordError as error:
+            self.imported.unread += 1
+            self.imported.problem(f"{place}: {str(error).replace('the body', 'it')}")
+            return
+        if decoded.refused:
+            self.imported.refused += decoded.refused
+            self.imported.problem(f"{place}: {decoded.message}")
+        self._waiting += decoded.records
+        while len(self._waiting) >= _BATCH:
+            self._write()
+
+    def _write(self) -> None:
+        batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+        result = self._store.write(batch)
+        for poisoned in result.poisoned:
+            self.imported.refused += 1
+            self.imported.problem(f"span {poisoned.record.trace_id}/{poisoned.record.span_id}: {poisoned.reason}")
+        events = sum(isinstance(record, EventRecord) for record in batch)
+        self.imported.events += events
+        self.imported.spans += len(batch) - events - len(result.poisoned)
+        self.imported.traces.update(record.trace_id for record in batch)
+        self._progress(self.imported)
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[IO[bytes]]:
+    with ExitStack() as held:
+        if name == STANDARD_INPUT:
+            source = cast("io.BufferedReader", sys.stdin.buffer)
+        else:
+            source = held.enter_context(Path(name).open("rb"))
+        packed = source.peek(2)[:2] == _GZIP
+        yield cast("IO[bytes]", held.enter_context(gzip.open(source))) if packed else source
+
+
+def _documents(file: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """JSON documents with their line: one on each line, or a single one on many."""
+    lines = iter(file)
+    for number, line in enumerate(lines, 1):
+        if number == 1 and not _is_whole(line):
+            yield 1, b"".join((line, *lines))
+            return
+        if line.strip():
+            yield number, line
+
+
+def _is_whole(line: bytes) -> bool:
+    if not line.strip():
+        return True
+    try:
+        load_json(line)
+    except RecordError:
+        # A broken line among lines, or the first of a document that goes on: such a line opens and does not close.
+        return line.rstrip().endswith((b"}", b"]")) and line.lstrip()[:1] == b"{"
+    return True
+
+
+def _from_jaeger(url: str, trace_id: str) -> bytes:
+    try:
+        import httpx
+    except ImportError:
+        raise UsageError("--jaeger-url needs httpx: pip install 'atlas-otel[collect]'") from None
+
+    where = f"{url.rstrip('/')}/api/v3/traces/{trace_id}"
+    try:
+        # Raw: what Jaeger shows has events sorted by name, and equal spans merged.
+        answer = httpx.get(where, params={"rawTraces": "true"}, timeout=_JAEGER_S, follow_redirects=True)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise StoreError(f"no answer from Jaeger at {url}: {type(error).__name__}") from None
+    if answer.status_code == 404:
+        raise UsageError(f"Jaeger at {url} has no trace {trace_id}")
+    if not answer.is_success:
+        raise StoreError(f"Jaeger at {url} answered {answer.status_code}")
+    return answer.content

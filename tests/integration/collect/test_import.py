@@ -1,0 +1,139 @@
+"""Files and a Jaeger into Postgres, by the command."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+
+from atlas_otel import semconv
+from atlas_otel.cli import main
+
+T = 1_700_000_000_000_000_000
+SESSION = "c" * 32
+
+
+def line(*numbers: int, session: str | None = SESSION, trace: str = "1" * 32) -> dict[str, Any]:
+    stamped = [] if session is None else [{"key": semconv.ATLAS_SESSION_ID, "value": {"stringValue": session}}]
+    spans = [
+        {
+            "traceId": trace,
+            "spanId": f"{number:016x}",
+            "name": f"span {number}",
+            "startTimeUnixNano": str(T + number),
+            "endTimeUnixNano": str(T + number + 1),
+            "attributes": stamped,
+        }
+        for number in numbers
+    ]
+    return {"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}
+
+
+def imported(url: str, capsys: Any, *arguments: str) -> tuple[int, str, str]:
+    code = main(["import", "--database-url", url, *arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def stored(url: str) -> tuple[int, int]:
+    with psycopg.connect(url) as connection:
+        return tuple(  # type: ignore[return-value]
+            connection.execute(
+                "SELECT (SELECT count(*) FROM atlas_otel.spans), (SELECT count(*) FROM sessions)"
+            ).fetchone()
+        )
+
+
+def test_json_lines_packed_or_not_and_again(database_url: str, tmp_path: Path, capsys: Any) -> None:
+    lines = "".join(json.dumps(line(*range(n * 400, n * 400 + 400))) + "\n" for n in range(1, 4))
+    file, packed = tmp_path / "traces.json", tmp_path / "traces.json.gz"
+    file.write_text(lines + '{"resourceLogs": []}\n\n')
+    packed.write_bytes(gzip.compress(lines.encode()))
+
+    code, out, err = imported(database_url, capsys, str(file), str(packed))
+
+    assert (code, err) == (0, "")
+    assert out == "imported 2400 spans and 0 events of 1 traces; 1 sessions computed\n"
+    assert stored(database_url) == (1200, 1)
+    assert imported(database_url, capsys, "--quiet", str(file)) == (0, "", "")
+    assert stored(database_url) == (1200, 1)
+
+
+def test_one_document_over_many_lines(database_url: str, tmp_path: Path, capsys: Any) -> None:
+    file = tmp_path / "one.json"
+    file.write_text(json.dumps(line(1, 2), indent=2))
+    assert imported(database_url, capsys, str(file))[0] == 0
+    assert stored(database_url) == (2, 1)
+
+
+def test_what_cannot_be_taken_is_named_and_the_rest_is_stored(database_url: str, tmp_path: Path, capsys: Any) -> None:
+    bad = line(3)
+    bad["resourceSpans"][0]["scopeSpans"][0]["spans"].append({"traceId": "0" * 32})
+    file = tmp_path / "traces.json"
+    file.write_text("\n".join([json.dumps(line(1)), json.dumps(bad), "[1]", json.dumps(line(2))[:-30]]))
+
+    code, out, err = imported(database_url, capsys, str(file))
+
+    assert code == 1
+    assert out.endswith("; not taken: 1 spans, 2 lines\n")
+    assert [said.partition(": ")[0].rpartition(" ")[2] for said in err.splitlines()] == ["2", "3", "4"]
+    assert stored(database_url) == (2, 1)
+
+
+def test_standard_input(database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    raw = io.BytesIO(gzip.compress(json.dumps(line(1, 2, 3)).encode()))
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BufferedReader(raw)))  # type: ignore[arg-type]
+    assert imported(database_url, capsys, "-")[0] == 0
+    assert stored(database_url) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["nowhere.json"], ["--jaeger-url", "http://localhost:1"], ["--trace-id", "1"]],
+)
+def test_a_wrong_call(database_url: str, capsys: Any, arguments: list[str]) -> None:
+    code, out, err = imported(database_url, capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("atlas-otel: ")
+    assert len(err.splitlines()) == 1
+
+
+class _Jaeger(BaseHTTPRequestHandler):
+    """Answers as Jaeger 2's ``/api/v3`` does: OTLP within ``result``."""
+
+    def do_GET(self) -> None:
+        known = self.path == f"/api/v3/traces/{'1' * 32}?rawTraces=true"
+        body = json.dumps({"result": line(1, 2)} if known else {"error": {"httpCode": 404}}).encode()
+        self.send_response(200 if known else 404)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None: ...
+
+
+@pytest.fixture
+def jaeger() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Jaeger) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_trace_from_jaeger(database_url: str, jaeger: str, capsys: Any) -> None:
+    asked = ("--jaeger-url", jaeger, "--trace-id")
+    assert imported(database_url, capsys, *asked, "1" * 32)[0] == 0
+    assert stored(database_url) == (2, 1)
+    assert imported(database_url, capsys, *asked, "2" * 32)[0] == 2
+    code, _, err = imported(database_url, capsys, "--jaeger-url", "http://127.0.0.1:9", "--trace-id", "1")
+    assert code == 1
+    assert "no answer from Jaeger" in err
