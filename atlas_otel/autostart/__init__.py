@@ -25,6 +25,8 @@ _DEFAULTS: Final[Mapping[str, str]] = {
     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY",
     # Nobody else's set-up of the SDK: ours is in place. The loader takes the one of this name, and there is none.
     "OTEL_PYTHON_CONFIGURATOR": "atlas",
+    # The loader does this too, and complains where it was done.
+    "ATLAS_OTEL_INSTRUMENT_THREADS": "false",
 }
 
 

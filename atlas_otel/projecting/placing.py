@@ -88,8 +88,9 @@ class Placing:
 
     @property
     def last_model(self) -> Node | None:
-        """The same: the last model call, which gave the answer."""
-        return max(self._model_calls(), key=lambda node: self._by_start(node.span.key), default=None)
+        """The same: the last model call that was answered, which gave the answer."""
+        answered = [one for one in self._model_calls() if one.facts.output_messages or one.facts.output]
+        return max(answered, key=lambda node: self._by_start(node.span.key), default=None)
 
     def _model_calls(self) -> list[Node]:
         return [node for node in self.nodes.values() if node.role == "llm"] if self.foreign else []

@@ -14,12 +14,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import psycopg
 import pytest
 
 import atlas_otel
 import atlas_otel_exporters
 from atlas_otel.models.session_trace import AtlasSessionTrace
+from atlas_otel.postgres.store import PostgresStore
+from atlas_otel.span_record import encode_record
 
+RECORD = "ATLAS_OTEL_RECORD_FRAMEWORKS"
+"""Set, the runs' spans are written to ``tests/recorded/frameworks`` anew, for tests that need no framework."""
+RECORDED = Path(__file__).parents[2] / "recorded" / "frameworks"
 PROGRAMS = Path(__file__).parents[2] / "peers" / "frameworks"
 
 
@@ -58,6 +64,8 @@ class Ran:
     complaints: str
     asked: list[tuple[str, dict[str, Any], dict[str, str]]]
     lines: list[dict[str, Any]]
+    sent: int
+    """How many batches came over OTLP."""
 
     @property
     def line(self) -> dict[str, Any]:
@@ -78,21 +86,24 @@ RunFramework = Callable[..., Ran]
 def run_framework(
     peer_python: Callable[[str], str], atlas_path: Path, database_url: str, tmp_path: Path
 ) -> RunFramework:
-    """Run ``program`` in the environment ``peer`` under ``atlas-otel exec``, or under ``wrapper``."""
+    """Run ``program`` in the environment ``peer`` under ``atlas-otel exec``, or under a program that is there."""
 
-    def run(peer: str, program: str, *, wrapper: list[str] | None = None, **environment: str) -> Ran:
+    def run(peer: str, program: str, *, wrapper: str | None = None, name: str = "", **environment: str) -> Ran:
         python = peer_python(peer)
-        wrapper = [python, "-m", "atlas_otel", "exec", "--"] if wrapper is None else [python, *wrapper]
+        launcher = [python, "-m", "atlas_otel", "exec", "--"]
+        if wrapper is not None:
+            launcher = [str(Path(python).with_name(wrapper))]
         with model_server.scripted_model() as model:
             kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
             done = subprocess.run(
-                [*wrapper, python, str(PROGRAMS / program)],
+                [*launcher, python, str(PROGRAMS / program)],
                 env={
                     **kept,
                     "PATH": os.pathsep.join([str(Path(python).parent), os.environ["PATH"]]),
                     "PYTHONPATH": str(atlas_path),
                     "OPENAI_BASE_URL": model.url,
                     "OPENAI_API_KEY": "nobody",
+                    "OTEL_EXPORTER_OTLP_ENDPOINT": model.url.removesuffix("/v1"),
                     "OPENAI_AGENTS_DISABLE_TRACING": "0",
                     "ATLAS_OTEL_DATABASE_URL": database_url,
                     "ATLAS_OTEL_SPOOL_DIR": str(tmp_path / "spool"),
@@ -106,7 +117,11 @@ def run_framework(
                 check=False,
             )
         assert done.returncode == 0, done.stderr
-        return Ran(done.stdout.splitlines(), done.stderr, model.requests, _export(database_url, tmp_path))
+        if os.environ.get(RECORD):
+            _record(database_url, peer, name or peer, python)
+        return Ran(
+            done.stdout.splitlines(), done.stderr, model.requests, _export(database_url, tmp_path), len(model.traces)
+        )
 
     return run
 
@@ -117,3 +132,19 @@ def _export(database_url: str, folder: Path) -> list[dict[str, Any]]:
     done = subprocess.run([*command, "--include-all-statuses"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+
+
+def _record(database_url: str, peer: str, name: str, python: str) -> None:
+    """The first line says what was installed; then one record a line, without what is this machine's."""
+    with psycopg.connect(database_url) as connection, PostgresStore(database_url) as store:
+        ((key,),) = connection.execute("SELECT key FROM atlas_otel.sessions").fetchall()
+        spans = store.records(key).spans
+    requirements = (PROGRAMS.parent / f"{peer}.txt").read_text(encoding="utf-8").splitlines()
+    lines = [json.dumps({"installed": [line for line in requirements if not line.startswith("#")]})]
+    for span in sorted(spans.values(), key=lambda span: (span.start_ns, span.span_id)):
+        line = encode_record(span._replace(resource={"service.name": "recorded"})).decode()
+        for path, shown in ((Path(python).parents[1], "/environment"), (PROGRAMS.parents[2], "/repository")):
+            line = line.replace(str(path), shown)
+        lines.append(line)
+    RECORDED.mkdir(exist_ok=True)
+    (RECORDED / f"{name.removeprefix('framework-')}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")

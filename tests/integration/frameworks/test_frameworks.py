@@ -66,6 +66,7 @@ def test_pydantic_ai(run_framework: Run) -> None:
     check_session(ran)
     check_models(ran)
     check_tools(ran, failed="no such city: Atlantis")
+    assert ran.sent > 0, "over OTLP too"
     (step,) = ran.line["steps"]
     assert "get_weather returned: sunny" in step["trace"]
     assert ran.line["session_metadata"]["agent_name"] == "weather"
@@ -76,7 +77,7 @@ def test_the_openai_sdk(run_framework: Run, peer: str) -> None:
     """Its instrumentations see model calls only; what encloses them is a plain span of the program's own."""
     ran = run_framework(peer, "openai_agent.py")
     assert ran.printed == [ANSWER, "refused: 400"]
-    assert ran.line["task"] == TASK
+    assert (ran.line["task"], ran.line["final_answer"]) == (TASK, ANSWER)
     assert len(ran.asked) == 4, "the SDK itself tried again"
     check_models(ran)
     refused = ran.events("LLM_END")[2]
@@ -101,7 +102,12 @@ def test_langgraph(run_framework: Run) -> None:
 
 @pytest.mark.parametrize("interface", ["", "1"])
 def test_openai_agents(run_framework: Run, interface: str) -> None:
-    ran = run_framework("framework-openai-agents", "openai_agents_agent.py", RESPONSES=interface)
+    ran = run_framework(
+        "framework-openai-agents",
+        "openai_agents_agent.py",
+        name=f"framework-openai-agents{'-responses' if interface else ''}",
+        RESPONSES=interface,
+    )
     assert ran.printed == [ANSWER]
     check_session(ran)
     check_models(ran)
@@ -113,7 +119,7 @@ def test_openai_agents(run_framework: Run, interface: str) -> None:
 
 def test_an_mcp_server_is_in_its_agents_session(run_framework: Run) -> None:
     """The SDK hands the trace's context down in its own messages, from process to process."""
-    ran = run_framework("framework-pydantic-ai", "mcp_agent.py")
+    ran = run_framework("framework-pydantic-ai", "mcp_agent.py", name="framework-mcp")
     assert ran.printed == [ANSWER]
     check_session(ran)
     check_models(ran)
@@ -121,3 +127,15 @@ def test_an_mcp_server_is_in_its_agents_session(run_framework: Run) -> None:
     seen_again = [payload for payload in ran.events("FUNCTION_END") if payload["name"] == "get_weather"]
     assert len(seen_again) == 4, "as the client and as the server saw both calls: kept, and no further calls"
     assert len(ran.line["session_metadata"]["trace_ids"]) == 1
+
+
+def test_opentelemetry_s_own_launcher(run_framework: Run) -> None:
+    """No code and no launcher of ours: the named exporter, and beside it the full processor."""
+    ran = run_framework(
+        "framework-openllmetry", "openai_agent.py", wrapper="opentelemetry-instrument",
+        name="framework-launcher", OTEL_TRACES_EXPORTER="otlp,atlas",
+    )  # fmt: skip
+    assert ran.printed == [ANSWER, "refused: 400"]
+    check_models(ran)
+    assert len(ran.events("LLM_END")) == 3, "what came through the exporter and the processor is one"
+    assert ran.sent > 0

@@ -19,13 +19,14 @@ USAGE = {"prompt_tokens": 11, "completion_tokens": 5, "total_tokens": 16}
 
 
 class ScriptedModel(ThreadingHTTPServer):
-    """Every request that came, and whether one was already answered with 500."""
+    """Every request that came; and, since it is here, what came over OTLP."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.requests: list[tuple[str, dict[str, Any], dict[str, str]]] = []
+        self.traces: list[bytes] = []
         self.lock = threading.Lock()
 
     @property
@@ -56,7 +57,12 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/v1/traces":
+            self.server.traces.append(data)
+            self._send(200, {})
+            return
+        body = json.loads(data)
         with self.server.lock:
             first = not self.server.requests
             self.server.requests.append((self.path, body, dict(self.headers)))
