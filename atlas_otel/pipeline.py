@@ -112,9 +112,9 @@ class Telemetry:
         limit = self.settings.exit_timeout_s if timeout_s is None else timeout_s
         deadline = monotonic() + limit
         state.install(state.Instrumentation())
-        done = self._drain.shutdown(limit) if self._drain is not None else True
         if self._sink is not None:
             self._sink.shutdown()
+        done = self._drain.shutdown(limit) if self._drain is not None else True
         takedown = (
             [self._provider.shutdown]
             if self._owned and self._provider is not None

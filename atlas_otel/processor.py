@@ -44,11 +44,12 @@ class AtlasSpanProcessor(SpanProcessor):
         self._running: dict[tuple[int, int], _Running] = {}
         self._filter = TraceFilter()
         self._resource: tuple[object, Attributes] | None = None
+        self._down = False
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Stamp the span with the session and step in force, and show it while it runs."""
         try:
-            if self._is_ours(span):
+            if self._down or self._is_ours(span):
                 return
             session = session_key_of(parent_context)
             if session is None:
@@ -75,7 +76,7 @@ class AtlasSpanProcessor(SpanProcessor):
                 return
             running = self._running.pop((ids.trace_id, ids.span_id), None)
             if running is None:
-                for other in self._filter.ended(span):
+                for other in () if self._down else self._filter.ended(span):
                     self._recorder.span_started(_Running(self, None, None), durable=False)
                     self._recorder.span_ended(self.record(other, RANK_ENDED, other.end_time or 0, None))
                 return
@@ -99,7 +100,11 @@ class AtlasSpanProcessor(SpanProcessor):
             return record._replace(name=WITHHELD, status_message=None, attributes={}, events=(), links=())
 
     def shutdown(self) -> None:
-        """Nothing to do: the journal belongs to the pipeline."""
+        """Take no further spans; those that run are recorded when they end, as long as the journal takes them.
+
+        Threads go on while a process ends. Of the sessions that they begin then nothing else is recorded either.
+        """
+        self._down = True
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Nothing is held here; ``Telemetry.flush`` waits for the store."""

@@ -268,3 +268,14 @@ def test_many_threads_and_snapshots_at_once():
     looker.join()
     assert failures == []
     assert len(recorder.ended) == 800
+
+
+def test_after_the_shutdown_only_what_ran_before_is_recorded():
+    tracer, recorder, _, processor = _setup()
+    before = tracer.start_span("before", context=_session())
+    processor.shutdown()
+    tracer.start_span("after", context=_session()).end()
+    tracer.start_span("chat", context=Context(), attributes={"gen_ai.request.model": "x"}).end()
+    before.end()
+    assert [record.name for record in recorder.ended] == ["before"]
+    assert len(recorder.started) == 1

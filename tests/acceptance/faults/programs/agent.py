@@ -10,6 +10,7 @@ than so many spans wait for the database, so that the spool's bound is not what 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import json
 import os
@@ -31,6 +32,9 @@ foreign = trace.get_tracer("some.library")
 
 def note(line: str) -> None:
     os.write(ledger, line.encode() + b"\n")
+
+
+atexit.register(note, "exiting")  # before configure's own, which was registered first
 
 
 @atlas.tool
