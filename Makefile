@@ -15,7 +15,8 @@ WHEEL_BIN := $(WHEEL_VENV)/bin
 WHEEL_DIR := build/wheel
 LOCK := requirements/dev.lock
 PIP_FLAGS := --quiet --disable-pip-version-check --no-input
-PYTEST_ARGS ?=
+# Two workers: what CI has. The tests share one Postgres server either way.
+PYTEST_ARGS ?= -n 2
 # What runs against the installed wheel: what a user does, and what only packaging can break.
 WHEEL_TESTS ?= tests/wheel tests/acceptance
 
