@@ -152,8 +152,9 @@ def _from_jaeger(url: str, trace_id: str) -> bytes:
 
     where = f"{url.rstrip('/')}/api/v3/traces/{trace_id}"
     try:
-        # Raw: what Jaeger shows has events sorted by name, and equal spans merged.
-        answer = httpx.get(where, params={"rawTraces": "true"}, timeout=_JAEGER_S, follow_redirects=True)
+        # Raw: what Jaeger shows has events sorted by name, and equal spans merged. Releases before 2.14 wrote it apart.
+        asked = {"raw_traces": "true", "rawTraces": "true"}
+        answer = httpx.get(where, params=asked, timeout=_JAEGER_S, follow_redirects=True)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise StoreError(f"no answer from Jaeger at {url}: {type(error).__name__}") from None
     if answer.status_code == 404:

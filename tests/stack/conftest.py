@@ -166,7 +166,15 @@ def jaeger(stack_binaries: dict[str, str], tmp_path: Path) -> Iterator[Jaeger]:
 
 
 @pytest.fixture
-def collector(stack_binaries: dict[str, str], jaeger: Jaeger, tmp_path: Path) -> Iterator[Collector]:
+def collect_endpoint() -> str:
+    """Where the Collector sends the record. Nobody is there, unless a test's own fixture of this name says so."""
+    return f"http://{HOST}:{_free_port()}"
+
+
+@pytest.fixture
+def collector(
+    stack_binaries: dict[str, str], jaeger: Jaeger, tmp_path: Path, collect_endpoint: str
+) -> Iterator[Collector]:
     """A running Collector that sends to the running Jaeger, its queue in the test's folder."""
     names = ("ATLAS_HEALTH_PORT", "ATLAS_OTLP_GRPC_PORT", "ATLAS_OTLP_HTTP_PORT", "ATLAS_METRICS_PORT")
     ports = {name: _free_port() for name in names}
@@ -177,6 +185,7 @@ def collector(stack_binaries: dict[str, str], jaeger: Jaeger, tmp_path: Path) ->
             "collector",
             ATLAS_QUEUE_DIR=tmp_path / "queue",
             ATLAS_JAEGER_ENDPOINT=f"{HOST}:{jaeger.otlp_port}",
+            ATLAS_COLLECT_ENDPOINT=collect_endpoint,
             **ports,
         ),
         health_url=f"http://{HOST}:{ports['ATLAS_HEALTH_PORT']}/",

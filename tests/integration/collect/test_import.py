@@ -111,7 +111,7 @@ class _Jaeger(BaseHTTPRequestHandler):
     """Answers as Jaeger 2's ``/api/v3`` does: OTLP within ``result``."""
 
     def do_GET(self) -> None:
-        known = self.path == f"/api/v3/traces/{'1' * 32}?rawTraces=true"
+        known = self.path == f"/api/v3/traces/{'1' * 32}?raw_traces=true&rawTraces=true"
         body = json.dumps({"result": line(1, 2)} if known else {"error": {"httpCode": 404}}).encode()
         self.send_response(200 if known else 404)
         self.send_header("content-length", str(len(body)))
