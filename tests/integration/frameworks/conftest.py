@@ -117,6 +117,7 @@ def run_framework(
                 check=False,
             )
         assert done.returncode == 0, done.stderr
+        print(done.stderr)  # shown where a test fails
         if os.environ.get(RECORD):
             _record(database_url, peer, name or peer, python)
         return Ran(

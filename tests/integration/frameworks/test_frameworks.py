@@ -134,6 +134,7 @@ def test_opentelemetry_s_own_launcher(run_framework: Run) -> None:
     ran = run_framework(
         "framework-openllmetry", "openai_agent.py", wrapper="opentelemetry-instrument",
         name="framework-launcher", OTEL_TRACES_EXPORTER="otlp,atlas",
+        OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
     )  # fmt: skip
     assert ran.printed == [ANSWER, "refused: 400"]
     check_models(ran)

@@ -58,8 +58,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         data = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path == "/v1/traces":
-            self.server.traces.append(data)
+        if self.path in ("/v1/traces", "/v1/metrics", "/v1/logs"):
+            self.server.traces += [data] if self.path == "/v1/traces" else []
             self._send(200, {})
             return
         body = json.loads(data)
