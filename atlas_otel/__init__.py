@@ -34,7 +34,13 @@ if TYPE_CHECKING:
         tool,
     )
     from atlas_otel.errors import AtlasOtelError, ConfigError, UsageError
+    from atlas_otel.execution_context import ExecutionContext
     from atlas_otel.handles import Observation, Session, Step
+    from atlas_otel.models.intermediate_step import (
+        IntermediateStep,
+        IntermediateStepPayload,
+        IntermediateStepType,
+    )
     from atlas_otel.pipeline import Telemetry, configure, flush, shutdown
     from atlas_otel.reporting import (
         add_guidance,
@@ -46,12 +52,14 @@ if TYPE_CHECKING:
         using_attributes,
     )
     from atlas_otel.runtime.run import RunResult, arun, run
+    from atlas_otel.step_manager import IntermediateStepManager
     from atlas_otel.suppression import suppress_tracing
 
 __version__: Final = "0.1.0"
 
 _HOMES: Final = {
     "errors": ("AtlasOtelError", "ConfigError", "UsageError"),
+    "execution_context": ("ExecutionContext",),
     "handles": ("Observation", "Session", "Step"),
     "decorators": (
         "agent",
@@ -65,6 +73,7 @@ _HOMES: Final = {
         "step",
         "tool",
     ),
+    "models.intermediate_step": ("IntermediateStep", "IntermediateStepPayload", "IntermediateStepType"),
     "pipeline": ("Telemetry", "configure", "flush", "shutdown"),
     "reporting": (
         "add_guidance",
@@ -76,6 +85,7 @@ _HOMES: Final = {
         "using_attributes",
     ),
     "runtime.run": ("RunResult", "arun", "run"),
+    "step_manager": ("IntermediateStepManager",),
     "suppression": ("suppress_tracing",),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
@@ -83,6 +93,11 @@ _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in name
 __all__ = [
     "AtlasOtelError",
     "ConfigError",
+    "ExecutionContext",
+    "IntermediateStep",
+    "IntermediateStepManager",
+    "IntermediateStepPayload",
+    "IntermediateStepType",
     "Observation",
     "RunResult",
     "Session",

@@ -75,6 +75,8 @@ class SessionState:
         self.root = root
         """The session's own scope; None where the session was opened by another process."""
         self.lock = threading.Lock()
+        self.metadata: dict[str, Any] = {}
+        """The session's metadata, as far as it was given in this process."""
         self._attempts: dict[int, int] = {}
         self._planned: dict[int, str] = {}
         self._steps: dict[int, SpanInForce] = {}

@@ -207,6 +207,8 @@ class Instrument(Generic[H]):
         )
         if not inner:
             session.root = scope
+            given = (frame.inherited or {}).get("metadata", {})
+            session.metadata = {**parts.metadata, **given, **(self.metadata or {})}
         return self._outputs_of(scope)
 
     def _start_step(

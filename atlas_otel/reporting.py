@@ -176,6 +176,8 @@ def set_metadata(metadata: Mapping[str, Any] | None = None, /, *, step: int | No
     if step is not None:
         _report_on_target(semconv.EVENT_METADATA, {"metadata": payload}, step, None, {})
         return
+    if frame.session is not None:
+        frame.session.metadata.update(payload)
     root = frame.session.root if frame.session is not None else None
     _report(root, semconv.EVENT_METADATA, {"metadata": payload}, {})
 

@@ -16,7 +16,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanKind
 
-from atlas_otel import fork, semconv
+from atlas_otel import fork, semconv, state
 from atlas_otel.context import Frame, StepIdentity, activate, current_frame, restore, with_frame
 from atlas_otel.span_record import (
     RANK_ENDED,
@@ -146,7 +146,9 @@ class Scope:
         except Exception:  # a guest's processor or sampler: its fault must not reach the agent
             absorbed("start_span")
             span = trace.INVALID_SPAN
-        if parts.records and not span.get_span_context().is_valid:
+        ids = span.get_span_context()
+        # Where no SDK is at work the API gives the span of the parent again.
+        if (parts.records or state.listener is not None) and (not ids.is_valid or ids.span_id == parent.span_id):
             # No SDK span (a provider that makes none, a guest that raised): the record still needs ids of its own.
             from atlas_otel.ids import child_of
 
@@ -155,13 +157,19 @@ class Scope:
 
     # --- while it runs -------------------------------------------------------------------------------------------
 
-    def announce(self) -> None:
-        """Tell the recorder that the span runs: sessions and steps at once, others if they last."""
+    def announce(self, *, durable: bool = False) -> None:
+        """Tell the recorder that the span runs: sessions and steps at once (``durable``: this too), others if they
+        last."""
+        durable = durable or self.kind in ("session", "step")
         try:
-            durable = self.kind in ("session", "step")
             self.instrumentation.recorder.span_started(self, durable=durable)
         except Exception:
             absorbed("recorder")
+        if state.listener is not None:
+            try:
+                state.listener.span_started(self, durable=durable)
+            except Exception:  # whoever follows the steps must not harm the agent
+                absorbed("subscriber")
 
     def enter(self, *, context: Context | None = None) -> None:
         """Make the span current."""
@@ -215,6 +223,11 @@ class Scope:
         except Exception:
             absorbed("event")
             return None
+        if state.listener is not None:
+            try:
+                state.listener.event(event)
+            except Exception:  # as in announce
+                absorbed("subscriber")
         return event
 
     def snapshot(self) -> SpanRecord | None:
@@ -361,6 +374,12 @@ class Scope:
             self._view.ended(record, self._reported)
         except Exception:  # a guest's processor, or ours
             absorbed("end")
+            return
+        if state.listener is not None:
+            try:
+                state.listener.span_ended(record)
+            except Exception:  # as in announce
+                absorbed("subscriber")
 
     def _record(self, end_ns: int | None, rank: int, version: int) -> SpanRecord:
         attributes: Mapping[str, AttributeValue] = self.attributes

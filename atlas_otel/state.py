@@ -53,6 +53,9 @@ class Instrumentation:
 SILENT = Instrumentation(tracer=trace.NoOpTracer(), enabled=False)
 """Parts that do nothing: under suppression, and where ``configure(enabled=False)``."""
 
+listener: Recorder | None = None
+"""Told what every scope of the process does, while somebody subscribes to its steps (``step_feed``)."""
+
 _current = Instrumentation()
 _harm = Counter[str]()
 _harm_lock = threading.Lock()
@@ -68,6 +71,12 @@ def install(instrumentation: Instrumentation) -> Instrumentation:
     global _current
     before, _current = _current, instrumentation
     return before
+
+
+def listen(recorder: Recorder | None) -> None:
+    """Put another listener in place."""
+    global listener
+    listener = recorder
 
 
 def absorbed(cause: str) -> None:

@@ -36,7 +36,9 @@ from atlas_otel.models.intermediate_step import (
     IntermediateStepState,
     InvocationNode,
 )
+from atlas_otel.projecting.events import Enclosure
 from atlas_otel.scope import Scope
+from atlas_otel.step_feed import FEED, Subscription, enclosure_of
 from atlas_otel.step_spans import closing, opening, time_of
 from atlas_otel.steps import StepPairing, step_text
 from atlas_otel.suppression import suppressed
@@ -53,26 +55,6 @@ if TYPE_CHECKING:
 _STEP_KEY: Final = otel_context.create_key("atlas-otel-pushed-step")
 
 
-class Subscription:
-    """One subscriber of a manager."""
-
-    def __init__(
-        self,
-        manager: IntermediateStepManager,
-        on_next: Callable[[IntermediateStep], Any],
-        on_error: Callable[[Exception], Any] | None,
-        on_complete: Callable[[], Any] | None,
-    ) -> None:
-        self._manager = manager
-        self.on_next = on_next
-        self.on_error = on_error
-        self.on_complete = on_complete
-
-    def unsubscribe(self) -> None:
-        """Get no more steps. Idempotent."""
-        self._manager._forget(self)
-
-
 @dataclass(slots=True, eq=False)
 class _Open:
     """A pushed step that has started, and what stood around it then."""
@@ -87,6 +69,32 @@ class _Open:
     chunks: int = 0
 
 
+class StepSource:
+    """Steps that somebody publishes, and nothing but these, to its own subscribers. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._subscriptions: tuple[Subscription, ...] = ()
+
+    def subscribe(
+        self,
+        on_next: Callable[[IntermediateStep], Any],
+        on_error: Callable[[Exception], Any] | None = None,
+        on_complete: Callable[[], Any] | None = None,
+    ) -> Subscription:
+        """Have ``on_next`` called with every step from now on; the rest as of a manager."""
+        subscription = Subscription(on_next, on_error, on_complete, None, self, self._remove)
+        self._subscriptions = (*self._subscriptions, subscription)
+        return subscription
+
+    def publish(self, step: IntermediateStep) -> None:
+        """Hand a step to the subscribers."""
+        for subscription in self._subscriptions:
+            subscription.tell(step)
+
+    def _remove(self, subscription: Subscription) -> None:
+        self._subscriptions = tuple(one for one in self._subscriptions if one is not subscription)
+
+
 class IntermediateStepManager:
     """Takes intermediate steps, records them, and publishes them to its subscribers. Thread-safe.
 
@@ -97,7 +105,6 @@ class IntermediateStepManager:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pairing: StepPairing[_Open] = StepPairing()
-        self._subscriptions: list[Subscription] = []
 
     def subscribe(
         self,
@@ -105,71 +112,85 @@ class IntermediateStepManager:
         on_error: Callable[[Exception], Any] | None = None,
         on_complete: Callable[[], Any] | None = None,
     ) -> Subscription:
-        """Have ``on_next`` called with every step that is pushed from now on, on the thread that pushes it.
+        """Have ``on_next`` called with every step from now on, on the thread where it happens: pushed ones, and those
+        of decorated code (its spans' START and END, and what is reported on them).
 
+        Of the session in force, until it is over (``on_complete``); outside of any, of all the process' sessions.
         What a subscriber raises is counted and given to its ``on_error``; it reaches neither the agent nor others.
         """
-        subscription = Subscription(self, on_next, on_error, on_complete)
-        with self._lock:
-            self._subscriptions = [*self._subscriptions, subscription]
+        subscription = Subscription(on_next, on_error, on_complete, session_key_of(), self, FEED.remove)
+        FEED.add(subscription)
         return subscription
 
     def complete(self) -> None:
-        """Tell all subscribers that no step will follow, and let go of them."""
-        with self._lock:
-            subscriptions, self._subscriptions = self._subscriptions, []
-        for subscription in subscriptions:
-            if subscription.on_complete is not None:
-                try:
-                    subscription.on_complete()
-                except Exception:  # a subscriber's fault must not reach the agent
-                    state.absorbed("subscriber")
+        """Tell this manager's subscribers that no step will follow, and let go of them."""
+        FEED.complete(lambda one: one.source is self)
 
     def push_intermediate_step(self, payload: IntermediateStepPayload) -> None:
         """Record and publish one event of a step. Raises TypeError for anything but an IntermediateStepPayload."""
         if not isinstance(payload, IntermediateStepPayload):
             raise TypeError(f"expected an IntermediateStepPayload, got {type(payload).__name__}")
+        self._push(payload, None)
+
+    def record_step(self, step: IntermediateStep) -> None:
+        """Record and publish a step that another manager has placed: its ``parent_id`` and ancestry are kept.
+
+        Its span hangs under its parent's where that came through this manager, else under what is in force here.
+        """
+        self._push(step.payload, step)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """No step will follow: spans that still run end here, failed with ``error``, else marked as abandoned."""
+        with self._lock:
+            unfinished = [held for held in self._pairing.still_open() if held.scope.running]
+        for held in reversed(unfinished):
+            if error is not None:
+                held.scope.fail(error)
+            else:
+                held.scope.set(semconv.ATLAS_UNFINISHED, semconv.UNFINISHED_ABANDONED)
+                held.scope.fail_as(semconv.UNFINISHED_ABANDONED, "its stream closed before it ended")
+            held.scope.end()
+        _leave_ended()
+        self.complete()
+
+    def _push(self, payload: IntermediateStepPayload, placed: IntermediateStep | None) -> None:
         try:
-            step = self._take(payload)
+            step, session = self._take(payload, placed)
         except Exception:  # the agent goes on, whatever a payload holds
             state.absorbed("push")
             return
-        self._publish(step)
-
-    def _forget(self, subscription: Subscription) -> None:
-        with self._lock:
-            self._subscriptions = [one for one in self._subscriptions if one is not subscription]
-
-    def _publish(self, step: IntermediateStep) -> None:
-        for subscription in self._subscriptions:
-            try:
-                subscription.on_next(step)
-            except Exception as error:  # a subscriber's fault must not reach the agent, nor other subscribers
-                state.absorbed("subscriber")
-                if subscription.on_error is not None:
-                    try:
-                        subscription.on_error(error)
-                    except Exception:
-                        state.absorbed("subscriber")
+        FEED.pushed(step, session, self)
 
     # --- recording -----------------------------------------------------------------------------------------------
 
-    def _take(self, payload: IntermediateStepPayload) -> IntermediateStep:
+    def _take(
+        self, payload: IntermediateStepPayload, placed: IntermediateStep | None
+    ) -> tuple[IntermediateStep, str | None]:
+        """Record an event; it in its place, and the key of its session."""
         context = _settled(otel_context.get_current())
-        frame = current_frame(context)
         with self._lock:
             held, anomaly = self._pairing.place(payload)
-        parent_id, ancestry = (held.parent_id, held.ancestry) if held is not None else _enclosure(context)
-        step = IntermediateStep.model_construct(parent_id=parent_id, function_ancestry=ancestry, payload=payload)
+            around = self._pairing.find(placed.parent_id) if placed is not None and held is None else None
+        if around is not None:
+            context = _inside(around, context)
+        frame = current_frame(context)
+        session = held.scope.session if held is not None else frame.session
+        key: str | None = session.key if session is not None else session_key_of(context)
+        if placed is not None:
+            step, parent_id, ancestry = placed, placed.parent_id, placed.function_ancestry
+        else:
+            parent_id, ancestry = (held.parent_id, held.ancestry) if held is not None else _enclosure(context)
+            step = IntermediateStep.model_construct(parent_id=parent_id, function_ancestry=ancestry, payload=payload)
         parts = state.current()
         if not parts.enabled or suppressed():
-            return step
+            return step, key
         kept, value = _capture(parts, parent_id, ancestry, payload)
         starts = payload.event_state is IntermediateStepState.START
         if held is None and anomaly is None and starts:
             opened = _open(parts, payload, value, context, parent_id, ancestry)
             with self._lock:
                 self._pairing.opened(payload, opened)
+            key = opened.scope.session.key if opened.scope.session is not None else None
             _report(opened.scope, kept, None)
             inside = with_frame(opened.scope.frame, trace.set_span_in_context(opened.scope.span, context))
             activate(otel_context.set_value(_STEP_KEY, opened, inside))
@@ -183,7 +204,7 @@ class IntermediateStepManager:
         else:
             held.chunks += payload.event_state is IntermediateStepState.CHUNK
             _report(held.scope, kept, anomaly)
-        return step
+        return step, key
 
 
 def _settled(context: Context) -> Context:
@@ -197,6 +218,22 @@ def _settled(context: Context) -> Context:
     return context
 
 
+def _inside(held: _Open, context: Context) -> Context:
+    """``context`` with the pushed step ``held`` in force, where another one (or none) is."""
+    if context.get(_STEP_KEY) is held:
+        return context  # what decorated code has opened inside it stays in force
+    inside = with_frame(held.scope.frame, trace.set_span_in_context(held.scope.span, context))
+    return otel_context.set_value(_STEP_KEY, held, inside)
+
+
+def _leave_ended() -> None:
+    """Leave the context of pushed steps that have ended, where it is the one in force."""
+    context = otel_context.get_current()
+    settled = _settled(context)
+    if settled is not context:
+        activate(settled)
+
+
 def _enclosure(context: Context) -> tuple[str, InvocationNode]:
     """``parent_id`` and ``function_ancestry`` of what happens in ``context``."""
     scope, held = current_frame(context).scope, context.get(_STEP_KEY)
@@ -204,15 +241,11 @@ def _enclosure(context: Context) -> tuple[str, InvocationNode]:
         return semconv.ROOT_STEP, InvocationNode(function_id=semconv.ROOT_STEP, function_name=semconv.ROOT_STEP)
     if isinstance(held, _Open) and scope is held.scope:
         step_uuid = str(scope.attributes.get(semconv.ATLAS_PUSHED_UUID, scope.span_id))
-        name, outer, outer_name = held.name, held.parent_id, held.ancestry.function_name
+        inside = Enclosure(step_uuid, held.name, held.parent_id, held.ancestry.function_name)
     else:
-        named = scope.attributes.get(semconv.ATLAS_NAME)
-        step_uuid, name = scope.span_id, named if isinstance(named, str) else scope.name
-        if scope.kind == "step" and scope.identity is not None:
-            name = f"step_{scope.identity.id}"
-        outer, outer_name = scope.parent_span_id or semconv.ROOT_STEP, None
-    return step_uuid, InvocationNode.model_construct(
-        function_id=step_uuid, function_name=name, parent_id=outer, parent_name=outer_name
+        inside = enclosure_of(scope)
+    return inside.uuid, InvocationNode.model_construct(
+        function_id=inside.uuid, function_name=inside.name, parent_id=inside.outer_uuid, parent_name=inside.outer_name
     )
 
 
@@ -271,10 +304,7 @@ def _open(
         session.root = scope
     if identity is not None and session is not None:
         session.ran(identity.id, scope)
-    try:
-        parts.recorder.span_started(scope, durable=True)
-    except Exception:  # as in Scope.announce
-        state.absorbed("recorder")
+    scope.announce(durable=True)
     return _Open(
         name=f"step_{identity.id}" if identity is not None else payload.name or began.name,
         scope=scope,
@@ -319,10 +349,7 @@ def _close(held: _Open, payload: IntermediateStepPayload, value: JsonObject) -> 
     if ended.error is not None:
         scope.fail_as(*ended.error)
     scope.end(end_ns=max(time_of(payload.event_timestamp), scope.start_ns))
-    context = otel_context.get_current()
-    settled = _settled(context)
-    if settled is not context:
-        activate(settled)
+    _leave_ended()
 
 
 def _alone(

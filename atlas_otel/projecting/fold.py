@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.models.json_types import JsonObject
     from atlas_otel.models.plan import Plan, PlanStep
+    from atlas_otel.models.rows import TrajectoryEventRow
     from atlas_otel.notes import AboutNote
     from atlas_otel.projecting.addressing import Addressed
     from atlas_otel.projecting.node import Node, Owner
@@ -93,6 +94,14 @@ class SessionFold:
             self._fresh.clear()
             self._fresh_notes.clear()
         return self._rows
+
+    def events_of(self, key: SpanKey) -> Sequence[TrajectoryEventRow]:
+        """The trajectory events of one span, as they are by now; none while a span around it is not known."""
+        self.rows()
+        node = self._placing.nodes.get(key)
+        if node is None or (node.parent is None and node.span.parent_span_id is not None):
+            return ()
+        return self._timeline.of(key)
 
     def _project(self) -> SessionRows | None:
         # Only a forger gives one session two keys; then the larger one stands, as in the join of two records.

@@ -25,6 +25,10 @@ class Timeline:
             self._changed.setdefault(source, self._made.get(source, ()))
             self._made[source] = rows
 
+    def of(self, source: Hashable) -> Sequence[TrajectoryEventRow]:
+        """What ``source`` makes."""
+        return self._made.get(source, ())
+
     def rows(self) -> list[TrajectoryEventRow]:
         """All events, oldest first."""
         if self._changed:

@@ -18,7 +18,6 @@ from atlas_otel.state import absorbed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from atlas_otel.models.intermediate_step import IntermediateStep
     from atlas_otel.models.json_types import JsonObject
 
 Category: TypeAlias = Literal["WORKFLOW", "TASK", "FUNCTION", "CUSTOM"]
@@ -57,13 +56,9 @@ class StepStream:
     """Publishes to the subscribers of one manager."""
 
     def __init__(self) -> None:
-        from atlas_otel.step_manager import IntermediateStepManager
+        from atlas_otel.step_manager import StepSource
 
-        class Manager(IntermediateStepManager):
-            def publish(self, step: IntermediateStep) -> None:
-                self._publish(step)
-
-        self.manager = Manager()
+        self.manager = StepSource()
 
     def publish(self, around: _Around, payload: Mapping[str, Any]) -> None:
         """Build and publish one step; nothing where it cannot be built."""

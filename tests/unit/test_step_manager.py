@@ -15,7 +15,7 @@ from opentelemetry import baggage
 from opentelemetry import context as otel_context
 
 import atlas_otel as atlas
-from atlas_otel import semconv
+from atlas_otel import semconv, state
 from atlas_otel.capture import Capture
 from atlas_otel.models.intermediate_step import (
     IntermediateStep,
@@ -24,6 +24,7 @@ from atlas_otel.models.intermediate_step import (
     StreamEventData,
 )
 from atlas_otel.projection import project
+from atlas_otel.step_feed import FEED
 from atlas_otel.step_manager import IntermediateStepManager
 from atlas_otel.steps import from_records, pushed_steps
 from atlas_otel.testing import Recording, recording
@@ -42,15 +43,32 @@ def recorded() -> Iterator[Recording]:
         yield held
 
 
+@pytest.fixture(autouse=True)
+def _nobody_listens_on() -> Iterator[None]:
+    # A step that is never ended stays in force: not for the next test.
+    token = otel_context.attach(otel_context.get_current())
+    yield
+    otel_context.detach(token)
+    FEED.complete(lambda one: True)
+    assert state.listener is None
+
+
 class Pushes:
     """A manager that is subscribed to."""
 
     def __init__(self) -> None:
         self.manager = IntermediateStepManager()
         self.seen: list[IntermediateStep] = []
+        self.uuids: set[str] = set()
         self.manager.subscribe(self.seen.append)
 
+    @property
+    def pushed(self) -> list[IntermediateStep]:
+        """What was seen of pushed steps: decorated code is seen too."""
+        return [step for step in self.seen if step.UUID in self.uuids]
+
     def __call__(self, kind: Type, uuid: str, name: str | None = None, **more: Any) -> None:
+        self.uuids.add(uuid)
         self.manager.push_intermediate_step(payload(kind, uuid, name, **more))
 
 
@@ -111,7 +129,8 @@ def test_pushed_steps_and_decorated_code_mix(recorded: Recording) -> None:
     assert parents["t"] == session.span_id
     assert parents["e"] in (first.span_id, second.span_id)
     step = recorded.span("step 2: Write")
-    assert (parents["l"], push.seen[-1].function_ancestry.function_name) == (step.span_id, "step_2")
+    model = next(s for s in push.seen if s.UUID == "l")
+    assert (model.parent_id, model.function_ancestry.function_name) == (step.span_id, "step_2")
     # A decorated call inside a pushed step has that step's UUID as its parent in the trajectory.
     events = [json.loads(event.event) for event in rows.events]
     tools = [event["parent_id"] for event in events if event["payload"]["event_type"] == "TOOL_START"]
@@ -149,7 +168,7 @@ def test_a_step_may_end_in_another_thread(recorded: Recording) -> None:
         thread.join()
         push(Type.TOOL_START, "y", "y")
         push(Type.TOOL_END, "y", "y")
-        assert [s.parent_id for s in push.seen] == [session.span_id] * 4
+        assert [s.parent_id for s in push.pushed] == [session.span_id] * 4
     assert recorded.span("execute_tool y").parent_span_id == session.span_id
 
 
@@ -176,7 +195,7 @@ async def test_parallel_tasks_are_kept_apart(recorded: Recording) -> None:
 
     with atlas.session("t") as session:
         await asyncio.gather(*(work(str(number)) for number in range(20)))
-    for step in push.seen:
+    for step in push.pushed:
         expected = step.UUID.partition("-")[0] if step.UUID.endswith("-tool") else session.span_id
         assert step.parent_id == expected
 
@@ -250,6 +269,7 @@ _EVENT = st.tuples(st.sampled_from(list(Type)), st.sampled_from("abc"))
 @given(st.lists(_EVENT, max_size=12))
 def test_whatever_is_pushed_is_what_is_kept(events: list[tuple[Type, str]]) -> None:
     with recording() as recorded:
+        FEED.complete(lambda one: True)
         push = Pushes()
         with atlas.session("t"):
             for kind, uuid in events:
@@ -257,10 +277,10 @@ def test_whatever_is_pushed_is_what_is_kept(events: list[tuple[Type, str]]) -> N
         kept = pushed_steps(recorded.all)
         rows = project(recorded.records("session-1"))
     assert [one.step.model_dump_json() for one in kept] == [
-        IntermediateStep.model_validate_json(step.model_dump_json()).model_dump_json() for step in push.seen
+        IntermediateStep.model_validate_json(step.model_dump_json()).model_dump_json() for step in push.pushed
     ]
     assert rows is not None
     trajectory = [json.loads(event.event) for event in rows.events]
     assert [e for e in trajectory if e["payload"]["UUID"] in "abc"] == [
-        json.loads(s.model_dump_json()) for s in push.seen
+        json.loads(s.model_dump_json()) for s in push.pushed
     ]
