@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-_GEN_AI_PREFIXES: Final = (semconv.GEN_AI_PREFIX, "llm.", "openinference.", "traceloop.", "atlas.")
+_GEN_AI_PREFIXES: Final = (
+    semconv.GEN_AI_PREFIX,
+    semconv.LLM_PREFIX,
+    semconv.OPENINFERENCE_PREFIX,
+    semconv.TRACELOOP_PREFIX,
+    "atlas.",
+)
 
 
 def is_gen_ai(attributes: Iterable[str] | None) -> bool:

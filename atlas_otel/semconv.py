@@ -188,9 +188,6 @@ PYDANTIC_AI_EVENTS: Final = "events"
 PYDANTIC_AI_AGENT_EVENTS: Final = "all_messages_events"
 PYDANTIC_AI_EVENT_NAME: Final = "event.name"
 
-# --- the Model Context Protocol ---------------------------------------------------------------------------------------
-MCP_METHOD: Final = "mcp.method.name"
-
 OPERATION_CHAT: Final = "chat"
 OPERATION_GRAPH_NODE: Final = "langgraph_node"
 """Not of the conventions: what we call a run of a LangGraph node."""

@@ -9,7 +9,7 @@ from typing import Any
 from atlas_otel import semconv
 from atlas_otel.models.rows import SessionRows
 from atlas_otel.projection import project
-from atlas_otel.span_record import RecordSet
+from atlas_otel.span_record import RecordSet, SpanEvent
 
 NewRun = Callable[[], Any]
 
@@ -127,3 +127,66 @@ def test_inside_a_session_of_ours_nothing_foreign_is_taken_for_one(new_run: NewR
     # Neither before the session's own span has come: its children say whose they are.
     run.records = run.records[1:]
     assert rows_of(run).session.status == "running"
+
+
+def _payloads(rows: SessionRows) -> list[tuple[str, str]]:
+    payloads = [json.loads(event.event)["payload"] for event in rows.events]
+    return [(payload["event_type"], payload["name"]) for payload in payloads]
+
+
+def test_a_lone_model_call_is_a_session_and_stays_a_call(new_run: NewRun) -> None:
+    run = new_run()
+    judged = SpanEvent(semconv.EVENT_REWARD, 1_700_000_001_000_000_000, {semconv.GEN_AI_EVALUATION_SCORE: 0.5})
+    run.span(1, None, None, "chat m", 0, 1, _chat("Hello?", "Hello."), stamped=False, events=(judged,))
+    rows = rows_of(run)
+    assert (rows.session.task, rows.session.final_answer, rows.session.status) == ("Hello?", "Hello.", "succeeded")
+    assert [e for e in _payloads(rows) if not e[0].startswith("CUSTOM")] == [("LLM_START", "m"), ("LLM_END", "m")]
+    assert rows.session.metadata["token_usage"] == {
+        "prompt_tokens": 2, "completion_tokens": 0, "total_tokens": 2, "calls": 1,
+    }  # fmt: skip
+    assert (rows.session.reward or {})["score"] == 0.5
+    assert [step.trace for step in rows.steps] == ["model m\n  user: Hello?\n  assistant: Hello."]
+
+
+def test_what_the_outermost_agent_calls_itself_is_a_step_beside_its_helpers(new_run: NewRun) -> None:
+    run = new_run()
+    run.span(2, None, None, "invoke_agent boss", 1, 9, _agent("boss"), stamped=False)
+    run.span(3, 2, None, "chat m", 2, 3, _chat("What is up?", "Let me see."), stamped=False)
+    run.span(5, 2, None, "invoke_agent helper", 5, 7, _agent("helper"), stamped=False)
+    run.span(6, 5, None, "chat m", 5.5, 6, _chat("Say it nicely.", "The sky, dear."), stamped=False)
+    rows = rows_of(run)
+    steps = rows.plan["steps"]
+    assert isinstance(steps, list)
+    assert [(s["id"], s["description"]) for s in steps if isinstance(s, dict)] == [(1, "What is up?"), (2, "helper")]
+    assert "Let me see." in rows.steps[0].trace
+    assert "Let me see." not in rows.steps[1].trace
+
+
+def _node(name: str) -> dict[str, Any]:
+    return {"openinference.span.kind": "CHAIN", "metadata": json.dumps({"langgraph_node": name})}
+
+
+def test_nodes_of_a_graph_within_a_node_are_no_steps(new_run: NewRun) -> None:
+    run = new_run()
+    run.span(1, None, None, "LangGraph", 0, 9, {"openinference.span.kind": "CHAIN"}, stamped=False)
+    run.span(2, 1, None, "research", 1, 4, _node("research"), stamped=False)
+    run.span(3, 2, None, "agent", 1, 2, _node("agent") | {"openinference.span.kind": "AGENT"}, stamped=False)
+    run.span(4, 3, None, "chat m", 1, 2, _chat("Hello?", "Hello."), stamped=False)
+    run.span(5, 3, None, "route", 2, 2, _node("agent"), stamped=False)
+    run.span(6, 1, None, "write", 5, 6, _node("write"), stamped=False)
+    steps = rows_of(run).plan["steps"]
+    assert isinstance(steps, list)
+    assert [step["description"] for step in steps if isinstance(step, dict)] == ["research", "write"]
+
+
+def test_one_call_of_a_tool_seen_by_several_is_one(new_run: NewRun) -> None:
+    run = new_run()
+    tool = {semconv.GEN_AI_OPERATION_NAME: "execute_tool", semconv.GEN_AI_TOOL_NAME: "look"}
+    run.span(1, None, None, "invoke_agent boss", 0, 9, _agent("boss"), stamped=False)
+    run.span(2, 1, None, "execute_tool look", 1, 5, tool, stamped=False)
+    client = run.span(3, 2, None, "tools/call look", 2, 4, tool, stamped=False)
+    run.records[-1] = client._replace(scope="a client")
+    again = run.span(4, 2, None, "execute_tool look", 4, 5, tool, stamped=False)
+    assert again.scope == run.records[1].scope, "a tool that calls itself"
+    counts = [kind for kind, name in _payloads(rows_of(run)) if name == "look"]
+    assert sorted(counts) == ["FUNCTION_END", "FUNCTION_START", "TOOL_END", "TOOL_END", "TOOL_START", "TOOL_START"]
