@@ -190,3 +190,18 @@ def test_one_call_of_a_tool_seen_by_several_is_one(new_run: NewRun) -> None:
     assert again.scope == run.records[1].scope, "a tool that calls itself"
     counts = [kind for kind, name in _payloads(rows_of(run)) if name == "look"]
     assert sorted(counts) == ["FUNCTION_END", "FUNCTION_START", "TOOL_END", "TOOL_END", "TOOL_START", "TOOL_START"]
+
+
+def test_a_model_call_that_two_instrumentations_see_counts_once(new_run: NewRun) -> None:
+    run = new_run()
+    outer = {
+        "openinference.span.kind": "LLM",
+        "llm.model_name": "m",
+        "llm.token_count.prompt": 2,
+        "llm.token_count.total": 2,
+    }
+    run.span(1, None, None, "invoke_agent boss", 0, 9, _agent("boss"), stamped=False)
+    run.span(2, 1, None, "ChatOpenAI", 1, 4, outer, stamped=False)
+    run.span(3, 2, None, "chat m", 2, 3, _chat("Hello?", "Hello."), stamped=False)
+    usage = rows_of(run).session.metadata["token_usage"]
+    assert usage == {"prompt_tokens": 2, "completion_tokens": 0, "total_tokens": 2, "calls": 1}
