@@ -133,7 +133,8 @@ def _check(key: str, value: Any, where: str) -> Any:
     if kind is bool and not isinstance(value, bool):
         raise ConfigError(f"{where}: expected true or false, found {value!r}")
     if kind in (int, float):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+        # NaN compares with nothing.
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
             raise ConfigError(f"{where}: expected a number of at least 0, found {value!r}")
         value = kind(value)
     if key == "durability" and value not in ("spool", "memory"):
@@ -156,8 +157,12 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{path}: cannot read the config file ({error.strerror}); {CONFIG_FILE_VARIABLE} names it"
         ) from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not UTF-8 text") from None
     try:
         found = yaml.safe_load(text)
+    except (ValueError, TypeError, RecursionError):  # a date that is none, a key that is a list
+        raise ConfigError(f"{path}: holds a value that YAML cannot make") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""

@@ -214,14 +214,34 @@ def plain_json(value: object) -> object:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
+_TEXT: Final = (str,)
+_MAYBE_TEXT: Final = (str, type(None))
+_NUMBER: Final = (int,)
+_EVENT_TYPES: Final = (_TEXT, _TEXT, _NUMBER, _MAYBE_TEXT, _TEXT, _TEXT)
+_SPAN_TYPES: Final = (
+    *(_TEXT, _TEXT, _MAYBE_TEXT, _MAYBE_TEXT, _TEXT, _MAYBE_TEXT, _NUMBER, _NUMBER, (int, type(None)), _NUMBER),
+    *(_MAYBE_TEXT, (dict,), (list,), (list,), _TEXT, (dict,), *(_NUMBER,) * 5),
+)
+
+
+def _check(fields: tuple[object, ...], types: tuple[tuple[type, ...], ...]) -> None:
+    """TypeError where a field is not of its type: damage is to be found here, not by whoever computes with it."""
+    for value, allowed in zip(fields, types, strict=True):
+        if type(value) not in allowed:
+            raise TypeError(f"a field is {type(value).__name__}")
+
+
 def decode_record(data: bytes | memoryview | str) -> Record:
     """The inverse of :func:`encode_record`. Raises RecordError on anything else."""
     try:
         tag, *fields = orjson.loads(data)
         if tag == _EVENT_TAG:
-            return EventRecord(*fields)
+            event = EventRecord(*fields)
+            _check(event, _EVENT_TYPES)
+            return event
         if tag == _SPAN_TAG:
             span = SpanRecord(*fields)
+            _check(span, _SPAN_TYPES)
             if not span.events and not span.links:
                 return span
             return span._replace(

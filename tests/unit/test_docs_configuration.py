@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from atlas_otel import settings, spool
+from atlas_otel import settings, spool_folder
 from atlas_otel.redaction_patterns import NAMED
 from atlas_otel.settings import Settings, resolve
 
@@ -93,6 +93,6 @@ def test_the_example_file_is_taken_whole(tmp_path: Path) -> None:
 
 def test_other_variables_and_patterns_are_the_ones_there_are() -> None:
     assert f"`{settings.CONFIG_FILE_VARIABLE}`" in PAGE
-    assert f"`{spool.ENV_SPOOL_DIR}`" in PAGE
+    assert f"`{spool_folder.ENV_SPOOL_DIR}`" in PAGE
     described = {name for row in table("name") for name in re.findall(r"`(\w+)`", row[0])}
     assert described == set(NAMED)
