@@ -246,6 +246,7 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
     if not in_force.enabled:
         state.install(state.SILENT)
         return Telemetry(in_force)
+    from atlas_otel.account_metrics import observe_accounts
     from atlas_otel.console import open_console
     from atlas_otel.processor import AtlasSpanProcessor
     from atlas_otel.recorder import tee
@@ -309,6 +310,8 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
         accounts=storage.accounts if storage else None,
         console=console,
     )
+    if storage is not None:
+        observe_accounts(storage.accounts.snapshot)
     atexit.register(_at_exit, telemetry)
     return telemetry
 
