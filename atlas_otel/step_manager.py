@@ -105,6 +105,8 @@ class IntermediateStepManager:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pairing: StepPairing[_Open] = StepPairing()
+        self._root: _Open | None = None
+        """The first pushed step that is a session."""
 
     def subscribe(
         self,
@@ -139,6 +141,11 @@ class IntermediateStepManager:
         """
         self._push(step.payload, step)
 
+    @property
+    def began_session(self) -> bool:
+        """Whether a step that was pushed here is a session of its own."""
+        return self._root is not None
+
     def close(self, error: BaseException | None = None) -> None:
         """No step will follow: spans that still run end here, failed with ``error``, else marked as abandoned."""
         with self._lock:
@@ -171,6 +178,8 @@ class IntermediateStepManager:
         with self._lock:
             held, anomaly = self._pairing.place(payload)
             around = self._pairing.find(placed.parent_id) if placed is not None and held is None else None
+        if placed is not None and held is None and around is None and session_key_of(context) is None:
+            around = self._root  # told after the workflow's end, or elsewhere: a part of the same run
         if around is not None:
             context = _inside(around, context)
         frame = current_frame(context)
@@ -190,6 +199,8 @@ class IntermediateStepManager:
             opened = _open(parts, payload, value, context, parent_id, ancestry)
             with self._lock:
                 self._pairing.opened(payload, opened)
+                if self._root is None and opened.scope.kind == "session":
+                    self._root = opened
             key = opened.scope.session.key if opened.scope.session is not None else None
             _report(opened.scope, kept, None)
             inside = with_frame(opened.scope.frame, trace.set_span_in_context(opened.scope.span, context))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -88,7 +89,9 @@ def _plain(steps: list[IntermediateStep]) -> list[Any]:
 
 
 streams = st.lists(_STEP, max_size=10)
-relaxed = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+# More of them for a long run: ATLAS_OTEL_EXAMPLES=10000.
+EXAMPLES = int(os.environ.get("ATLAS_OTEL_EXAMPLES", "100"))
+relaxed = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=EXAMPLES)
 
 
 @relaxed
