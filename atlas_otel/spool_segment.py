@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAGIC: Final = b"ATLSPL1\n"
 """The first bytes of a segment: the format and its version."""
 FRAME: Final = struct.Struct("<II")
-"""Before each record: its length and its CRC-32."""
+"""Before each record: its length and its checksum."""
 
 _RESERVING: Final = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs", "f2fs", "overlay"})
 """File systems on which preallocated blocks can be written to whatever else fills the disk."""
@@ -32,7 +32,13 @@ _ZEROS: Final = bytes(_SLICE)
 
 def frame(payload: bytes) -> bytes:
     """A record as it stands in a segment."""
-    return FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+    return FRAME.pack(len(payload), checksum_of(payload)) + payload
+
+
+def checksum_of(payload: bytes) -> int:
+    """The CRC-32 of a record, begun with its length: else a damaged length may still find a sum that fits, since zeros
+    follow the last record (four bytes of ones have the same sum with or without a zero behind them)."""
+    return zlib.crc32(payload, len(payload))
 
 
 class Segment:
@@ -167,7 +173,7 @@ class SegmentReader:
                 window = os.pread(self._fd, end, position)  # one record larger than the window
             payload = window[at + FRAME.size : end]
             at = end
-            if zlib.crc32(payload) == checksum:
+            if checksum_of(payload) == checksum:
                 payloads.append(payload)
             elif self._nothing_at(position + at):
                 torn = True

@@ -164,3 +164,13 @@ def test_only_file_systems_that_reserve_are_mapped(tmp_path):
     assert not reserves_blocks(Path("/proc/self"))
     if Path("/dev/shm").is_dir():
         assert reserves_blocks(Path("/dev/shm"))
+
+
+def test_a_damaged_length_is_found_also_where_zeros_do_not_change_the_sum(tmp_path):
+    segment = Segment(tmp_path / "a", 4096, mapped=True)
+    segment.write(frame(b"\xff\xff\xff\xff"))
+    segment.close()
+    raw = bytearray((tmp_path / "a").read_bytes())
+    raw[len(MAGIC)] ^= 1  # five bytes: the four, and one of the zeros that follow
+    (tmp_path / "a").write_bytes(raw)
+    assert _read_all(tmp_path / "a") == ([], 0, True)
