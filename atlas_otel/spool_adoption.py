@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.spool_owner import Owner
 
+
 class OpenSpans:
     """Which spans a sequence of records leaves open, and when its process last gave a sign of life."""
 
