@@ -16,9 +16,7 @@ WHEEL_DIR := build/wheel
 LOCK := requirements/dev.lock
 PIP_FLAGS := --quiet --disable-pip-version-check --no-input
 # Two workers: what CI has. The tests share one Postgres server either way.
-# How many processes the tests run in.
-WORKERS ?= 2
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n 2
 # What runs against the installed wheel: what a user does, and what only packaging can break.
 WHEEL_TESTS ?= tests/wheel tests/acceptance
 
@@ -48,7 +46,7 @@ imports: setup
 	$(BIN)/lint-imports
 
 test-suite: setup
-	$(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
+	$(BIN)/pytest $(PYTEST_ARGS)
 
 # The sdist is built, and the wheel from it; the tests run from the unpacked sdist without its packages, so that only
 # the installed wheel can be imported, and a file that packaging forgot is missed.
@@ -62,7 +60,7 @@ test-wheel: setup $(WHEEL_VENV)/.locked
 	tar -xzf $(WHEEL_DIR)/*.tar.gz -C $(WHEEL_DIR)/src --strip-components=1
 	rm -rf $(WHEEL_DIR)/src/atlas_otel $(WHEEL_DIR)/src/exporters
 	cd $(WHEEL_DIR)/src && env -u PYTHONPATH PATH="$(abspath $(WHEEL_BIN)):$$PATH" \
-	  $(abspath $(WHEEL_BIN))/pytest -n $(WORKERS) $(PYTEST_ARGS) $(WHEEL_TESTS)
+	  $(abspath $(WHEEL_BIN))/pytest $(PYTEST_ARGS) $(WHEEL_TESTS)
 
 # Jaeger and the Collector are built once for each user; 69 says that they can't be here, and then each test says why
 # it is skipped. A fixture may wait for Jaeger to come up; only the test itself is on the clock.
