@@ -209,6 +209,9 @@ class IntermediateStepManager:
             _report(frame.scope, kept, None)  # what an adapter reports stands on the span in force
         elif held is None:
             _alone(parts, payload, kept, anomaly, context, frame)
+        elif not held.scope.running:
+            # Its span has been exported perhaps: whoever gets spans by OTLP only would never hear of this.
+            _alone(parts, payload, kept, anomaly, _inside(held, context), held.scope.frame)
         elif payload.event_state is IntermediateStepState.END and anomaly in (None, "other_category"):
             _report(held.scope, kept, anomaly)
             _close(held, payload, value)
