@@ -27,7 +27,6 @@ from atlas_otel.span_record import (
     RecordSet,
     SpanEvent,
     SpanRecord,
-    decode_record,
     encode_record,
 )
 
@@ -153,7 +152,7 @@ def test_a_record_that_the_server_refuses_is_set_aside_and_the_rest_goes_in(
     assert [poisoned.record for poisoned in result.poisoned] == [bad]
     assert len(store.records("s1")) == len(good)
     (record, reason) = database.execute("SELECT record, reason FROM atlas_otel.poison").fetchone()
-    assert encode_record(decode_record(record)) == encode_record(bad)
+    assert bytes(record) == encode_record(bad)
     assert reason
 
 
