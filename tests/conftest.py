@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -22,6 +23,10 @@ from atlas_otel.postgres import embedded, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# No test asserts speed, and a deadline for each example is one: machines that run tests are busy.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 _FOLDER = "ATLAS_OTEL_TEST_SERVER"
 _TEMPLATE = "atlas_template"
