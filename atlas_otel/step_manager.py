@@ -66,6 +66,9 @@ class _Open:
     outer: _Open | None
     frame: Frame
     span: trace.Span
+    around: Context
+    inside: Context | None = None
+    """The context that was put in force for what happens in the step."""
     chunks: int = 0
 
 
@@ -204,7 +207,8 @@ class IntermediateStepManager:
             key = opened.scope.session.key if opened.scope.session is not None else None
             _report(opened.scope, kept, None)
             inside = with_frame(opened.scope.frame, trace.set_span_in_context(opened.scope.span, context))
-            activate(otel_context.set_value(_STEP_KEY, opened, inside))
+            opened.inside = otel_context.set_value(_STEP_KEY, opened, inside)
+            activate(opened.inside)
         elif held is None and anomaly is None and frame.scope is not None:
             _report(frame.scope, kept, None)  # what an adapter reports stands on the span in force
         elif held is None:
@@ -225,6 +229,9 @@ def _settled(context: Context) -> Context:
     """``context`` without the pushed steps that have ended since they were put into it, elsewhere perhaps."""
     held = context.get(_STEP_KEY)
     while isinstance(held, _Open) and not held.scope.running and current_frame(context).scope is held.scope:
+        if context is held.inside:
+            context, held = held.around, held.outer
+            continue
         # What else was set meanwhile (baggage, say) stays.
         context = with_frame(held.frame, trace.set_span_in_context(held.span, context))
         held = held.outer
@@ -327,6 +334,7 @@ def _open(
         outer=held if isinstance(held, _Open) else None,
         frame=frame,
         span=trace.get_current_span(context),
+        around=context,
     )
 
 
