@@ -116,5 +116,8 @@ def _scores(rows: SessionRows | None) -> dict[object, float]:
 
 
 def _score(reward: JsonValue) -> float | None:
+    raw = reward.get("raw") if isinstance(reward, dict) else None
+    if isinstance(raw, dict) and "skipped" in raw:
+        return None  # a placeholder (contract §5): nobody gave that zero
     score = reward.get("score") if isinstance(reward, dict) else None
     return float(score) if isinstance(score, (int, float)) else None
