@@ -6,8 +6,10 @@ One embedded server runs for the whole session, shared by all workers of pytest-
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from pathlib import Path
@@ -23,6 +25,13 @@ from atlas_otel.postgres import embedded, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# Who runs the tests in the background (nohup, a shell's &) ignores these for them and all their children; the programs
+# that the tests start, and end by a signal, are to behave as a user's do.
+for _signal, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_signal) is signal.SIG_IGN:
+        with contextlib.suppress(ValueError):  # only the main thread may
+            signal.signal(_signal, _handler)
 
 # No test asserts speed, and a deadline for each example is one: machines that run tests are busy.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
