@@ -17,8 +17,8 @@ LOCK := requirements/dev.lock
 PIP_FLAGS := --quiet --disable-pip-version-check --no-input
 # Two workers: what CI has. The tests share one Postgres server either way.
 PYTEST_ARGS ?= -n 2
-# What runs against the installed wheel: what a user does, and what only packaging can break.
-WHEEL_TESTS ?= tests/wheel tests/acceptance
+# What runs against the installed wheel: what a user does, and what only packaging can break. Faults are the same there.
+WHEEL_TESTS ?= tests/wheel tests/acceptance --ignore=tests/acceptance/faults
 
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
