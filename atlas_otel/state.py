@@ -5,6 +5,7 @@ Before ``configure`` the recorder keeps nothing and the tracer is the API's: dec
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
@@ -83,6 +84,15 @@ def absorbed(cause: str) -> None:
     """Count an exception of ours (or of a guest's) that was kept from the agent."""
     with _harm_lock:
         _harm[cause] += 1
+
+
+def _child_started() -> None:
+    global _harm_lock  # a thread of the parent may have held it at the fork
+    _harm_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_child_started)
 
 
 def absorbed_counts() -> dict[str, int]:
