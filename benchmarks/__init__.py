@@ -1,0 +1,1 @@
+"""Benchmarks: what atlas-otel costs, as ratios to what stands beside it. ``python -m benchmarks --help``."""

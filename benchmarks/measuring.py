@@ -1,0 +1,74 @@
+"""Rounds that alternate, and the ratios of them.
+
+The speed of a shared machine drifts by more than what is to be seen, so an absolute time says little. What is compared
+runs in turns in one process, and each round's ratio is taken before the machine has changed.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from benchmarks.finding import Ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+def alternate(
+    sides: Mapping[str, Callable[[], object]],
+    rounds: int,
+    *,
+    between: Callable[[], object] | None = None,
+    warm: int = 1,
+) -> dict[str, list[float]]:
+    """Seconds of each side in each round.
+
+    Every round calls every side once, after a garbage collection; who is first rotates. ``between`` is called before
+    each side, off the clock (to let a queue empty, say). ``warm`` rounds come first and don't count.
+    """
+    names = list(sides)
+    taken: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(-warm, rounds):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            if between is not None:
+                between()
+            seconds = timed(sides[name])
+            if number >= 0:
+                taken[name].append(seconds)
+    return taken
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Seconds of one call, after a garbage collection that is off the clock."""
+    gc.collect()
+    start = perf_counter()
+    call()
+    return perf_counter() - start
+
+
+def ratio(ours: Sequence[float], beside: Sequence[float]) -> Ratio:
+    """``ours`` over ``beside``, round by round. Raises ValueError where the two are not of the same rounds."""
+    ratios = sorted(mine / other for mine, other in zip(ours, beside, strict=True))
+    if not ratios:
+        raise ValueError("a ratio needs at least one round")
+    return Ratio(statistics.median(ratios), percentile(ratios, 0.1), percentile(ratios, 0.9), len(ratios))
+
+
+def rate_ratio(ours: Sequence[float], beside: Sequence[float]) -> Ratio:
+    """The same for speeds: what ``beside`` took over what ``ours`` took for the same work; 2 is twice as fast."""
+    return ratio(beside, ours)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which ``share`` (0 to 1) of them lie, linearly between neighbours. Raises ValueError for none."""
+    if not values:
+        raise ValueError("a percentile needs at least one value")
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)

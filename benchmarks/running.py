@@ -1,0 +1,76 @@
+"""Cases: which there are, and one of them run, in this process or in one of its own."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
+
+from benchmarks import cases
+from benchmarks.finding import Finding, Growth
+from benchmarks.saving import Result, load, save
+
+if TYPE_CHECKING:
+    from benchmarks.options import Options
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+RESULTS: Final = ROOT / "build" / "benchmarks"
+_LIMIT_S: Final = 900.0
+
+
+def names() -> list[str]:
+    """All cases, sorted."""
+    return sorted(module.name for module in pkgutil.iter_modules(cases.__path__) if not module.name.startswith("_"))
+
+
+def run_here(case: str, options: Options) -> Result:
+    """Measure a case in this process. What it raises becomes the result's ``error``."""
+    found: list[Finding | Growth] = []
+    about, error = "", ""
+    start = perf_counter()
+    try:
+        module = importlib.import_module(f"benchmarks.cases.{case}")
+        about = inspect.cleandoc(module.__doc__ or "")
+        for one in module.measure(options):
+            found.append(one)
+            print(f"  {said(one)}", file=sys.stderr, flush=True)
+    except Exception:
+        error = traceback.format_exc(limit=-4)
+        print(error, file=sys.stderr)
+    return Result(case, about, found, perf_counter() - start, options.rounds, options.quick, error)
+
+
+def run_apart(case: str, options: Options) -> Result:
+    """Measure a case in a fresh process, so that no case finds what another one left in memory."""
+    (RESULTS / f"{case}.json").unlink(missing_ok=True)
+    command = [sys.executable, "-m", "benchmarks", case, "--here", "--rounds", str(options.rounds)]
+    start = perf_counter()
+    try:
+        code = subprocess.run(
+            [*command, *(["--quick"] if options.quick else [])], cwd=ROOT, timeout=_LIMIT_S
+        ).returncode
+        ended = f"its process ended with {code}"
+    except subprocess.TimeoutExpired:
+        ended = f"it took longer than {_LIMIT_S:.0f} s"
+    result = load(case, RESULTS)
+    if result is None:
+        result = Result(case, "", [], perf_counter() - start, options.rounds, options.quick, ended)
+        save(result, RESULTS)
+    return result
+
+
+def said(one: Finding | Growth) -> str:
+    """A finding in one line, for who watches."""
+    if isinstance(one, Growth):
+        return f"{one.name}: " + ", ".join(f"{name} {len(points)} points" for name, points in one.series.items())
+    figure = "-" if one.figure is None else f"{one.figure:.3g}{one.unit if one.unit == '×' else ' ' + one.unit}"
+    spread = f" ({one.ratio.low:.3g}–{one.ratio.high:.3g})" if one.ratio else ""
+    bound = "" if one.goal is None else f"; goal {'≤' if one.better == 'lower' else '≥'} {one.goal:g}"
+    verdict = {True: " met", False: " NOT MET", None: ""}[one.met]
+    return f"{one.path} | {one.beside} | {figure}{spread}{bound}{verdict} {one.note}".rstrip()
