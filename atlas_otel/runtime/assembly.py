@@ -12,14 +12,13 @@ from atlas_otel.errors import AdapterError, ConfigError
 from atlas_otel.models.config import ModelTeacherConfig, PythonTeacherConfig, StorageConfig
 from atlas_otel.runtime import prompts
 from atlas_otel.runtime.advisor import FunctionAdvisor, unanswered
+from atlas_otel.runtime.agents import build_adapter
 from atlas_otel.runtime.judges import FunctionJudge, Judge, TieredJudge
-from atlas_otel.runtime.loading import load_callable, working_folder
+from atlas_otel.runtime.loading import Places, load_callable, working_folder
 from atlas_otel.runtime.student import Student, StudentPrompts
 from atlas_otel.runtime.teacher import Teacher
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from atlas_otel.models.config import AtlasConfig
     from atlas_otel.models.config_llm import LLMConfig
     from atlas_otel.models.json_types import JsonObject
@@ -67,10 +66,9 @@ class Assembly:
         return replace(self, config=self.config.model_copy(update={"storage": storage}))
 
     @property
-    def folders(self) -> tuple[str, ...]:
-        """Where modules are looked for after ``sys.path``: here, and beside the config file."""
-        places: Sequence[Path] = [Path.cwd(), *([self.folder] if self.folder is not None else [])]
-        return tuple(str(place.resolve()) for place in places)
+    def places(self) -> Places:
+        """Where the modules that the config names are looked for."""
+        return Places(self.folder)
 
     @property
     def base_prompt(self) -> str:
@@ -91,11 +89,9 @@ class Assembly:
 
     def student(self) -> Student:
         """The agent. Raises AdapterError where it cannot be made."""
-        from atlas_otel.runtime.agents import build_adapter
-
         orchestration = self.config.orchestration
         return Student(
-            build_adapter(self),
+            build_adapter(self.config, self.places),
             self.config.agent.name,
             self.student_prompts(),
             step_timeout_s=orchestration.step_timeout_seconds,
@@ -189,7 +185,7 @@ class Assembly:
         module, _, attribute = named.rpartition(":" if ":" in named else ".")
         if not module:
             raise ConfigError(f"adaptive_teaching.triage_adapter: expected module:function, found {named!r}")
-        return load_callable(module, attribute, folders=self.folders), named
+        return load_callable(module, attribute, folders=self.places.folders), named
 
     def used_prompts(self) -> JsonObject:
         """Every prompt that the run may use: stored with its session."""
@@ -221,7 +217,7 @@ class Assembly:
         return session
 
     def _function(self, import_path: str, attribute: str, parameters: dict[str, Any]) -> FunctionAdvisor:
-        function = load_callable(import_path, attribute, folders=self.folders)
+        function = load_callable(import_path, attribute, folders=self.places.folders)
         return FunctionAdvisor(f"{import_path}.{attribute}", function, parameters)
 
 

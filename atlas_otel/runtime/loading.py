@@ -6,12 +6,25 @@ import importlib
 import inspect
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atlas_otel.errors import AdapterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+
+class Places(NamedTuple):
+    """Where modules are looked for."""
+
+    config_folder: Path | None
+    """The config file's own; None: the config came from code."""
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """After ``sys.path``: here, and beside the config file."""
+        places = [Path.cwd(), *([self.config_folder] if self.config_folder is not None else [])]
+        return tuple(str(place.resolve()) for place in places)
 
 
 def load_object(import_path: str, attribute: str, *, folders: tuple[str, ...] = ()) -> Any:

@@ -11,7 +11,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Tracer, TracerProvider
 from opentelemetry.util._decorator import _agnosticcontextmanager
 
-from atlas_otel import pipeline, semconv, state
+from atlas_otel import fork, pipeline, semconv, state
 from atlas_otel.errors import ConfigError
 from atlas_otel.runtime.advisor import within
 from atlas_otel.runtime.coerce import json_text
@@ -42,8 +42,12 @@ class ModelAdvisor:
         self._environ = environ
         # Retries and their waits are inside this limit: nobody waits for a judge longer than the config says.
         self._limit_s = limit_s or config.timeout_seconds * config.retry.attempts or None
-        self._lock = threading.Lock()
         self._model: Model | None = None
+        self._renew_lock()
+        fork.in_child(self._renew_lock)
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.Lock()
 
     @property
     def name(self) -> str:

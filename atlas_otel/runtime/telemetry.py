@@ -7,6 +7,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
+from atlas_otel import fork
 from atlas_otel.context import current_frame
 from atlas_otel.errors import AdapterError
 from atlas_otel.reporting import emit_event
@@ -31,7 +32,8 @@ class EventEmitter:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._renew_lock()
+        fork.in_child(self._renew_lock)
         self._held: list[tuple[contextvars.Context, JsonObject]] | None = []
         self._open = True
         self._home = contextvars.copy_context()
@@ -39,6 +41,9 @@ class EventEmitter:
         self.dropped = 0
         """Well-formed events of an adapter that had not said it would emit any."""
         self.malformed = 0
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.Lock()
 
     async def __call__(self, event: AdapterTelemetryEvent | Mapping[str, Any]) -> None:
         """Record ``event`` (contract §5)."""

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from atlas_otel.models.config_agent import PythonAgentConfig
-    from atlas_otel.runtime.assembly import Assembly
+    from atlas_otel.runtime.loading import Places
 
 
-def load_python_agent(config: PythonAgentConfig, assembly: Assembly) -> object:
+def load_python_agent(config: PythonAgentConfig, places: Places) -> object:
     """The adapter: an instance where the attribute is a class, the object itself where it has hooks, else a wrapper
     around the function. Raises AdapterError."""
-    working_folder(config.working_directory, assembly.folder)
-    found = load_object(config.import_path, config.attribute, folders=assembly.folders)
+    working_folder(config.working_directory, places.config_folder)
+    found = load_object(config.import_path, config.attribute, folders=places.folders)
     if isinstance(found, type):
         try:
             found = found()

@@ -15,16 +15,16 @@ from atlas_otel.runtime.loading import load_callable, working_folder
 if TYPE_CHECKING:
     from atlas_otel.adapters import AdapterEventEmitter
     from atlas_otel.models.config_agent import SelfManagedAgentConfig, Target
-    from atlas_otel.runtime.assembly import Assembly
+    from atlas_otel.runtime.loading import Places
 
 _SINGLE = "Run the task in its environment until it is done, and answer with the result."
 
 
-def load_self_managed(config: SelfManagedAgentConfig, assembly: Assembly) -> SelfManagedAgent:
+def load_self_managed(config: SelfManagedAgentConfig, places: Places) -> SelfManagedAgent:
     """The environment and the agent, made with their options. Raises AdapterError."""
-    working_folder(config.working_directory, assembly.folder)
-    environment = _made(config.environment, "environment", assembly.folders)
-    agent = _made(config.agent, "agent", assembly.folders)
+    working_folder(config.working_directory, places.config_folder)
+    environment = _made(config.environment, "environment", places.folders)
+    agent = _made(config.agent, "agent", places.folders)
     for owner, name, hooks in ((environment, "environment", ("areset", "astep")), (agent, "agent", ("aact",))):
         missing = [hook for hook in hooks if not callable(getattr(owner, hook, None))]
         if missing:
