@@ -7,7 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
@@ -86,31 +87,48 @@ RunFramework = Callable[..., Ran]
 def run_framework(
     peer_python: Callable[[str], str], atlas_path: Path, database_url: str, tmp_path: Path
 ) -> RunFramework:
-    """Run ``program`` in the environment ``peer`` under ``atlas-otel exec``, or under a program that is there."""
+    """Run ``program`` in the environment ``peer`` under ``atlas-otel exec``, or under a program that is there.
 
-    def run(peer: str, program: str, *, wrapper: str | None = None, name: str = "", **environment: str) -> Ran:
+    ``server``: a program that serves meanwhile, under the same; what it prints first is the program's ``MCP_URL``.
+    """
+
+    def run(
+        peer: str,
+        program: str,
+        *,
+        wrapper: str | None = None,
+        server: str | None = None,
+        name: str = "",
+        **environment: str,
+    ) -> Ran:
         python = peer_python(peer)
         launcher = [python, "-m", "atlas_otel", "exec", "--"]
         if wrapper is not None:
             launcher = [str(Path(python).with_name(wrapper))]
-        with model_server.scripted_model() as model:
+        launcher.append(python)
+        with ExitStack() as held:
+            model = held.enter_context(model_server.scripted_model())
             kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
+            variables = {
+                **kept,
+                "PATH": os.pathsep.join([str(Path(python).parent), os.environ["PATH"]]),
+                "PYTHONPATH": str(atlas_path),
+                "OPENAI_BASE_URL": model.url,
+                "OPENAI_API_KEY": "nobody",
+                "OTEL_EXPORTER_OTLP_ENDPOINT": model.url.removesuffix("/v1"),
+                "OPENAI_AGENTS_DISABLE_TRACING": "0",
+                "ATLAS_OTEL_DATABASE_URL": database_url,
+                "ATLAS_OTEL_SPOOL_DIR": str(tmp_path / "spool"),
+                "ATLAS_OTEL_EXIT_TIMEOUT_S": "20",
+                "XDG_STATE_HOME": str(tmp_path),
+                **environment,
+            }
+            if server is not None:
+                serving = _serving([*launcher, str(PROGRAMS / server)], variables, tmp_path / "server.log")
+                variables["MCP_URL"] = held.enter_context(serving)
             done = subprocess.run(
-                [*launcher, python, str(PROGRAMS / program)],
-                env={
-                    **kept,
-                    "PATH": os.pathsep.join([str(Path(python).parent), os.environ["PATH"]]),
-                    "PYTHONPATH": str(atlas_path),
-                    "OPENAI_BASE_URL": model.url,
-                    "OPENAI_API_KEY": "nobody",
-                    "OTEL_EXPORTER_OTLP_ENDPOINT": model.url.removesuffix("/v1"),
-                    "OPENAI_AGENTS_DISABLE_TRACING": "0",
-                    "ATLAS_OTEL_DATABASE_URL": database_url,
-                    "ATLAS_OTEL_SPOOL_DIR": str(tmp_path / "spool"),
-                    "ATLAS_OTEL_EXIT_TIMEOUT_S": "20",
-                    "XDG_STATE_HOME": str(tmp_path),
-                    **environment,
-                },
+                [*launcher, str(PROGRAMS / program)],
+                env=variables,
                 capture_output=True,
                 text=True,
                 timeout=100,
@@ -125,6 +143,22 @@ def run_framework(
         )
 
     return run
+
+
+@contextmanager
+def _serving(command: list[str], environment: dict[str, str], log: Path) -> Iterator[str]:
+    """A program while it serves: its address. It ends in order when it is asked to."""
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+            process.terminate()
+            assert process.wait(60) == 0, log.read_text(encoding="utf-8")
+        finally:
+            process.kill()
 
 
 def _export(database_url: str, folder: Path) -> list[dict[str, Any]]:

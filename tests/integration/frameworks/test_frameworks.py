@@ -117,9 +117,12 @@ def test_openai_agents(run_framework: Run, interface: str) -> None:
     assert ANSWER in step["trace"]
 
 
-def test_an_mcp_server_is_in_its_agents_session(run_framework: Run) -> None:
+@pytest.mark.parametrize("server", [None, "mcp_http_server.py"], ids=["stdio", "http"])
+def test_an_mcp_server_is_in_its_agents_session(run_framework: Run, server: str | None) -> None:
     """The SDK hands the trace's context down in its own messages, from process to process."""
-    ran = run_framework("framework-pydantic-ai", "mcp_agent.py", name="framework-mcp")
+    ran = run_framework(
+        "framework-pydantic-ai", "mcp_agent.py", server=server, name=f"framework-mcp{'-http' if server else ''}"
+    )
     assert ran.printed == [ANSWER]
     check_session(ran)
     check_models(ran)

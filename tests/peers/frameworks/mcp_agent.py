@@ -1,4 +1,7 @@
-"""A pydantic-ai agent whose tool is an MCP server over stdio, a process of its own. Knows of nothing else."""
+"""A pydantic-ai agent whose tool is an MCP server, a process of its own. Knows of nothing else.
+
+``MCP_URL`` names one over streamable HTTP that runs already; else the agent starts one over stdio.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,17 @@ from pydantic_ai import Agent
 from pydantic_ai.mcp import MCPToolset
 
 
-async def main() -> None:
-    Agent.instrument_all()
+def tools() -> MCPToolset:
+    if url := os.environ.get("MCP_URL"):
+        return MCPToolset(url)
     server = str(Path(__file__).with_name("mcp_server.py"))
     # Clients over stdio hand down a few variables only: the server is recorded where it gets all.
-    tools = MCPToolset(StdioTransport(command=sys.executable, args=[server], env=dict(os.environ)))
-    agent = Agent("openai-chat:gpt-test", name="weather", instructions="Be brief.", toolsets=[tools])
+    return MCPToolset(StdioTransport(command=sys.executable, args=[server], env=dict(os.environ)))
+
+
+async def main() -> None:
+    Agent.instrument_all()
+    agent = Agent("openai-chat:gpt-test", name="weather", instructions="Be brief.", toolsets=[tools()])
     done = await agent.run("What is the weather in Paris and in Atlantis?")
     print(done.output)
 
