@@ -1,14 +1,14 @@
 """What an agent says of its run while it runs: plan, rewards, guidance, validation, events, metadata.
 
 Each is one event record, on its way at once. A reward, guidance or validation goes to the step that is named, else to
-the step in force, else to the session. Nothing here raises for what the agent's run brings about; a call that cannot
-mean anything (a NaN score, a step that is no number) is the programmer's error and raises at once.
+the step in force, else to the session. Nothing here raises: what cannot mean anything (a NaN score, a plan's step
+without a description) is refused, with a line in the log (``refusing.py``).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from atlas_otel.context import Frame, activate, current_frame, restore, with_fra
 from atlas_otel.errors import UsageError
 from atlas_otel.event_text import event_content, event_payload
 from atlas_otel.late_reward import record_late
+from atlas_otel.refusing import REFUSING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,11 +33,18 @@ def set_plan(steps: Sequence[str | Mapping[str, Any]] | Mapping[str, Any], *, ex
     ``{"steps": [...], "execution_mode": ...}``.
 
     Steps without an id are numbered from 1. A later plan replaces an earlier one; steps that ran keep their numbers.
-    ``execution_mode`` is ``stepwise`` or ``single_shot``. Raises UsageError for a step that is neither.
+    ``execution_mode`` is ``stepwise`` or ``single_shot``. A plan with a step that is neither is refused.
     """
+    with REFUSING:
+        _set_plan(steps, execution_mode)
+
+
+def _set_plan(steps: Sequence[str | Mapping[str, Any]] | Mapping[str, Any], execution_mode: str) -> None:
     if isinstance(steps, Mapping):
         execution_mode = str(steps.get("execution_mode", execution_mode))
     listed = steps.get("steps", ()) if isinstance(steps, Mapping) else steps
+    if isinstance(listed, str) or not isinstance(listed, Iterable):
+        raise UsageError(f"a plan is a list of steps, not {type(listed).__name__}")
     plan = [_plan_step(number, step) for number, step in enumerate(listed, start=1)]
     session = current_frame().session
     if session is not None:
@@ -82,7 +90,7 @@ def record_reward(
     primary: bool = False,
     raw: Mapping[str, Any] | None = None,
 ) -> None:
-    """A score for a step or the session: a finite number (NaN and infinity raise UsageError).
+    """A score for a step or the session: a finite number (NaN and infinity are refused).
 
     Inside a session it goes to the step that is named, else to the step in force, else to the session. It may also
     come late and from another process: name the session by its key (``session_id``) or by its trace (``trace_id``, 32
@@ -91,30 +99,44 @@ def record_reward(
     Several names may be scored; of one name the latest counts. The session's reward is the ``primary`` one, else the
     one named ``reward``, else the latest. ``judges`` and ``raw`` are kept whole (contract §3, "A reward").
     """
-    payload: dict[str, Any] = {"name": name, "score": finite_score(score)}
-    optional = {"rationale": rationale, "judge": judge, "judges": list(judges), "raw": raw}
-    payload.update({key: value for key, value in optional.items() if value})
-    if primary:
-        payload["primary"] = True
-    shown: dict[str, AttributeValue] = {
-        semconv.GEN_AI_EVALUATION_NAME: name,
-        semconv.GEN_AI_EVALUATION_SCORE: payload["score"],
-    }
-    if session_id is None and trace_id is None and span_id is None:
-        _report_on_target(semconv.EVENT_REWARD, payload, step, attempt, shown)
-        return
-    target: dict[str, Any] = {"step": _step_number(step)} if step is not None else {}
-    target |= {"attempt": attempt} if attempt is not None else {}
-    target |= {"span_id": _hex("span_id", span_id, 16)} if span_id is not None else {}
-    if target:
-        payload["target"] = target
-    record_late(
-        payload,
-        shown,
-        session_key=session_id,
-        trace_id=_hex("trace_id", trace_id, 32) if trace_id is not None else None,
-        span_id=target.get("span_id"),
-    )
+    with REFUSING:
+        payload: dict[str, Any] = {"name": name, "score": finite_score(score)}
+        optional = {"rationale": rationale, "judge": judge, "judges": list(judges), "raw": raw}
+        payload.update({key: value for key, value in optional.items() if value})
+        if primary:
+            payload["primary"] = True
+        shown: dict[str, AttributeValue] = {
+            semconv.GEN_AI_EVALUATION_NAME: name,
+            semconv.GEN_AI_EVALUATION_SCORE: payload["score"],
+        }
+        if session_id is None and trace_id is None and span_id is None:
+            _report_on_target(semconv.EVENT_REWARD, payload, step, attempt, shown)
+            return
+        target: dict[str, Any] = {"step": _step_number(step)} if step is not None else {}
+        target |= {"attempt": attempt} if attempt is not None else {}
+        target |= {"span_id": _hex("span_id", span_id, 16)} if span_id is not None else {}
+        if target:
+            payload["target"] = target
+        record_late(
+            payload,
+            shown,
+            session_key=session_id,
+            trace_id=_hex("trace_id", trace_id, 32) if trace_id is not None else None,
+            span_id=target.get("span_id"),
+        )
+
+
+def check_reward(
+    score: float, *, step: int | None = None, trace_id: str | None = None, span_id: str | None = None
+) -> None:
+    """Raise the UsageError that :func:`record_reward` would only log: for whoever is no agent."""
+    finite_score(score)
+    if step is not None:
+        _step_number(step)
+    if trace_id is not None:
+        _hex("trace_id", trace_id, 32)
+    if span_id is not None:
+        _hex("span_id", span_id, 16)
 
 
 def _hex(what: str, value: str, digits: int) -> str:
@@ -126,7 +148,7 @@ def _hex(what: str, value: str, digits: int) -> str:
 
 def _step_number(step: object) -> int:
     if isinstance(step, bool) or not isinstance(step, int):
-        raise UsageError(f"a step is named by its number, not {step!r}")
+        raise UsageError(f"a step is named by its number, not by {type(step).__name__}")
     return step
 
 
@@ -144,17 +166,19 @@ def finite_score(score: float) -> float:
 
 def add_guidance(note: str, *, step: int | None = None, attempt: int | None = None) -> None:
     """A teacher's note, such as one that precedes a retry."""
-    _report_on_target(semconv.EVENT_GUIDANCE, {"note": str(note)}, step, attempt, {})
+    with REFUSING:
+        _report_on_target(semconv.EVENT_GUIDANCE, {"note": str(note)}, step, attempt, {})
 
 
 def set_validation(
     valid: bool | Mapping[str, Any], *, step: int | None = None, attempt: int | None = None, **details: Any
 ) -> None:
     """Whether a step's result holds: True or False, or a mapping with ``valid`` in it; ``details`` are kept beside."""
-    verdict = dict(valid) if isinstance(valid, Mapping) else {"valid": bool(valid)}
-    payload = {**verdict, **details}
-    shown: dict[str, AttributeValue] = {semconv.ATLAS_VALIDATION_VALID: bool(payload.get("valid"))}
-    _report_on_target(semconv.EVENT_VALIDATION, payload, step, attempt, shown)
+    with REFUSING:
+        verdict = dict(valid) if isinstance(valid, Mapping) else {"valid": bool(valid)}
+        payload = {**verdict, **details}
+        shown: dict[str, AttributeValue] = {semconv.ATLAS_VALIDATION_VALID: bool(payload.get("valid"))}
+        _report_on_target(semconv.EVENT_VALIDATION, payload, step, attempt, shown)
 
 
 def emit_event(name: str, payload: Any = None, *, opening: bool = False) -> None:
@@ -162,16 +186,23 @@ def emit_event(name: str, payload: Any = None, *, opening: bool = False) -> None
 
     ``opening``: it belongs to the adapter's handshake, which comes before the session's workflow (contract §5).
     """
-    frame = current_frame()
-    event: dict[str, Any] = {"name": str(name), "payload": payload}
-    if opening:
-        event["opening"] = True
-    _report(frame.scope, semconv.EVENT_ADAPTER, event, {semconv.ATLAS_NAME: str(name)})
+    with REFUSING:
+        frame = current_frame()
+        event: dict[str, Any] = {"name": str(name), "payload": payload}
+        if opening:
+            event["opening"] = True
+        _report(frame.scope, semconv.EVENT_ADAPTER, event, {semconv.ATLAS_NAME: str(name)})
 
 
 def set_metadata(metadata: Mapping[str, Any] | None = None, /, *, step: int | None = None, **more: Any) -> None:
     """Merge into the session's metadata (top level), or with ``step`` into that step's."""
-    payload = {**(metadata or {}), **more}
+    with REFUSING:
+        if metadata is not None and not isinstance(metadata, Mapping):
+            raise UsageError(f"metadata is a mapping, not {type(metadata).__name__}")
+        _set_metadata({**(metadata or {}), **more}, step)
+
+
+def _set_metadata(payload: dict[str, Any], step: int | None) -> None:
     frame = current_frame()
     if step is not None:
         _report_on_target(semconv.EVENT_METADATA, {"metadata": payload}, step, None, {})
@@ -193,12 +224,13 @@ def using_attributes(
     frame = current_frame()
     before = frame.inherited or {}
     inherited = dict(before)
-    if user_id is not None:
-        inherited["user_id"] = user_id
-    if tags:
-        inherited["tags"] = [*before.get("tags", ()), *tags]
-    if metadata:
-        inherited["metadata"] = {**before.get("metadata", {}), **metadata}
+    with REFUSING:
+        if user_id is not None:
+            inherited["user_id"] = user_id
+        if tags:
+            inherited["tags"] = [*before.get("tags", ()), *tags]
+        if metadata:
+            inherited["metadata"] = {**before.get("metadata", {}), **metadata}
     token = activate(with_frame(Frame(*frame[:3], inherited), otel_context.get_current()))
     try:
         yield

@@ -8,7 +8,7 @@ from opentelemetry.trace import NoOpTracer
 
 from atlas_otel import state
 from atlas_otel.recorder import NullRecorder
-from atlas_otel.reporting import record_reward
+from atlas_otel.reporting import check_reward, record_reward
 
 if TYPE_CHECKING:
     from atlas_otel.span_record import EventRecord, Record, SpanRecord
@@ -31,6 +31,7 @@ def late_reward_records(score: float, **options: Any) -> list[Record]:
     ``options`` are those of :func:`atlas_otel.record_reward`, ``session_id`` or ``trace_id`` among them. Raises
     UsageError for what that refuses.
     """
+    check_reward(score, **{name: options.get(name) for name in ("step", "trace_id", "span_id")})
     kept = _Kept()
     before = state.install(state.Instrumentation(tracer=NoOpTracer(), recorder=kept, records=True))
     try:

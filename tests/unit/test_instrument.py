@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import pytest
 from opentelemetry import baggage, trace
@@ -19,7 +20,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import atlas_otel as atlas
-from atlas_otel import semconv, state
+from atlas_otel import refusing, semconv, state
+from atlas_otel.quiet_log import QuietLog
+from atlas_otel.reward_records import late_reward_records
 from atlas_otel.span_record import RANK_OPEN, SpanRecord
 from atlas_otel.testing import Recording, recording
 
@@ -208,10 +211,51 @@ def test_reports_go_to_the_named_step_else_the_step_in_force_else_the_session(at
     assert payloads(atlas_recording, semconv.EVENT_VALIDATION) == [{"valid": False, "reason": "wrong"}]
 
 
-@pytest.mark.parametrize("score", [float("nan"), float("inf"), "much", None])
-def test_a_reward_that_is_no_finite_number_is_refused(score: Any) -> None:
-    with pytest.raises(atlas.UsageError, match="reward's score"):
-        atlas.record_reward(score)
+class Unprintable:
+    def __str__(self) -> str:
+        raise RuntimeError("secret")
+
+    __bool__ = __str__
+
+
+REFUSED: list[tuple[str, Callable[[], None]]] = [
+    *(("a reward's score is a", partial(atlas.record_reward, score)) for score in (float("nan"), float("inf"), "much")),
+    ("score is a number, not NoneType", partial(atlas.record_reward, cast(Any, None))),
+    ("step is named by its number, not by str", partial(atlas.record_reward, 1.0, step=cast(Any, "one"))),
+    *(("step 1 of the plan", partial(atlas.set_plan, cast(Any, [step]))) for step in ({"id": 1}, 3)),
+    ("step 1 of the plan", partial(atlas.set_plan, [{"description": "x", "id": "one"}])),
+    ("a plan is a list of steps, not NoneType", partial(atlas.set_plan, cast(Any, None))),
+    ("a plan is a list of steps, not str", partial(atlas.set_plan, "do it")),
+    ("metadata is a mapping, not int", partial(atlas.set_metadata, cast(Any, 5))),
+    ("a report raised RuntimeError", partial(atlas.add_guidance, cast(Any, Unprintable()))),
+    ("a report raised RuntimeError", partial(atlas.emit_event, cast(Any, Unprintable()))),
+    ("a report raised RuntimeError", partial(atlas.set_validation, cast(Any, Unprintable()))),
+]
+
+
+@pytest.mark.parametrize(("why", "report"), REFUSED)
+def test_what_a_report_cannot_mean_is_refused_and_never_raised(
+    why: str,
+    report: Callable[[], None],
+    atlas_recording: Recording,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(refusing, "_log", QuietLog("atlas_otel.reporting"))
+    before = state.absorbed_counts().get("report_refused", 0)
+    with atlas.session("t", name="s"):
+        report()
+    assert state.absorbed_counts()["report_refused"] == before + 1
+    assert why in caplog.text
+    assert atlas_recording.events == []
+
+
+def test_attributes_that_are_none_are_refused_and_the_block_runs(atlas_recording: Recording) -> None:
+    ran = []
+    with atlas.using_attributes(user_id="u", metadata=cast(Any, 5)), atlas.session("t", name="s"):
+        ran.append(True)
+    assert ran
+    assert atlas_recording.spans[0].attributes[semconv.ATLAS_USER_ID] == "u"
 
 
 def test_a_late_reward_is_a_span_of_its_own_that_names_its_target(atlas_recording: Recording) -> None:
@@ -231,15 +275,11 @@ def test_a_late_reward_is_a_span_of_its_own_that_names_its_target(atlas_recordin
 @pytest.mark.parametrize(
     "ids", [{"trace_id": "xyz"}, {"trace_id": "0" * 32}, {"span_id": "12"}, {"session_id": "a", "step": "1"}]
 )
-def test_a_target_that_is_none_is_refused(ids: Any) -> None:
+def test_a_target_that_is_none_is_refused(ids: Any, atlas_recording: Recording) -> None:
+    atlas.record_reward(0.5, **ids)
+    assert atlas_recording.spans == []
     with pytest.raises(atlas.UsageError):
-        atlas.record_reward(0.5, **ids)
-
-
-@pytest.mark.parametrize("plan", [[{"id": 1}], [3], [{"description": "x", "id": "one"}]])
-def test_a_plan_that_is_none_is_refused(plan: Any) -> None:
-    with pytest.raises(atlas.UsageError, match="step 1 of the plan"):
-        atlas.set_plan(plan)
+        late_reward_records(0.5, **ids)
 
 
 def test_events_are_strictly_ordered_also_from_threads(atlas_recording: Recording) -> None:
