@@ -40,9 +40,9 @@ def run_here(case: str, options: Options) -> Result:
         for one in module.measure(options):
             found.append(one)
             print(f"  {said(one)}", file=sys.stderr, flush=True)
-    except Exception:
-        error = traceback.format_exc(limit=-4)
-        print(error, file=sys.stderr)
+    except Exception as failure:
+        traceback.print_exc()
+        error = " ".join(f"{type(failure).__name__}: {failure}".split())
     return Result(case, about, found, perf_counter() - start, options.rounds, options.quick, error)
 
 
