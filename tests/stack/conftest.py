@@ -1,28 +1,30 @@
-"""Jaeger and the Collector as real processes, run with the very files that compose mounts."""
+"""The stack of each test: the very files that compose mounts, on ports and in folders of the test's own."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
-import signal
+import shutil
 import socket
 import subprocess
 import sys
-import time
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
-import requests
 import yaml
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # what follows are modules of several tests, which no test loads
+sys.path.insert(0, str(HERE.parent / "acceptance" / "faults"))  # Postgres that is killed
 
-ROOT = Path(__file__).resolve().parents[2]
+from processes import HOST, Collect, Collector, Jaeger  # noqa: E402
+from server import Server  # noqa: E402
+
+ROOT = HERE.resolve().parents[1]
 UNAVAILABLE = 69
-HOST = "127.0.0.1"
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 
 
@@ -36,96 +38,6 @@ def _env(service: str, **ours: object) -> dict[str, str]:
     """The environment that compose gives a service, but for where it listens, stores and sends."""
     given = COMPOSE["services"][service]["environment"]
     return {**os.environ, **given, "ATLAS_LISTEN": HOST, **{name: str(value) for name, value in ours.items()}}
-
-
-def eventually(check: Callable[[], Any], *, seconds: float, what: str) -> Any:
-    """What ``check`` answers once it is true; fails after ``seconds`` with what was waited for."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if answer := check():
-            return answer
-        if time.monotonic() > deadline:
-            pytest.fail(f"{seconds:.0f} s passed, and still not: {what}")
-        time.sleep(0.1)
-
-
-@dataclass
-class Server:
-    """One process of the stack, started again as often as a test likes, with the same files and ports."""
-
-    name: str
-    command: list[str]
-    env: dict[str, str]
-    health_url: str
-    log: Path
-    process: subprocess.Popen[bytes] | None = field(default=None)
-
-    def start(self) -> None:
-        """Start, and wait until it says that it is healthy."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self.command, env=self.env, stdout=log, stderr=log)
-        eventually(self.healthy, seconds=60, what=f"{self.name} is healthy; its log: {self.log.read_text()[-2000:]}")
-
-    def healthy(self) -> bool:
-        """Whether the health endpoint answers 200. A process that has ended is an error at once."""
-        assert self.process is not None
-        assert self.process.poll() is None, f"{self.name} ended: {self.log.read_text()[-2000:]}"
-        try:
-            return requests.get(self.health_url, timeout=2).status_code == 200
-        except requests.RequestException:
-            return False
-
-    def end(self, number: signal.Signals) -> None:
-        """Send a signal, and wait until the process is gone."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(number)
-            self.process.wait(30)
-
-    def kill(self) -> None:
-        """As a crash does: SIGKILL."""
-        self.end(signal.SIGKILL)
-
-    def stop(self) -> None:
-        """As ``docker stop`` does: SIGTERM."""
-        self.end(signal.SIGTERM)
-
-
-@dataclass
-class Jaeger(Server):
-    """Jaeger with Badger on disk."""
-
-    otlp_port: int = 0
-    ui_port: int = 0
-
-    def spans(self, trace_id: str) -> list[dict[str, Any]]:
-        """Every stored span of a trace, as OTLP JSON, by its v3 API; none where the trace is not known."""
-        # Jaeger 2.13 reads raw_traces, later releases rawTraces: unmerged, events in their order.
-        url = f"http://{HOST}:{self.ui_port}/api/v3/traces/{trace_id}?raw_traces=true&rawTraces=true"
-        answer = requests.get(url, timeout=10)
-        if answer.status_code == 404:
-            return []
-        answer.raise_for_status()
-        return [
-            span
-            for resource in answer.json()["result"]["resourceSpans"]
-            for scope in resource["scopeSpans"]
-            for span in scope["spans"]
-        ]
-
-
-@dataclass
-class Collector(Server):
-    """The Collector with its queue on disk."""
-
-    grpc_port: int = 0
-    http_port: int = 0
-    metrics_port: int = 0
-
-    def metric(self, name: str) -> float:
-        """The sum of one of its own metrics over all label sets; 0 where it has none of that name."""
-        text = requests.get(f"http://{HOST}:{self.metrics_port}/metrics", timeout=5).text
-        values = [line.rpartition(" ")[2] for line in text.splitlines() if line.startswith((name + "{", name + " "))]
-        return sum(map(float, values))
 
 
 @pytest.fixture(scope="session")
@@ -166,6 +78,24 @@ def jaeger(stack_binaries: dict[str, str], tmp_path: Path) -> Iterator[Jaeger]:
 
 
 @pytest.fixture
+def collect(database_url: str, tmp_path: Path) -> Iterator[Collect]:
+    """A running ``atlas-otel collect`` that stores in the test's database."""
+    port = _free_port()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ATLAS_", "OTEL_"))}
+    server = Collect(
+        name="collect",
+        command=[sys.executable, "-m", "atlas_otel", "collect", "--database-url", database_url, "--port", str(port)],
+        env={**kept, "ATLAS_OTEL_SPOOL_DIR": str(tmp_path / "spool")},
+        health_url=f"http://{HOST}:{port}/healthz",
+        log=tmp_path / "collect.log",
+        endpoint=f"http://{HOST}:{port}",
+    )
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
 def collect_endpoint() -> str:
     """Where the Collector sends the record. Nobody is there, unless a test's own fixture of this name says so."""
     return f"http://{HOST}:{_free_port()}"
@@ -197,3 +127,33 @@ def collector(
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="session")
+def peer_python() -> Callable[[str], str]:
+    """The Python of the environment that ``tests/peers/<name>.txt`` describes, as the integration tests make it."""
+    spec = importlib.util.spec_from_file_location("peers_of_integration", HERE.parent / "integration" / "conftest.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: Callable[[str], str] = module._peer_python
+    return found
+
+
+@pytest.fixture
+def make_server() -> Iterator[Callable[..., Server]]:
+    """Makes Postgres servers of the test's own, which may be killed."""
+    # Not pytest's own temporary folder: as root nobody else may enter that, and Postgres must.
+    folder = Path(tempfile.mkdtemp(prefix="atlas-otel-stack-"))
+    folder.chmod(0o711)
+    made: list[Server] = []
+
+    def make(**settings: str) -> Server:
+        made.append(Server(folder / f"server-{len(made)}", settings))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.kill()
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,133 @@
+"""Jaeger, the Collector and ``atlas-otel collect`` as real processes that a test kills and starts again."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+HOST = "127.0.0.1"
+
+
+def eventually(check: Callable[[], Any], *, seconds: float, what: str) -> Any:
+    """What ``check`` answers once it is true; fails after ``seconds`` with what was waited for."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if answer := check():
+            return answer
+        if time.monotonic() > deadline:
+            pytest.fail(f"{seconds:.0f} s passed, and still not: {what}")
+        time.sleep(0.1)
+
+
+def metric(url: str, name: str, labels: str = "") -> float:
+    """The sum of a metric over those label sets that hold ``labels``; 0 where there is none of that name."""
+    text = requests.get(url, timeout=5).text
+    lines = re.findall(rf"^{name}(\{{.*\}})? (\S+)$", text, re.MULTILINE)
+    return sum(float(value) for found, value in lines if labels in found)
+
+
+@dataclass
+class Server:
+    """One process of the stack, started again as often as a test likes, with the same files and ports."""
+
+    name: str
+    command: list[str]
+    env: dict[str, str]
+    health_url: str
+    log: Path
+    process: subprocess.Popen[bytes] | None = field(default=None)
+
+    def start(self) -> None:
+        """Start, and wait until it says that it is healthy."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.command, env=self.env, stdout=log, stderr=log)
+        eventually(self.healthy, seconds=60, what=f"{self.name} is healthy; its log: {self.log.read_text()[-2000:]}")
+
+    def healthy(self) -> bool:
+        """Whether the health endpoint answers 200. A process that has ended is an error at once."""
+        assert self.process is not None
+        assert self.process.poll() is None, f"{self.name} ended: {self.log.read_text()[-2000:]}"
+        try:
+            return requests.get(self.health_url, timeout=2).status_code == 200
+        except requests.RequestException:
+            return False
+
+    def end(self, number: signal.Signals) -> None:
+        """Send a signal, and wait until the process is gone."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+            self.process.wait(30)
+
+    def kill(self) -> None:
+        """As a crash does: SIGKILL."""
+        self.end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """As ``docker stop`` does: SIGTERM."""
+        self.end(signal.SIGTERM)
+
+
+@dataclass
+class Jaeger(Server):
+    """Jaeger with Badger on disk."""
+
+    otlp_port: int = 0
+    ui_port: int = 0
+
+    def spans(self, trace_id: str) -> list[dict[str, Any]]:
+        """Every stored span of a trace, as OTLP JSON, by its v3 API; none where the trace is not known."""
+        # Jaeger 2.13 reads raw_traces, later releases rawTraces: unmerged, events in their order.
+        url = f"http://{HOST}:{self.ui_port}/api/v3/traces/{trace_id}?raw_traces=true&rawTraces=true"
+        answer = requests.get(url, timeout=10)
+        if answer.status_code == 404:
+            return []
+        answer.raise_for_status()
+        return [
+            span
+            for resource in answer.json()["result"]["resourceSpans"]
+            for scope in resource["scopeSpans"]
+            for span in scope["spans"]
+        ]
+
+
+@dataclass
+class Collector(Server):
+    """The Collector with its queue on disk."""
+
+    grpc_port: int = 0
+    http_port: int = 0
+    metrics_port: int = 0
+
+    @property
+    def endpoint(self) -> str:
+        """Where it takes OTLP over HTTP."""
+        return f"http://{HOST}:{self.http_port}"
+
+    def metric(self, name: str, labels: str = "") -> float:
+        """The sum of one of its own metrics; see :func:`metric`."""
+        return metric(f"http://{HOST}:{self.metrics_port}/metrics", name, labels)
+
+
+@dataclass
+class Collect(Server):
+    """``atlas-otel collect`` with its spool in the test's folder."""
+
+    endpoint: str = ""
+
+    def metric(self, name: str, labels: str = "") -> float:
+        """The sum of one of its metrics; see :func:`metric`."""
+        return metric(f"{self.endpoint}/metrics", f"atlas_otel_collect_{name}", labels)
+
+
+def attributes(holder: dict[str, Any]) -> dict[str, Any]:
+    """The attributes of a span, event or link in OTLP JSON; numbers of 64 bits are strings there."""
+    return {pair["key"]: next(iter(pair["value"].values())) for pair in holder.get("attributes", [])}
