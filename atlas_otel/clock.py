@@ -6,11 +6,11 @@ clock in its place (``atlas_otel.testing``).
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-import weakref
 from typing import TYPE_CHECKING
+
+from atlas_otel import fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,9 +21,12 @@ class Clock:
 
     def __init__(self, source: Callable[[], int] = time.time_ns) -> None:
         self._source = source
-        self._lock = threading.Lock()
         self._last = 0
-        _clocks.add(self)
+        self._renew_lock()
+        fork.in_child(self._renew_lock)
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.Lock()
 
     def now_ns(self) -> int:
         """The time, at least one nanosecond later than any answer before."""
@@ -33,16 +36,3 @@ class Clock:
                 now = self._last + 1
             self._last = now
             return now
-
-
-_clocks: weakref.WeakSet[Clock] = weakref.WeakSet()
-
-
-def _child_started() -> None:
-    # Another thread of the parent may have held a lock at the fork; nobody is left in the child to let go of it.
-    for clock in list(_clocks):
-        clock._lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_child_started)

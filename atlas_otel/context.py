@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from opentelemetry import baggage
 from opentelemetry import context as otel_context
 
-from atlas_otel import semconv
+from atlas_otel import fork, semconv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,12 +74,16 @@ class SessionState:
         self.key = key
         self.root = root
         """The session's own scope; None where the session was opened by another process."""
-        self.lock = threading.Lock()
+        self._renew_lock()
         self.metadata: dict[str, Any] = {}
         """The session's metadata, as far as it was given in this process."""
         self._attempts: dict[int, int] = {}
         self._planned: dict[int, str] = {}
         self._steps: dict[int, SpanInForce] = {}
+        fork.in_child(self._renew_lock)
+
+    def _renew_lock(self) -> None:
+        self.lock = threading.Lock()
 
     def plan(self, steps: Mapping[int, str]) -> None:
         """Take over a plan: descriptions by step id. Steps that ran keep their numbers."""

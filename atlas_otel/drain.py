@@ -9,17 +9,16 @@ growing, jittered pause; what the store refuses for good, record by record, is s
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 import threading
 import time
-import weakref
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
+from atlas_otel import fork
 from atlas_otel.accounts import count_spans_and_events
 from atlas_otel.errors import RetryableStoreError, StoreError
 from atlas_otel.quiet_log import QuietLog
@@ -60,7 +59,6 @@ _RETRY_PERMANENT_S: Final = 30.0
 """The pause after a refusal that somebody has to lift (a missing schema, a missing right)."""
 _SUPPRESSION_KEYS: Final = ("suppress_instrumentation",)
 
-_drains: weakref.WeakSet[Drain] = weakref.WeakSet()
 _left_to_parent: list[object] = []  # a child must not even collect the parent's connections: that would close them
 
 
@@ -84,7 +82,7 @@ class Drain:
         self._running = running
         self._log = QuietLog("atlas_otel.drain")
         self._reset()
-        _drains.add(self)
+        fork.in_child(self._after_fork)
 
     def _reset(self) -> None:
         self._start_lock = threading.RLock()  # reentrant: a signal handler may flush
@@ -368,12 +366,3 @@ class Drain:
 
 def _name(record: Record) -> str:
     return f"{type(record).__name__} {record.trace_id}/{record.span_id}"
-
-
-def _child_started() -> None:
-    for drain in list(_drains):
-        drain._after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_child_started)

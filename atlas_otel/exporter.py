@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from atlas_otel import semconv, state
+from atlas_otel import fork, semconv, state
 from atlas_otel.quiet_log import QuietLog
 from atlas_otel.readable import record_of
 from atlas_otel.span_record import RANK_ENDED, RANK_ENDED_OTLP, SpanRecord
@@ -35,13 +35,17 @@ class AtlasSpanExporter(SpanExporter):
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._renew_lock()
+        fork.in_child(self._renew_lock)
         self._parts: tuple[Storage, Capture] | None = None
         self._down = False
         self._filter = TraceFilter()
         self._log = QuietLog("atlas_otel.exporter")
         self.failed = 0
         """How many spans were not exported."""
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.Lock()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Journal the traces of agents and models; FAILURE where any of it was not taken."""

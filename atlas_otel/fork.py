@@ -1,10 +1,29 @@
-"""Which process this is, without asking the kernel on each call."""
+"""What a fork means for this process: which one it is, and what its child makes anew.
+
+A child inherits every lock as it was at the fork. One that another thread of the parent held stays held for ever, since
+that thread is not there to let go of it. So whatever has a lock that the agent's thread may wait for says here how it
+makes it anew; nothing is asked on the path of a call.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
+import time
+import weakref
+from types import MethodType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_IMPORTED_LATE: Final = frozenset({"atlas_otel", "encodings", "opentelemetry", "orjson", "psycopg", "psycopg_binary"})
+_IMPORT_S: Final = 2.0
+"""The longest that a fork waits: the database driver takes a tenth of that."""
 
 _generation = 0
+_functions: list[Callable[[], None]] = []
+_methods: dict[weakref.ref[object], Callable[[object], None]] = {}
 
 
 def generation() -> int:
@@ -12,10 +31,44 @@ def generation() -> int:
     return _generation
 
 
+def in_child(renew: Callable[[], None]) -> None:
+    """Have ``renew`` called in every child of a fork before anything else runs there, in the order of
+    registration. It must not raise.
+
+    Of a method, its object is not kept alive by this; one method of an object counts. Thread-safe.
+    """
+    if isinstance(renew, MethodType):
+        _methods[weakref.ref(renew.__self__, _forget)] = renew.__func__
+    else:
+        _functions.append(renew)
+
+
+def _forget(gone: weakref.ref[object]) -> None:
+    _methods.pop(gone, None)
+
+
+def _importing() -> bool:
+    return any(
+        name.partition(".")[0] in _IMPORTED_LATE and getattr(getattr(module, "__spec__", None), "_initializing", False)
+        for name, module in list(sys.modules.items())
+    )
+
+
+def _fork_ahead() -> None:
+    deadline = time.monotonic() + _IMPORT_S
+    while _importing() and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
 def _child_started() -> None:
     global _generation
     _generation += 1
+    for function in _functions:
+        function()
+    for reference, method in list(_methods.items()):
+        if (holder := reference()) is not None:
+            method(holder)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_child_started)
+    os.register_at_fork(before=_fork_ahead, after_in_child=_child_started)

@@ -12,6 +12,8 @@ import random
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import SpanContext, TraceFlags
 
+from atlas_otel import fork
+
 # A generator of our own: its getrandbits is one C call, so it needs no lock; seeded from the system.
 _source = random.Random()  # noqa: S311 - ids have to differ, not to be secret
 
@@ -21,9 +23,7 @@ def _reseed() -> None:
 
 
 _reseed()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reseed)  # else parent and child would go on with the same ids
-
+fork.in_child(_reseed)  # else parent and child would go on with the same ids
 
 _DROPPED = TraceFlags(TraceFlags.DEFAULT)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from opentelemetry import trace
 
-from atlas_otel import semconv, settings, state
+from atlas_otel import fork, semconv, settings, state
 from atlas_otel.capture import Capture, Limits
 from atlas_otel.errors import ConfigError
 from atlas_otel.redaction import build_redactor
@@ -36,6 +36,14 @@ _log = logging.getLogger("atlas_otel")
 
 _lock = threading.Lock()
 _telemetry: Telemetry | None = None
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+fork.in_child(_renew_lock)
 
 
 class Telemetry:

@@ -5,7 +5,6 @@ Before ``configure`` the recorder keeps nothing and the tracer is the API's: dec
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
-from atlas_otel import semconv
+from atlas_otel import fork, semconv
 from atlas_otel.capture import Capture
 from atlas_otel.clock import Clock
 from atlas_otel.recorder import NullRecorder
@@ -86,13 +85,12 @@ def absorbed(cause: str) -> None:
         _harm[cause] += 1
 
 
-def _child_started() -> None:
-    global _harm_lock  # a thread of the parent may have held it at the fork
+def _renew_lock() -> None:
+    global _harm_lock
     _harm_lock = threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_child_started)
+fork.in_child(_renew_lock)
 
 
 def absorbed_counts() -> dict[str, int]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry import context as otel_context
 
-from atlas_otel import semconv, state
+from atlas_otel import fork, semconv, state
 from atlas_otel.context import current_frame
 from atlas_otel.dialects import facts_of
 from atlas_otel.models.intermediate_step import IntermediateStep
@@ -98,11 +98,15 @@ class StepFeed:
     """Publishes to all subscribers of the process, on the thread where a thing happens. A ``Recorder``."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._renew_lock()
+        fork.in_child(self._renew_lock)
         self._subscriptions: tuple[Subscription, ...] = ()
         self._known: dict[SpanKey, _Known] = {}
         self._folds: dict[str, SessionFold] = {}
         self._telling = threading.local()
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.Lock()
 
     def add(self, subscription: Subscription) -> None:
         """Have it told from now on."""

@@ -19,7 +19,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
-from atlas_otel import semconv, state
+from atlas_otel import fork, semconv, state
 from atlas_otel.context import (
     Frame,
     SessionState,
@@ -106,10 +106,14 @@ class IntermediateStepManager:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._renew_lock()
+        fork.in_child(self._renew_lock)
         self._pairing: StepPairing[_Open] = StepPairing()
         self._root: _Open | None = None
         """The first pushed step that is a session."""
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.Lock()
 
     def subscribe(
         self,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
-from atlas_otel import semconv, state
+from atlas_otel import fork, semconv, state
 from atlas_otel.capture import Capture
 from atlas_otel.clock import Clock
 from atlas_otel.own_provider import OwnProvider
@@ -67,12 +67,16 @@ class Recording:
     """Everything that was recorded, in order, and what it comes to. A ``Recorder``; thread-safe."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._renew_lock()
+        fork.in_child(self._renew_lock)
         self.all: list[Record] = []
         """Open snapshots of sessions and steps, events, and ended spans, as they came."""
         self.running: list[OpenSpan] = []
         """Every span that was started."""
         self.forked = 0
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.Lock()
 
     def span_started(self, span: OpenSpan, *, durable: bool) -> None:
         """Keep the span, and the open snapshot of a session or step."""

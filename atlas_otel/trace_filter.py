@@ -28,8 +28,12 @@ class TraceFilter:
     """Takes ended spans, and gives back those to record. Safe for threads."""
 
     def __init__(self) -> None:
+        self._after_fork()
+        fork.in_child(self._after_fork)
+
+    def _after_fork(self) -> None:
+        """Begin empty: what waits is the parent's to record."""
         self._lock = threading.Lock()
-        self._generation = fork.generation()
         # A trace's waiting spans; None once it is known to be recorded.
         self._traces: OrderedDict[int, list[ReadableSpan] | None] = OrderedDict()
 
@@ -41,9 +45,6 @@ class TraceFilter:
         telling = is_gen_ai(span.attributes)
         # Its end is the last that this process sees of the trace, or of its part of it.
         outermost = span.parent is None or span.parent.is_remote
-        if self._generation != fork.generation():
-            # A child of a fork: a thread that held the lock is not here, and what waits is its parent's.
-            self._generation, self._lock, self._traces = fork.generation(), threading.Lock(), OrderedDict()
         with self._lock:
             waiting = self._traces.pop(ids.trace_id, [])
             if waiting is None:

@@ -32,6 +32,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from atlas_otel import fork
 from atlas_otel.errors import ConfigError, RetryableStoreError
 from atlas_otel.postgres import _keeper, _wheel
 from atlas_otel.postgres._cluster import SUPERUSER, Cluster
@@ -65,7 +66,7 @@ def _after_fork() -> None:
     _held_lock = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+fork.in_child(_after_fork)
 
 
 def default_folder() -> Path:
