@@ -160,34 +160,39 @@ def from_event_row(row: EventRow) -> EventRecord:
 # The ten fields that are never NULL and of fixed length stand first, so that one call packs them all.
 _SPAN_HEAD: Final = struct.Struct(">h ih ih ih iq iq ii ii ii i16s i16s").pack
 _EVENT_HEAD: Final = struct.Struct(">h").pack
-_SPAN_FIELDS: Final = len(SPAN_COLUMNS) + 1  # and the revision, which the writer adds
+_SPAN_FIELDS: Final = len(SPAN_COLUMNS) + 1  # and the revision
 _EVENT_FIELDS: Final = len(EVENT_COLUMNS) + 1
 
 
-def span_to_copy(row: SpanRow) -> bytes:
-    """A span's row in the binary COPY format, but for its revision. Raises one of :data:`UNREPRESENTABLE`."""
-    text = copy_buffer.text
+def span_to_copy(row: SpanRow, revision: int | None) -> bytes:
+    """A span's row in the binary COPY format. Raises one of :data:`UNREPRESENTABLE`."""
+    kind, status, rank, start, version, attributes, events, links, content, resource = row[:10]
+    repeated, bigint, raw = _REPEATED, copy_buffer.bigint, copy_buffer.raw
     return b"".join(
         (
-            _packed_head(row),
-            text(row.trace_id),
-            text(row.span_id),
-            text(row.parent_span_id),
-            text(row.session_key),
-            text(row.name),
-            text(row.kind),
-            copy_buffer.bigint(row.end_ns),
-            text(row.status_message),
-            text(row.scope),
-            copy_buffer.raw(row.attributes),
-            copy_buffer.raw(row.events),
-            copy_buffer.raw(row.links),
+            _SPAN_HEAD(
+                *(_SPAN_FIELDS, 2, kind, 2, status, 2, rank, 8, start, 8, version),
+                *(4, attributes, 4, events, 4, links, 16, content, 16, resource),
+            ),
+            repeated[row.trace_id],
+            copy_buffer.text(row.span_id),
+            repeated[row.parent_span_id],
+            repeated[row.session_key],
+            repeated[row.name],
+            repeated[row.kind],
+            bigint(row.end_ns),
+            copy_buffer.text(row.status_message),
+            repeated[row.scope],
+            raw(row.attributes),
+            raw(row.events),
+            raw(row.links),
+            bigint(revision),
         )
     )
 
 
-def event_to_copy(row: EventRow) -> bytes:
-    """An event's row in the binary COPY format, but for its revision. Raises one of :data:`UNREPRESENTABLE`."""
+def event_to_copy(row: EventRow, revision: int | None) -> bytes:
+    """An event's row in the binary COPY format. Raises one of :data:`UNREPRESENTABLE`."""
     text = copy_buffer.text
     return b"".join(
         (
@@ -198,38 +203,31 @@ def event_to_copy(row: EventRow) -> bytes:
             text(row.session_key),
             text(row.name),
             text(row.payload),
+            copy_buffer.bigint(revision),
         )
     )
 
 
+class _Repeated(dict["str | None", bytes]):
+    """Texts as fields of COPY: those that many rows of a batch share are encoded once."""
+
+    _MOST: Final = 4096
+    _LONGEST: Final = 256
+
+    def __missing__(self, value: str | None) -> bytes:
+        field = copy_buffer.text(value)
+        if len(field) <= self._LONGEST:
+            if len(self) >= self._MOST:
+                self.clear()
+            self[value] = field
+        return field
+
+
+_REPEATED: Final = _Repeated()
+
+
 def _json(value: object) -> bytes:
     return orjson.dumps(value, default=plain_json, option=orjson.OPT_PASSTHROUGH_DATACLASS)
-
-
-def _packed_head(row: SpanRow) -> bytes:
-    return _SPAN_HEAD(
-        _SPAN_FIELDS,
-        2,
-        row.span_kind,
-        2,
-        row.status,
-        2,
-        row.rank,
-        8,
-        row.start_ns,
-        8,
-        row.version,
-        4,
-        row.dropped_attributes,
-        4,
-        row.dropped_events,
-        4,
-        row.dropped_links,
-        16,
-        row.content_hash,
-        16,
-        row.resource_hash,
-    )
 
 
 def _tie(span: SpanRecord, attributes: bytes, events: bytes | None, links: bytes | None, resource: bytes) -> bytes:

@@ -15,13 +15,14 @@ from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import is_data_error, translating
 from atlas_otel.postgres.following import WholeFold
 from atlas_otel.postgres.projector import Projector
+from atlas_otel.postgres.rows import UNREPRESENTABLE
 from atlas_otel.postgres.sql import statement
 from atlas_otel.postgres.writer import Writer
 from atlas_otel.span_record import encode_record
-from atlas_otel.store import PoisonedRecord, WriteResult
+from atlas_otel.store import Patience, PoisonedRecord, WriteResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -39,11 +40,20 @@ class PostgresStore:
 
     Connects when first used, and again after a failure; makes or upgrades the schema where ``migrate_schema`` says
     so and it is behind. ``url`` takes every form of a database URL; an embedded server that died is started again.
-    ``project`` computes a session's rows from its records (default: ``atlas_otel.projection.project``).
+    ``project`` computes a session's rows from its records (default: ``atlas_otel.projection.project``). ``patience``:
+    how long a session must be quiet before it is over.
     """
 
-    def __init__(self, url: str, *, project: Project | None = None, migrate_schema: bool = True) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        project: Project | None = None,
+        migrate_schema: bool = True,
+        patience: Patience = Patience(),
+    ) -> None:
         self._url = url
+        self._patience = patience
         self._new_fold = _new_session_fold if project is None else partial(WholeFold, project)
         self._migrate_schema = migrate_schema
         self._open: psycopg.Connection | None = None
@@ -57,22 +67,29 @@ class PostgresStore:
         Where the server refuses the data of a record, the batch is halved until that record stands alone; it is
         kept in ``atlas_otel.poison``, and every other record is stored.
         """
-        encoded, poisoned = batch.encode(records)
+        merged, poisoned = batch.merged(records)
         with self._connection() as connection:
             if self._writer is None:
                 self._writer = Writer(connection)
-            poisoned += _write(self._writer, encoded)
+            poisoned += _write(self._writer, merged)
             for item in poisoned:
                 _set_aside(self._writer, item)
         return WriteResult(len(records) - len(poisoned), tuple(poisoned))
 
     def project(self, *, limit: int = 100) -> int:
-        """Bring the contract rows of up to ``limit`` dirty sessions up to date; how many were."""
+        """Bring the contract rows of up to ``limit`` sessions up to date, which changed or have become quiet; how many
+        were."""
         with self._connection() as connection:
             if self._projector is None:
-                self._projector = Projector(connection, self._new_fold)
+                self._projector = Projector(connection, self._new_fold, self._patience)
             resolver.resolve_traces(connection)
             return self._projector.project(limit)
+
+    def settle(self, traces: Iterable[str]) -> None:
+        """The sessions of these traces are over as they are: whoever brought them has no more of them."""
+        with self._connection() as connection:
+            resolver.resolve_traces(connection)
+            connection.execute(statement("settle_traces"), {"ids": list(traces)})
 
     def mark_dirty(self, sessions: Sequence[str] | None = None) -> int:
         """Have these sessions (None: all) computed again from their records when next projected; how many."""
@@ -137,23 +154,26 @@ class PostgresStore:
         return connection
 
 
-def _write(writer: Writer, encoded: batch.Batch) -> list[PoisonedRecord]:
+def _write(writer: Writer, records: batch.Batch) -> list[PoisonedRecord]:
     """Write a batch; where its data is refused, each half of it by itself. The records that were refused."""
-    records = encoded.records
-    if not records:
+    size = len(records.spans) + len(records.events)
+    if not size:
         return []
     try:
-        writer.write(encoded)
+        writer.write(records)
+    except UNREPRESENTABLE:
+        fit, refused = batch.sifted(records)
+        if not refused:  # it was not a record's fault
+            raise
+        return refused + _write(writer, fit)
     except psycopg.Error as error:
         if not is_data_error(error):
             raise
-        if len(records) == 1:
-            return [PoisonedRecord(records[0], str(error))]
+        if size == 1:
+            return [PoisonedRecord(records.records[0], str(error))]
     else:
         return []
-    middle = len(records) // 2
-    first, _ = batch.encode(records[:middle])
-    second, _ = batch.encode(records[middle:])
+    first, second = batch.halves(records)
     return _write(writer, first) + _write(writer, second)
 
 

@@ -8,14 +8,18 @@ import psycopg
 
 from atlas_otel.postgres import copy_buffer, rows
 from atlas_otel.postgres.sql import statement
+from atlas_otel.span_record import SpanRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from atlas_otel.postgres.batch import Batch, EncodedEvent, EncodedSpan
+    from atlas_otel.postgres.batch import Batch
+    from atlas_otel.span_record import EventRecord, Record
 
 _MAX_OPEN_SPANS: Final = 100_000
 _MAX_DETOUR: Final = 64
+_CHUNK_BYTES: Final = 64 * 1024
+"""How much is sent at a time: the server works on it while the next rows are encoded."""
 
 
 class _Table(NamedTuple):
@@ -39,6 +43,33 @@ _SPANS: Final = _table("spans", "spans_in", rows.SPAN_COLUMNS, "write_spans")
 _EVENTS: Final = _table("span_events", "span_events_in", rows.EVENT_COLUMNS, "write_events")
 
 
+class _Encoder:
+    """Makes rows of the records of one batch."""
+
+    def __init__(self, revisions: Mapping[str, int], resources: rows.ResourceEncoder) -> None:
+        self.revisions = revisions
+        self._resources = resources
+
+    def chunks(self, records: Iterable[Record]) -> Iterator[bytes]:
+        """What COPY takes for these records, piece by piece."""
+        chunk, size = [copy_buffer.HEADER], 0
+        for record in records:
+            row = self._row(record)
+            chunk.append(row)
+            size += len(row)
+            if size >= _CHUNK_BYTES:
+                yield b"".join(chunk)
+                chunk, size = [], 0
+        chunk.append(copy_buffer.TRAILER)
+        yield b"".join(chunk)
+
+    def _row(self, record: Record) -> bytes:
+        revision = None if record.session_key is None else self.revisions[record.session_key]
+        if isinstance(record, SpanRecord):
+            return rows.span_to_copy(rows.to_span_row(record, self._resources), revision)
+        return rows.event_to_copy(rows.to_event_row(record), revision)
+
+
 class Writer:
     """Writes over ``connection``, and remembers what it wrote.
 
@@ -57,22 +88,27 @@ class Writer:
         connection.execute(statement("write_staging"))
 
     def write(self, batch: Batch) -> None:
-        """Join ``batch`` in and mark its sessions dirty, in one transaction."""
+        """Join ``batch`` in and mark its sessions dirty, in one transaction.
+
+        Rows are encoded on their way to the server. For a record that cannot become one, one of
+        ``rows.UNREPRESENTABLE`` is raised, and nothing is stored.
+        """
+        resources = rows.ResourceEncoder()
         with self._connection.transaction():
             self._touch_traces(batch)
-            revisions = self._touch(batch.session_keys)
-            self._add_resources(batch.resources)
-            fresh = [row for row in batch.spans if row.record.key not in self._open_spans]
-            known = [row for row in batch.spans if row.record.key in self._open_spans]
-            direct = self._detour == 0 and self._copy_new(fresh, batch.events, revisions)
-            strays = self._join(_SPANS, known if direct else batch.spans, revisions)
+            encoder = _Encoder(self._touch(batch.session_keys), resources)
+            fresh = [span for span in batch.spans if span.key not in self._open_spans]
+            known = [span for span in batch.spans if span.key in self._open_spans]
+            direct = self._detour == 0 and self._copy_new(encoder, fresh, batch.events)
+            strays = self._join(_SPANS, encoder, known if direct else batch.spans)
             if not direct:
-                strays |= self._join(_EVENTS, batch.events, revisions)
+                strays |= self._join(_EVENTS, encoder, batch.events)
             if strays:
                 self._touch(sorted(strays))
                 self._connection.execute(statement("write_strays"), {"keys": sorted(strays)})
                 self._connection.execute(statement("forget_projection"), {"keys": sorted(strays)})
-        self._remember(batch, direct)
+            self._add_resources(resources.encoded)
+        self._remember(batch, resources.encoded, direct)
 
     def set_aside(self, record: bytes, reason: str) -> None:
         """Keep a record that was refused for good, as it would stand in the spool."""
@@ -103,52 +139,43 @@ class Writer:
     def _add_resources(self, resources: Mapping[bytes, bytes]) -> None:
         new = {key: value for key, value in resources.items() if key not in self._resources}
         if new:
-            texts = [value.decode() for value in new.values()]
-            self._connection.execute(statement("write_resources"), {"hashes": list(new), "attributes": texts})
+            hashes = sorted(new)  # two writers lock them in one order
+            texts = [new[key].decode() for key in hashes]
+            self._connection.execute(statement("write_resources"), {"hashes": hashes, "attributes": texts})
 
-    def _copy_new(
-        self, spans: Sequence[EncodedSpan], events: Sequence[EncodedEvent], revisions: Mapping[str, int]
-    ) -> bool:
+    def _copy_new(self, encoder: _Encoder, spans: Sequence[SpanRecord], events: Sequence[EventRecord]) -> bool:
         """Copy rows that should be new into their tables; False, and nothing done, where one was not."""
         try:
             with self._connection.transaction():  # a savepoint
-                self._copy(_SPANS.copy_direct, spans, revisions)
-                self._copy(_EVENTS.copy_direct, events, revisions)
+                self._copy(_SPANS.copy_direct, encoder, spans)
+                self._copy(_EVENTS.copy_direct, encoder, events)
         except psycopg.errors.UniqueViolation:
             return False
         return True
 
-    def _join(
-        self, table: _Table, encoded: Sequence[EncodedSpan | EncodedEvent], revisions: Mapping[str, int]
-    ) -> set[str]:
+    def _join(self, table: _Table, encoder: _Encoder, records: Sequence[Record]) -> set[str]:
         """Join rows in that may be there already; other sessions than the batch's own that this changed."""
-        if not encoded:
+        if not records:
             return set()
-        self._copy(table.copy_staged, encoded, revisions)
-        if self._connection.execute(statement(table.insert)).rowcount == len(encoded):
+        self._copy(table.copy_staged, encoder, records)
+        if self._connection.execute(statement(table.insert)).rowcount == len(records):
             return set()
-        changed = self._connection.execute(statement(table.join), {"keys": list(revisions)})
+        changed = self._connection.execute(statement(table.join), {"keys": list(encoder.revisions)})
         return {key for (key,) in changed}
 
-    def _copy(
-        self, command: bytes, encoded: Iterable[EncodedSpan | EncodedEvent], revisions: Mapping[str, int]
-    ) -> None:
-        fields = {key: copy_buffer.bigint(revision) for key, revision in revisions.items()}
-        buffer = [copy_buffer.HEADER]
-        for record, data in encoded:
-            buffer.append(data)
-            buffer.append(copy_buffer.NULL if record.session_key is None else fields[record.session_key])
-        if len(buffer) > 1:
-            buffer.append(copy_buffer.TRAILER)
-            with self._connection.cursor() as cursor, cursor.copy(command) as copy:
-                copy.write(b"".join(buffer))
+    def _copy(self, command: bytes, encoder: _Encoder, records: Sequence[Record]) -> None:
+        if not records:
+            return
+        with self._connection.cursor() as cursor, cursor.copy(command) as copy:
+            for chunk in encoder.chunks(records):
+                copy.write(chunk)
 
-    def _remember(self, batch: Batch, direct: bool) -> None:
+    def _remember(self, batch: Batch, resources: Iterable[bytes], direct: bool) -> None:
         # Only after the commit: what was rolled back is not there.
-        self._resources.update(batch.resources)
+        self._resources.update(resources)
         if len(self._open_spans) > _MAX_OPEN_SPANS:
             self._open_spans.clear()
-        for span, _ in batch.spans:
+        for span in batch.spans:
             if span.ended:
                 self._open_spans.discard(span.key)
             else:

@@ -165,6 +165,19 @@ def test_several_poisonous_records_are_each_found(store: PostgresStore) -> None:
     assert {poisoned.record.span_id for poisoned in result.poisoned} == {f"{n:016x}" for n in range(5, 31, 5)}
 
 
+def test_records_that_cannot_become_rows_are_set_aside_also_amid_a_copy(store: PostgresStore) -> None:
+    records = [span(n, attributes={"text": "x" * 50_000}) for n in range(1, 9)]
+    bad = span(5, attributes={"n": 1 << 64})
+    records[4] = bad
+
+    result = store.write([*records, event(1), event(2, "\ud800")])
+
+    assert result.stored == 8
+    assert [poisoned.record for poisoned in result.poisoned] == [bad, event(2, "\ud800")]
+    assert len(store.records("s1").spans) == 7
+    assert len(store.records("s1").events) == 1
+
+
 # --- projection ------------------------------------------------------------------------------------------------------
 
 

@@ -89,7 +89,7 @@ def test_an_event_comes_back_from_its_row(event: EventRecord) -> None:
 def test_what_cannot_become_a_row_raises_one_of_the_named_errors(field: dict[str, object]) -> None:
     whole = SpanRecord("0" * 32, "0" * 16, None, None, "n", None, 0, 0, None, 0, None, {}, (), (), "", {}, 1, 0)
     with pytest.raises(rows.UNREPRESENTABLE):
-        rows.span_to_copy(rows.to_span_row(whole._replace(**field), rows.ResourceEncoder()))
+        rows.span_to_copy(rows.to_span_row(whole._replace(**field), rows.ResourceEncoder()), 1)
 
 
 @pytest.mark.parametrize(
