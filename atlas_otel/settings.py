@@ -44,6 +44,10 @@ class Settings:
     """Put the session's key into W3C baggage, which goes out with each instrumented HTTP call (no argument)."""
     exit_timeout_s: float = 2.0
     """How long the end of the program waits for what is not yet stored (no argument)."""
+    quiet_s: float = 5.0
+    """How long nothing must come for a session that came over OTLP and has ended before it reads so (no argument)."""
+    root_wait_s: float = 300.0
+    """How long the outermost span of a trace of others is waited for (no argument)."""
 
 
 _FILE_KEYS: Final = tuple(f.name for f in fields(Settings))
@@ -125,6 +129,8 @@ _KINDS: Final[dict[str, type]] = {
     "max_string_bytes": int,
     "max_value_bytes": int,
     "exit_timeout_s": float,
+    "quiet_s": float,
+    "root_wait_s": float,
 }
 
 

@@ -9,6 +9,7 @@ from atlas_otel.drain import Drain
 from atlas_otel.errors import ConfigError, SpoolError
 from atlas_otel.journal import MemoryJournal
 from atlas_otel.journal_recorder import JournalRecorder, RunningSpans
+from atlas_otel.store import DEFAULT_PATIENCE, Patience
 
 if TYPE_CHECKING:
     from atlas_otel.journal import Journal
@@ -32,7 +33,12 @@ def open_storage(settings: Settings) -> Storage:
     """
     url = settings.database_url
     assert url is not None
-    return storage_for(url, settings.durability)
+    return storage_for(url, settings.durability, patience=patience_of(settings))
+
+
+def patience_of(settings: Settings) -> Patience:
+    """How long sessions must be quiet before they are over."""
+    return Patience(settings.quiet_s, settings.root_wait_s)
 
 
 def storage_for(
@@ -40,12 +46,14 @@ def storage_for(
     durability: Durability,
     *,
     accounts: Accounts | None = None,
+    patience: Patience = DEFAULT_PATIENCE,
     project_every_s: float | None = None,
     spool_bytes: int | None = None,
 ) -> Storage:
     """The same, for a URL and a durability.
 
-    ``accounts``: who keeps them, where it is not :class:`Accounts` itself. ``project_every_s``: project what other
+    ``accounts``: who keeps them, where it is not :class:`Accounts` itself. ``patience``: how long a session must be
+    quiet before it is over. ``project_every_s``: project what other
     processes stored too, this often, also when nothing comes in here. ``spool_bytes``: the bound of the spool's folder.
     """
     from atlas_otel.postgres.dsn import check_database_url, describe
@@ -70,7 +78,7 @@ def storage_for(
     def open_store() -> Store:
         from atlas_otel.postgres.store import PostgresStore
 
-        return PostgresStore(database_url)
+        return PostgresStore(database_url, patience=patience)
 
     drain = Drain(journal, accounts, open_store, running, project_every_s=project_every_s)
     if left:  # of a process that died, perhaps: it is stored also where this one records nothing

@@ -6,10 +6,10 @@ A store keeps records and, from them, the rows of the contract's tables. Impleme
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -32,6 +32,18 @@ class WriteResult(NamedTuple):
     poisoned: Sequence[PoisonedRecord] = ()
 
 
+class Patience(NamedTuple):
+    """How long nothing must have come for a session before it counts as over. In seconds."""
+
+    quiet_s: float = 5.0
+    """After the end of a root that came over OTLP: senders batch for five seconds, unless told otherwise."""
+    root_s: float = 300.0
+    """Where the outermost span of a trace of others has a parent that has not come: one model call may take minutes."""
+
+
+DEFAULT_PATIENCE: Final = Patience()
+
+
 class Store(Protocol):
     """Keeps records, idempotently, and projects them into contract rows.
 
@@ -47,6 +59,9 @@ class Store(Protocol):
 
         Each under a lock of its own; sessions that another process is projecting are skipped.
         """
+
+    def settle(self, traces: Iterable[str]) -> None:
+        """The sessions of these traces are over as they are: whoever brought them has no more of them."""
 
     def records(self, session: str) -> RecordSet:
         """All records of the session with this key; empty where there are none."""

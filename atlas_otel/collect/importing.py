@@ -80,6 +80,7 @@ class Importer:
     def finish(self) -> Imported:
         """Store what waits, and bring the sessions' rows up to date."""
         self._write()
+        self._store.settle(self.imported.traces)
         while done := self._store.project():
             self.imported.sessions += done
         return self.imported

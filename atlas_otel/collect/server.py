@@ -17,7 +17,7 @@ from atlas_otel.collect.intake import Intake, ReceivedAccounts
 from atlas_otel.errors import ConfigError
 from atlas_otel.postgres.dsn import check_database_url
 from atlas_otel.redaction import build_redactor
-from atlas_otel.storage import storage_for
+from atlas_otel.storage import patience_of, storage_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,6 +97,7 @@ def collect(settings: Settings, options: CollectOptions, listening: Callable[[st
         settings.database_url,
         settings.durability,
         accounts=accounts,
+        patience=patience_of(settings),
         project_every_s=_PROJECT_EVERY_S,
         spool_bytes=options.spool_bytes,
     )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -15,6 +16,17 @@ if TYPE_CHECKING:
 
 SessionStatus: TypeAlias = Literal["running", "succeeded", "failed"]
 ReviewStatus: TypeAlias = Literal["pending", "approved", "quarantined"]
+
+
+class Calm(IntEnum):
+    """How long nothing has come for a session: what its records may be taken to mean."""
+
+    STIRRING = 0
+    """More may come at any moment."""
+    QUIET = 1
+    """For a moment: what was sent beside its root has come too."""
+    STILL = 2
+    """For so long that what has not come is taken never to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +102,5 @@ class SessionRows:
     attempts: list[StepAttemptRow] = field(default_factory=list)
     guidance: list[GuidanceRow] = field(default_factory=list)
     events: list[TrajectoryEventRow] = field(default_factory=list)
+    awaits: Calm = field(default=Calm.STIRRING, compare=False)
+    """How calm it must be before these records mean that the session is over: until then it reads as running."""

@@ -2,8 +2,8 @@
 WITH done AS (
     SELECT * FROM unnest(
         %(keys)s::text[], %(ids)s::integer[], %(revisions)s::bigint[], %(since)s::bigint[], %(changed)s::boolean[],
-        %(errors)s::text[]
-    ) AS done (key, id, revision, since, changed, error)
+        %(errors)s::text[], %(settled)s::boolean[], %(waits)s::float[]
+    ) AS done (key, id, revision, since, changed, error, settled, wait_s)
 ),
 locked AS MATERIALIZED (
     SELECT key FROM atlas_otel.sessions WHERE key IN (SELECT key COLLATE "C" FROM done) ORDER BY key FOR UPDATE
@@ -14,6 +14,7 @@ SET id = coalesce(done.id, held.id), projection_error = done.error,
     projected_revision = CASE
         WHEN held.projected_revision < done.since THEN held.projected_revision ELSE done.revision
     END,
+    settled = held.settled OR done.settled, settles_at = now() + make_interval(secs => done.wait_s),
     changed_revision = CASE WHEN done.changed THEN done.revision ELSE held.changed_revision END
 FROM done
 JOIN locked ON locked.key = done.key COLLATE "C"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import psycopg
 
+from atlas_otel.models.rows import Calm
 from atlas_otel.postgres import rows_writer
 from atlas_otel.postgres.failures import is_data_error
 from atlas_otel.postgres.following import Followed, Following
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from atlas_otel.models.rows import SessionRows
     from atlas_otel.postgres.following import Fold
     from atlas_otel.span_record import Record
+    from atlas_otel.store import Patience
 
 _SESSIONS_PER_TRANSACTION: Final = 50
 
@@ -29,6 +31,8 @@ class _Dirty(NamedTuple):
     id: int | None
     revision: int
     projected_revision: int
+    settled: bool
+    idle_s: float
 
 
 class _Folded(NamedTuple):
@@ -40,17 +44,30 @@ class _Folded(NamedTuple):
     error: str | None
 
 
-class Projector:
-    """Projects over ``connection``. ``new_fold`` makes the fold of a session that is not followed yet."""
+class _Done(NamedTuple):
+    """What became of a session. ``wait_s``: after how long without a record it is over; None: it is, or runs."""
 
-    def __init__(self, connection: psycopg.Connection, new_fold: Callable[[], Fold]) -> None:
+    session: _Dirty
+    id: int | None
+    changed: bool
+    error: str | None
+    awaits: Calm = Calm.STIRRING
+    wait_s: float | None = None
+
+
+class Projector:
+    """Projects over ``connection``. ``new_fold`` makes the fold of a session that is not followed yet; ``patience``
+    says when a session is over."""
+
+    def __init__(self, connection: psycopg.Connection, new_fold: Callable[[], Fold], patience: Patience) -> None:
         self._connection = connection
         self._new_fold = new_fold
+        self._patience = patience
         self._following = Following()
         rows_writer.prepare(connection)
 
     def project(self, limit: int) -> int:
-        """Bring the rows of up to ``limit`` dirty sessions up to date; how many were."""
+        """Bring the rows of up to ``limit`` sessions up to date that are dirty or have become calm; how many were."""
         done = 0
         while done < limit:
             some = min(limit - done, _SESSIONS_PER_TRANSACTION)
@@ -84,7 +101,7 @@ class Projector:
             if len(dirty) > 1:
                 return {key: one for session in dirty for key, one in self._project([session]).items()}
             reason = f"{type(error).__name__}: {error}"
-            self._done([(dirty[0], dirty[0].id, False, reason)])
+            self._done([_Done(dirty[0], dirty[0].id, changed=False, error=reason)])
             return {}
 
     def _project_together(self, dirty: Sequence[_Dirty]) -> dict[str, Followed]:
@@ -103,7 +120,9 @@ class Projector:
         for item in folded:
             key, target = item.session.key, targets.get(item.session.key)
             session_id = target.id if target is not None else item.session.id
-            done.append((item.session, session_id, session_id in outcome.changed, item.error))
+            awaits = item.rows.awaits if item.rows is not None else Calm.STIRRING
+            wait_s = self._needed_s(awaits) - item.session.idle_s if self._calm(item.session) < awaits else None
+            done.append(_Done(item.session, session_id, session_id in outcome.changed, item.error, awaits, wait_s))
             if target is not None:
                 written = Written(target.rows, outcome.event_ids[target.id])
                 followed[key] = Followed(target.id, item.session.revision, item.fold, item.records, written)
@@ -127,23 +146,34 @@ class Projector:
         try:
             for record in records:
                 fold.add(record)
-            rows = fold.rows()
+            rows = fold.rows(self._calm(session))
         except Exception as failure:  # noqa: BLE001
             # Records of any program are read here. One session that cannot be computed must not keep the others
             # from it for ever: it keeps its rows and says why, in a column that is counted (doctor).
             return _Folded(session, fold, count, None, None, f"{type(failure).__name__}: {failure}")
         return _Folded(session, fold, count, rows, before, None)
 
-    def _done(self, sessions: Sequence[tuple[_Dirty, int | None, bool, str | None]]) -> None:
+    def _calm(self, session: _Dirty) -> Calm:
+        """How calm it is; what was over once stays so, and what comes later is added."""
+        if session.settled or session.idle_s >= self._patience.root_s:
+            return Calm.STILL
+        return Calm.QUIET if session.idle_s >= self._patience.quiet_s else Calm.STIRRING
+
+    def _needed_s(self, calm: Calm) -> float:
+        return self._patience.root_s if calm == Calm.STILL else self._patience.quiet_s
+
+    def _done(self, sessions: Sequence[_Done]) -> None:
         self._connection.execute(
             statement("project_done"),
             {
-                "keys": [session.key for session, _, _, _ in sessions],
-                "ids": [session_id for _, session_id, _, _ in sessions],
-                "revisions": [session.revision for session, _, _, _ in sessions],
-                "since": [session.projected_revision for session, _, _, _ in sessions],
-                "changed": [changed for _, _, changed, _ in sessions],
-                "errors": [error and error.replace("\x00", "") for _, _, _, error in sessions],
+                "keys": [one.session.key for one in sessions],
+                "ids": [one.id for one in sessions],
+                "revisions": [one.session.revision for one in sessions],
+                "since": [one.session.projected_revision for one in sessions],
+                "changed": [one.changed for one in sessions],
+                "errors": [one.error and one.error.replace("\x00", "") for one in sessions],
+                "settled": [one.awaits > Calm.STIRRING and one.wait_s is None for one in sessions],
+                "waits": [one.wait_s for one in sessions],
             },
         )
 

@@ -19,10 +19,10 @@ from atlas_otel.postgres.rows import UNREPRESENTABLE
 from atlas_otel.postgres.sql import statement
 from atlas_otel.postgres.writer import Writer
 from atlas_otel.span_record import encode_record
-from atlas_otel.store import PoisonedRecord, WriteResult
+from atlas_otel.store import DEFAULT_PATIENCE, PoisonedRecord, WriteResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from atlas_otel.models.rows import SessionRows
     from atlas_otel.postgres.following import Fold, Project
     from atlas_otel.span_record import Record, RecordSet
+    from atlas_otel.store import Patience
 
 
 _of_other_processes: list[object] = []  # kept: what is collected is closed, or warns that it was not
@@ -40,11 +41,20 @@ class PostgresStore:
 
     Connects when first used, and again after a failure; makes or upgrades the schema where ``migrate_schema`` says
     so and it is behind. ``url`` takes every form of a database URL; an embedded server that died is started again.
-    ``project`` computes a session's rows from its records (default: ``atlas_otel.projection.project``).
+    ``project`` computes a session's rows from its records (default: ``atlas_otel.projection.project``). ``patience``:
+    how long a session must be quiet before it is over.
     """
 
-    def __init__(self, url: str, *, project: Project | None = None, migrate_schema: bool = True) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        project: Project | None = None,
+        migrate_schema: bool = True,
+        patience: Patience = DEFAULT_PATIENCE,
+    ) -> None:
         self._url = url
+        self._patience = patience
         self._new_fold = _new_session_fold if project is None else partial(WholeFold, project)
         self._migrate_schema = migrate_schema
         self._open: psycopg.Connection | None = None
@@ -68,12 +78,19 @@ class PostgresStore:
         return WriteResult(len(records) - len(poisoned), tuple(poisoned))
 
     def project(self, *, limit: int = 100) -> int:
-        """Bring the contract rows of up to ``limit`` dirty sessions up to date; how many were."""
+        """Bring the contract rows of up to ``limit`` sessions up to date, which changed or have become quiet; how many
+        were."""
         with self._connection() as connection:
             if self._projector is None:
-                self._projector = Projector(connection, self._new_fold)
+                self._projector = Projector(connection, self._new_fold, self._patience)
             resolver.resolve_traces(connection)
             return self._projector.project(limit)
+
+    def settle(self, traces: Iterable[str]) -> None:
+        """The sessions of these traces are over as they are: whoever brought them has no more of them."""
+        with self._connection() as connection:
+            resolver.resolve_traces(connection)
+            connection.execute(statement("settle_traces"), {"ids": list(traces)})
 
     def mark_dirty(self, sessions: Sequence[str] | None = None) -> int:
         """Have these sessions (None: all) computed again from their records when next projected; how many."""

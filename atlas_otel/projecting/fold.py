@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from atlas_otel.models.rows import SessionRows
+from atlas_otel.models.rows import Calm, SessionRows
 from atlas_otel.projecting.addressing import Addressing
 from atlas_otel.projecting.events import TOP, Enclosure, note_events, span_events
 from atlas_otel.projecting.identity import Attempt
@@ -63,6 +63,7 @@ class SessionFold:
         self._reasoning: dict[SpanKey, list[JsonObject]] = {}
         self._versions: Counter[Owner] = Counter()
         self._views: dict[int, tuple[object, StepView]] = {}
+        self._calm = Calm.STILL
         self._rows: SessionRows | None = None
 
     def add(self, record: Record) -> None:
@@ -87,9 +88,10 @@ class SessionFold:
         if after.session_key is not None:
             self._keys[after.session_key] += 1
 
-    def rows(self) -> SessionRows | None:
+    def rows(self, calm: Calm = Calm.STILL) -> SessionRows | None:
         """The rows that all records so far come to: equal to ``project`` of them. None where there is nothing yet."""
-        if self._fresh or self._fresh_notes:
+        if self._fresh or self._fresh_notes or calm != self._calm:
+            self._calm = calm
             self._rows = self._project()
             self._fresh.clear()
             self._fresh_notes.clear()
@@ -97,7 +99,7 @@ class SessionFold:
 
     def events_of(self, key: SpanKey) -> Sequence[TrajectoryEventRow]:
         """The trajectory events of one span, as they are by now; none while a span around it is not known."""
-        self.rows()
+        self.rows(self._calm)
         node = self._placing.nodes.get(key)
         if node is None or (node.parent is None and node.span.parent_span_id is not None):
             return ()
@@ -107,7 +109,8 @@ class SessionFold:
         # Only a forger gives one session two keys; then the larger one stands, as in the join of two records.
         key = max((key for key, count in self._keys.items() if count > 0), default="")
         placing, noting = self._placing, self._noting
-        touched, changed = placing.update([self._records.spans[one] for one in self._fresh], key)
+        fresh = [self._records.spans[one] for one in self._fresh]
+        touched, changed = placing.update(fresh, key, still=self._calm == Calm.STILL)
         for one in self._fresh | self._fresh_notes:
             noting.read(one, self._records.spans.get(one), placing.facts.get(one))
         stated = noting.plan
@@ -133,6 +136,7 @@ class SessionFold:
             attempts=[row for view in views for row in view.attempt_rows],
             guidance=[row for view in views for row in view.guidance_rows],
             events=self._timeline.rows(),
+            awaits=placing.awaits,
         )
 
     def _read(self, key: SpanKey) -> None:
@@ -245,4 +249,5 @@ class SessionFold:
             unplaced=addressed.unplaced,
             anomalies=self._noting.anomalies,
             last_model=placing.last_model,
+            over=self._calm >= placing.awaits,
         )

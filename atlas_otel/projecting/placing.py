@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from atlas_otel import semconv
 from atlas_otel.dialects import facts_of
+from atlas_otel.models.rows import Calm
 from atlas_otel.projecting.identity import Attempt
 from atlas_otel.projecting.node import Node
 from atlas_otel.projecting.tree import SpanTree
+from atlas_otel.span_record import RANK_ENDED_OTLP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,8 +43,13 @@ class Placing:
         self._tops: set[SpanKey] = set()
         self._cut: set[SpanKey] = set()
 
-    def update(self, spans: Iterable[SpanRecord], session_key: str | None) -> tuple[set[SpanKey], set[Owner]]:
-        """Put ``spans`` in; the spans whose place was derived again, and the owners whose content changed."""
+    def update(
+        self, spans: Iterable[SpanRecord], session_key: str | None, *, still: bool = True
+    ) -> tuple[set[SpanKey], set[Owner]]:
+        """Put ``spans`` in; the spans whose place was derived again, and the owners whose content changed.
+
+        ``still``: the parent of another instrumentation's outermost span, where it is not here, is not to be expected.
+        """
         dirty = set()
         for span in spans:
             self.tree.put(span)
@@ -54,7 +61,7 @@ class Placing:
         touched = self.tree.with_descendants(dirty)
         for key in touched:
             _keep(self._tops, key, self.tree.parent(key) is None)
-        root, foreign = self._find_root(session_key)
+        root, foreign = self._find_root(session_key, still=still)
         if (root, foreign) != (self.root, self.foreign):
             # Roles hang on which span is the session. It is known early, as sessions are recorded when they start.
             self.root, self.foreign = root, foreign
@@ -65,6 +72,19 @@ class Placing:
     def root_node(self) -> Node | None:
         """The session's own span; None until it has come."""
         return self.nodes[self.root] if self.root is not None else None
+
+    @property
+    def awaits(self) -> Calm:
+        """How calm it must be before these spans mean that the session is over.
+
+        A process records its spans in the order in which they end: its root in process is its last. Over OTLP each
+        sender brings its part when it likes. And of a trace of others, whose spans are recorded when they end, the
+        outermost comes last: what is outermost meanwhile is not the session, unless its parent never comes.
+        """
+        span = self.tree.spans[self.root] if self.root is not None else None
+        if self.foreign and (span is None or span.parent_span_id is not None):
+            return Calm.STILL
+        return Calm.QUIET if span is not None and span.rank == RANK_ENDED_OTLP else Calm.STIRRING
 
     @property
     def begin_ns(self) -> int:
@@ -95,7 +115,7 @@ class Placing:
     def _model_calls(self) -> list[Node]:
         return [node for node in self.nodes.values() if node.role == "llm"] if self.foreign else []
 
-    def _find_root(self, session_key: str | None) -> tuple[SpanKey | None, bool]:
+    def _find_root(self, session_key: str | None, *, still: bool) -> tuple[SpanKey | None, bool]:
         own = [
             key
             for key in self._sessions
@@ -107,7 +127,8 @@ class Placing:
         if self._declared:
             return None, False  # the session's own span is still to come
         tops = [key for key in self._tops if self._tells(key)]
-        return (min(tops, key=self._by_start), True) if tops else (None, False)
+        whole = [key for key in tops if self.tree.spans[key].parent_span_id is None]
+        return min(whole or (tops if still else ()), key=self._by_start, default=None), bool(tops)
 
     def _by_start(self, key: SpanKey) -> tuple[int, SpanKey]:
         return (self.tree.spans[key].start_ns, key)

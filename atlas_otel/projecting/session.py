@@ -68,14 +68,16 @@ class SessionParts:
     unplaced: Sequence[AboutNote] = ()
     anomalies: Mapping[str, int] | None = None
     last_model: Node | None = None
+    over: bool = True
+    """False: its root may have ended, but more is expected."""
 
 
 def session_row(parts: SessionParts) -> SessionRow:
     """The row of ``sessions``."""
     root = parts.root
-    status = _status(root)
+    status = _status(root) if parts.over else "running"
     created = root.span.start_ns if root is not None else parts.begin_ns
-    completed = _completed(root, parts.last_ns)
+    completed = None if status == "running" else _completed(root, parts.last_ns)
     task = parts.task
     given = _given_metadata(parts)
     chosen = choose_rewards((note.order, note.reward) for note in parts.notes if isinstance(note, RewardNote))
@@ -148,8 +150,8 @@ def _status(root: Node | None) -> SessionStatus:
 
 
 def _completed(root: Node | None, last_ns: int) -> int | None:
-    """When the session ended; for one that was abandoned, when it was last heard of."""
-    if root is None or root.status == "running":
+    """When a session that is over ended; for one that was abandoned, when it was last heard of."""
+    if root is None:
         return None
     return root.span.end_ns if root.span.end_ns is not None else max(last_ns, root.span.start_ns)
 

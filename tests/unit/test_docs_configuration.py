@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import pytest
 
-from atlas_otel import settings, spool_folder
+from atlas_otel import settings, spool_folder, storage
 from atlas_otel.redaction_patterns import NAMED
 from atlas_otel.settings import Settings, resolve
+from atlas_otel.store import Patience
 
 PAGE: Final = (Path(__file__).parents[2] / "docs" / "reference" / "configuration.md").read_text(encoding="utf-8")
 DEFAULTS: Final = Settings()
@@ -29,6 +30,10 @@ ROWS: Final = {row[0].strip("` "): row for row in table("setting")}
 
 def test_every_setting_has_its_row_and_no_other() -> None:
     assert set(ROWS) == {field.name for field in fields(Settings)}
+
+
+def test_a_store_by_itself_is_as_patient_as_one_that_is_configured() -> None:
+    assert storage.patience_of(DEFAULTS) == Patience()
 
 
 @pytest.mark.parametrize("name", sorted(ROWS))
@@ -58,6 +63,8 @@ SAMPLES: Final[dict[str, tuple[str, Any]]] = {
     "jaeger_url": ("http://jaeger", "http://jaeger"),
     "propagate_session": ("true", True),
     "exit_timeout_s": ("0.5", 0.5),
+    "quiet_s": ("0", 0.0),
+    "root_wait_s": ("60", 60.0),
 }
 READ_BY_THE_EXPORTER: Final = "OTEL_EXPORTER_OTLP_"
 SPECIAL: Final = {
