@@ -60,7 +60,8 @@ class AccountsSnapshot:
     Outside the balances stand: ``forked``, ends of spans that another process (before a fork) started, and accounts
     for; ``adopted``, records of dead processes that this one stored from their spool; ``adopted_dropped``, such records
     that could not be; ``snapshots_dropped``, open snapshots that were refused (their spans' ends are counted on their
-    own); ``absorbed``, exceptions kept from the agent, by place.
+    own); ``absorbed``, exceptions kept from the agent, by place; ``handed``, spans given to the export over OTLP, and
+    ``sent``, those of them that a Collector took (the rest waits, or was given up: Jaeger lacks it, the record not).
     """
 
     spans: Tally = field(default_factory=Tally)
@@ -70,6 +71,8 @@ class AccountsSnapshot:
     adopted_dropped: int = 0
     snapshots_dropped: int = 0
     absorbed: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    handed: int = 0
+    sent: int = 0
 
     @property
     def balances(self) -> bool:

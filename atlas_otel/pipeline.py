@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from opentelemetry import trace
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+    from opentelemetry.sdk.trace.export import SpanExporter
 
     from atlas_otel.accounts import Accounts, AccountsSnapshot
     from atlas_otel.console import ConsoleRecorder
     from atlas_otel.drain import Drain
+    from atlas_otel.otlp_sender import OtlpSender
     from atlas_otel.own_provider import OwnProvider
     from atlas_otel.processor import AtlasSpanProcessor
     from atlas_otel.settings import Settings
@@ -56,6 +59,7 @@ class Telemetry:
         provider: TracerProvider | None = None,
         owned: bool = False,
         processors: Sequence[SpanProcessor] = (),
+        senders: Sequence[OtlpSender] = (),
         sink: AtlasSpanProcessor | None = None,
         drain: Drain | None = None,
         accounts: Accounts | None = None,
@@ -65,6 +69,7 @@ class Telemetry:
         self._provider = provider
         self._owned = owned
         self._processors = tuple(processors)
+        self._senders = tuple(senders)
         self._sink = sink
         self._drain = drain
         self._accounts = accounts
@@ -73,10 +78,12 @@ class Telemetry:
 
     @property
     def accounts(self) -> AccountsSnapshot:
-        """Of all spans and events of this process: started = stored + open + spooled + dropped, by cause."""
+        """Of all spans and events of this process: started = stored + open + spooled + dropped, by cause; beside them,
+        what was handed over for OTLP and what a Collector took."""
         from atlas_otel.accounts import Accounts
 
-        return (self._accounts or Accounts()).snapshot()
+        handed, sent = sum(one.handed for one in self._senders), sum(one.sent for one in self._senders)
+        return replace((self._accounts or Accounts()).snapshot(), handed=handed, sent=sent)
 
     @property
     def database_url(self) -> str | None:
@@ -269,9 +276,8 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
     )
     storage = open_storage(in_force) if in_force.database_url else None
     provider, own = _provider(in_force, given)
-    exporting = [
-        RedactingProcessor(processor, capture) for processor in _otlp_processors(in_force, owned=own is not None)
-    ]
+    senders = _otlp_senders(in_force, owned=own is not None)
+    exporting = [RedactingProcessor(sender, capture) for sender in senders]
     given_ones = [RedactingProcessor(processor, capture) for processor in span_processors]
     # A link is shown only where the trace may be: somebody exports it, or says where it can be looked at.
     exported = exporting or given_ones or own is None or in_force.jaeger_url != settings.DEFAULT_JAEGER_URL
@@ -313,6 +319,7 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
         provider=provider,
         owned=own is not None,
         processors=processors,
+        senders=senders,
         sink=sink,
         drain=storage.drain if storage else None,
         accounts=storage.accounts if storage else None,
@@ -344,7 +351,7 @@ _OTLP_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_O
 _OTLP_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
 
-def _otlp_processors(in_force: Settings, *, owned: bool) -> list[SpanProcessor]:
+def _otlp_senders(in_force: Settings, *, owned: bool) -> list[OtlpSender]:
     """The export over OTLP, where an endpoint is known.
 
     On an adopted provider the environment's endpoint is taken to be served by whoever made it: only one that is given
@@ -354,7 +361,7 @@ def _otlp_processors(in_force: Settings, *, owned: bool) -> list[SpanProcessor]:
     wanted = in_force.otlp_endpoint or (stated and owned)
     if not wanted or os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
         return []
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+    from atlas_otel.otlp_sender import OtlpSender
 
     protocol = next((p for p in (os.environ.get(name) for name in _OTLP_PROTOCOLS) if p), "http/protobuf")
     endpoint = in_force.otlp_endpoint
@@ -373,7 +380,7 @@ def _otlp_processors(in_force: Settings, *, owned: bool) -> list[SpanProcessor]:
         path = "/v1/traces"
         whole = endpoint.rstrip("/") + ("" if endpoint.rstrip("/").endswith(path) else path) if endpoint else None
         exporter = HttpExporter(endpoint=whole)
-    return [BatchSpanProcessor(exporter)]
+    return [OtlpSender(exporter)]
 
 
 def _instrument_threads() -> None:
@@ -391,7 +398,10 @@ def _trace_url(in_force: Settings) -> str:
 def _at_exit(telemetry: Telemetry) -> None:
     """The end of the program: store what can be stored in time, and say so where something was lost."""
     telemetry.shutdown()
-    lost = telemetry.accounts.dropped
-    if lost:
+    accounts = telemetry.accounts
+    if lost := accounts.dropped:
         causes = ", ".join(f"{number} {cause}" for cause, number in sorted(lost.items()))
         print(f"atlas-otel: not recorded: {causes} (spans and events)", file=sys.stderr)  # noqa: T201
+    if unsent := accounts.handed - accounts.sent:
+        said = f"not sent over OTLP: {unsent} of {accounts.handed} spans, which Jaeger lacks"
+        print(f"atlas-otel: {said}", file=sys.stderr)  # noqa: T201

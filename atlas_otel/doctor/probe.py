@@ -112,6 +112,8 @@ def accounts_of(telemetry: Telemetry) -> Finding:
     dropped = ", ".join(f"{number} {cause}" for cause, number in sorted(accounts.dropped.items())) or "nothing"
     kept = f"{spans.stored} stored + {spans.open} open + {spans.spooled} waiting"
     said = f"{spans.started} spans = {kept}; dropped: {dropped}"
+    if accounts.handed:
+        said += f"; {accounts.sent} of {accounts.handed} sent over OTLP"
     if not accounts.balances:
         return fail("accounts", f"do not balance: {said}", "report it")
     if accounts.dropped:
