@@ -37,7 +37,7 @@ def encode_session(session: StoredSession, *, revision: int | None = None) -> by
     Raises RecordError where a stored value cannot be read.
     """
     plan = _plan(load_object(session.plan))
-    events = Fragment(b"[" + b",".join(_event(event) for event in session.events) + b"]")
+    events = Fragment(dump([_event(event) for event in session.events]))
     metadata = _session_metadata(session, events)
     line: dict[str, object] = {
         "task": session.task or "",
@@ -75,19 +75,15 @@ def _plan_steps(plan: JsonObject) -> dict[str, JsonObject]:
     return {str(step["id"]): step for step in steps if isinstance(step, dict) and "id" in step}
 
 
-def _event(event: StoredEvent) -> bytes:
-    entry: dict[str, object] = {
-        "id": event.id,
-        "event": Fragment(event.event),
-        "created_at": event.created_at.isoformat(),
-    }
+def _event(event: StoredEvent) -> dict[str, object]:
+    entry: dict[str, object] = {"id": event.id, "event": Fragment(event.event), "created_at": event.created_at}
     if event.event_type:
         entry["type"] = entry["event_type"] = event.event_type
     if event.name:
         entry["name"] = event.name
     if event.actor:
         entry["actor"] = event.actor
-    return dump(entry)
+    return entry
 
 
 def _session_metadata(session: StoredSession, events: Fragment) -> dict[str, object]:

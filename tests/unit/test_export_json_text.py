@@ -18,6 +18,10 @@ numbers = st.one_of(
         lambda number: format(number, "f")
     ),
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    # Around what a float holds: 15 digits always, more of them now and then.
+    st.integers(15, 20)
+    .flatmap(lambda places: st.decimals(0, 1, places=places))
+    .map(lambda number: format(number, "f")),
 )
 texts = st.recursive(
     numbers | st.text().map(json.dumps) | st.sampled_from(["true", "false", "null"]),
@@ -46,7 +50,18 @@ def test_ordinary_numbers_come_as_numbers(number: int) -> None:
     assert load(b"[%d, %d]" % (number, 10**30))[0] == number  # type: ignore[index]
 
 
-@pytest.mark.parametrize("digits", ["9" * 100_000, "0." + "123" * 10_000, "1e400"])
+@given(st.lists(st.floats(1e-5, 1, exclude_max=True) | st.integers(10**18, 2**63 - 1), max_size=5))
+def test_the_long_numbers_of_programs_come_as_numbers(numbers: list[float]) -> None:
+    # Next to text that looks like one.
+    assert load(dump(["-1.5-123456789012345678", numbers, "12345678901234567890e"])) == [
+        "-1.5-123456789012345678",
+        numbers,
+        "12345678901234567890e",
+    ]
+    assert all(type(number) in (int, float) for number in load(dump(numbers)))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("digits", ["9" * 100_000, "0." + "123" * 10_000, "1" + "0" * 400])
 def test_numbers_that_only_a_database_can_hold_pass_through(digits: str) -> None:
     assert dump(load(f"[{digits}, 123456789012345678]".encode())) == f"[{digits},123456789012345678]".encode()
 
