@@ -1,4 +1,8 @@
-SELECT step_id, sequence, note
-FROM public.guidance_notes
-WHERE session_id = (SELECT id FROM atlas_otel.sessions WHERE key = %(key)s)
-ORDER BY step_id, sequence
+-- OFFSET 0: as in read_steps.sql.
+SELECT ours.key, guidance.*
+FROM atlas_otel.sessions AS ours
+CROSS JOIN LATERAL (
+    SELECT step_id, sequence, note FROM public.guidance_notes WHERE session_id = ours.id OFFSET 0
+) AS guidance
+WHERE ours.key = ANY (%(keys)s)
+ORDER BY ours.key, guidance.step_id, guidance.sequence

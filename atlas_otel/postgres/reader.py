@@ -20,19 +20,23 @@ from atlas_otel.postgres.sql import statement
 from atlas_otel.span_record import RecordSet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import psycopg
     from psycopg.abc import Buffer
 
     from atlas_otel.span_record import Attributes, Record, SpanRecord
 
+# OFFSET 0: each session by the index, also where the tables were never analysed. Else many sessions at once are looked
+# for through the whole table, and what grows is read again and again.
 _SINCE = """
 FROM unnest(%(keys)s::text[], %(revisions)s::bigint[]) AS wanted (wanted_key, since)
-JOIN atlas_otel.{table} ON session_key = wanted_key COLLATE "C" AND revision > since
+CROSS JOIN LATERAL (
+    SELECT {columns} FROM atlas_otel.{table} WHERE session_key = wanted_key COLLATE "C" AND revision > since OFFSET 0
+) AS found
 """
-_SPANS = f"SELECT {', '.join(rows.SPAN_COLUMNS)} {_SINCE.format(table='spans')}".encode()
-_EVENTS = f"SELECT {', '.join(rows.EVENT_COLUMNS)} {_SINCE.format(table='span_events')}".encode()
+_SPANS = f"SELECT found.* {_SINCE.format(columns=', '.join(rows.SPAN_COLUMNS), table='spans')}".encode()
+_EVENTS = f"SELECT found.* {_SINCE.format(columns=', '.join(rows.EVENT_COLUMNS), table='span_events')}".encode()
 _OF_TRACE = f"SELECT {', '.join(rows.SPAN_COLUMNS)} FROM atlas_otel.spans WHERE trace_id = %s".encode()  # noqa: S608  (constants)
 _MAX_ID = 2**31 - 1
 
@@ -87,6 +91,11 @@ def read_records_since(connection: psycopg.Connection, revisions: Mapping[str, i
     return found
 
 
+def count_records(connection: psycopg.Connection, keys: Sequence[str]) -> dict[str, int]:
+    """By session key, how many records there are: what reading them will take."""
+    return dict(connection.execute(statement("count_records"), {"keys": list(keys)}).fetchall())
+
+
 def read_spans_of(connection: psycopg.Connection, trace_id: str) -> list[SpanRecord]:
     """The spans of a trace, in no order, without their resources."""
     with connection.cursor() as cursor:
@@ -96,23 +105,24 @@ def read_spans_of(connection: psycopg.Connection, trace_id: str) -> list[SpanRec
 
 def read_rows(connection: psycopg.Connection, key: str) -> SessionRows | None:
     """The contract rows of the session with this key, as stored now."""
-    with connection.cursor() as cursor:
-        cursor.adapters.register_loader("json", _RawJson)
-        ids = {"key": key}
-        session = cursor.execute(statement("read_session"), ids).fetchone()
-        if session is None:
-            return None
-        *fields, plan = session
-        events = connection.cursor()
+    return read_rows_of(connection, [key]).get(key)
+
+
+def read_rows_of(connection: psycopg.Connection, keys: Sequence[str]) -> dict[str, SessionRows]:
+    """By session key, the contract rows as stored now; a session that has none is not among them."""
+    which = {"keys": list(keys)}
+    found: dict[str, SessionRows] = {}
+    with connection.cursor() as cursor, connection.cursor() as events:
+        for key, *fields, plan in cursor.execute(statement("read_session"), which):
+            found[key] = SessionRows(SessionRow(*fields), plan or {})
+        which = {"keys": list(found)}
+        for key, *fields in cursor.execute(statement("read_steps"), which):
+            found[key].steps.append(StepResultRow(*fields))
+        for key, *fields in cursor.execute(statement("read_attempts"), which):
+            found[key].attempts.append(StepAttemptRow(*fields))
+        for key, *fields in cursor.execute(statement("read_guidance"), which):
+            found[key].guidance.append(GuidanceRow(*fields))
         events.adapters.register_loader("jsonb", _RawJson)
-        return SessionRows(
-            session=SessionRow(*fields),
-            plan=plan or {},
-            steps=[StepResultRow(*row) for row in cursor.execute(statement("read_steps"), ids)],
-            attempts=[StepAttemptRow(*row) for row in cursor.execute(statement("read_attempts"), ids)],
-            guidance=[GuidanceRow(*row) for row in cursor.execute(statement("read_guidance"), ids)],
-            events=[
-                TrajectoryEventRow(time_ns, event_key, event.decode())
-                for time_ns, event_key, event in events.execute(statement("read_trajectory"), ids)
-            ],
-        )
+        for key, time_ns, event_key, event in events.execute(statement("read_trajectory"), which):
+            found[key].events.append(TrajectoryEventRow(time_ns, event_key, event.decode()))
+    return found

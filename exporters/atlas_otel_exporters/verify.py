@@ -1,69 +1,160 @@
-"""Do records, rows and exported lines say the same? Reads all three and leaves the comparing to ``verification``."""
+"""Do records, rows and exported lines say the same? Reads all three and leaves the comparing to ``verification``.
+
+Sessions are read some at a time: few statements, and no more in memory than :data:`CHUNK_RECORDS` records or
+:data:`CHUNK_BYTES` of lines, or one session where that is larger.
+"""
 
 from __future__ import annotations
 
 import gzip
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Final, NamedTuple, cast
 
 import orjson
 
 from atlas_otel import semconv
-from atlas_otel.errors import ExportError, UsageError
-from atlas_otel.postgres.store import PostgresStore
+from atlas_otel.errors import ExportError, RecordError, UsageError
+from atlas_otel.postgres.connect import connect, quiet
+from atlas_otel.postgres.failures import translating
+from atlas_otel.postgres.migrate import require_current
+from atlas_otel.postgres.reader import count_records, read_records_since, read_rows_of
 from atlas_otel.projection import project
+from atlas_otel.span_record import RecordSet
 from atlas_otel.verification import Difference, compare_json, compare_rows
-from atlas_otel_exporters.encode import encode_session
+from atlas_otel_exporters.encode import REVISION, encode_session
 from atlas_otel_exporters.read import open_reader
 from atlas_otel_exporters.selection import Selection
 from atlas_otel_exporters.write import zstd_module
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
     from pathlib import Path
 
+    import psycopg
+
     from atlas_otel_exporters.read import Reader
+    from atlas_otel_exporters.stored import StoredSession
+
+CHUNK_RECORDS: Final = 5_000
+CHUNK_BYTES: Final = 8 * 1024 * 1024
+_CHUNK_SESSIONS: Final = 100
+
+
+class _Line(NamedTuple):
+    """The last line of a session in a file. ``revision``: as ``export --follow`` numbers them."""
+
+    name: str
+    revision: int | None
+    text: bytes
 
 
 def verify_database(database_url: str, keys: Sequence[str]) -> Iterator[Difference]:
-    """Where the stored rows of these sessions differ from what their records come to, one session at a time."""
-    with PostgresStore(database_url, migrate_schema=False) as store:
-        for key in keys:
-            yield from compare_rows(key, project(store.records(key)), store.rows(key))
+    """Where the stored rows of these sessions differ from what their records come to.
+
+    Records and rows of a session are read from one snapshot, so that what is written meanwhile is no difference.
+    """
+    with (
+        connect(database_url, autocommit=True, statement_timeout_ms=0) as connection,
+        translating(database_url),
+        quiet(),
+    ):
+        require_current(connection, database_url)
+        for some in _chunks(connection, keys):
+            with connection.transaction():
+                connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                records = read_records_since(connection, dict.fromkeys(some, 0))
+                rows = read_rows_of(connection, some)
+            for key in some:
+                yield from compare_rows(key, project(RecordSet(records.pop(key))), rows.pop(key, None))
 
 
-def verify_file(database_url: str, path: Path, keys: Sequence[str] | None = None) -> Iterator[list[Difference]]:
+def _chunks(connection: psycopg.Connection, keys: Sequence[str]) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    held = 0
+    for start in range(0, len(keys), _CHUNK_SESSIONS):
+        page = keys[start : start + _CHUNK_SESSIONS]
+        counts = count_records(connection, page)
+        for key in page:
+            if chunk and (held + counts[key] > CHUNK_RECORDS or len(chunk) == _CHUNK_SESSIONS):
+                yield chunk
+                chunk, held = [], 0
+            chunk.append(key)
+            held += counts[key]
+    if chunk:
+        yield chunk
+
+
+def verify_file(database_url: str, path: Path, keys: Container[str] | None = None) -> Iterator[list[Difference]]:
     """For each session's last line in ``path``, where it differs from what an export of the database would write now.
 
     ``keys``: only these sessions. Raises ExportError where the file cannot be read.
     """
-    latest: dict[str, int] = {}
-    for number, line in _lines(path):
-        latest[_name_of(path, number, line)] = number
+    latest = _latest(path, keys)
     with open_reader(database_url) as reader, reader.snapshot():
-        for number, line in _lines(path):
-            name = _name_of(path, number, line)
-            if latest[name] == number and (keys is None or name in keys):
-                yield list(_compare(reader, name, cast("dict[str, object]", orjson.loads(line))))
+        for lines in _line_chunks(path, latest):
+            stored = _stored(reader, [line.name for line in lines])
+            for line in lines:
+                yield list(_compare(line, stored.get(line.name)))
 
 
-def _compare(reader: Reader, name: str, found: dict[str, object]) -> Iterator[Difference]:
+def _latest(path: Path, keys: Container[str] | None) -> dict[int, tuple[str, int | None]]:
+    """The numbers of the last lines of sessions, with name and revision: a follower writes a session again."""
+    numbers: dict[str, int] = {}
+    revisions: dict[str, int | None] = {}
+    for number, text in _lines(path):
+        name, revision = _name_of(path, number, text)
+        if keys is None or name in keys:
+            numbers[name] = number
+            revisions[name] = revision
+    return {number: (name, revisions[name]) for name, number in numbers.items()}
+
+
+def _line_chunks(path: Path, latest: dict[int, tuple[str, int | None]]) -> Iterator[list[_Line]]:
+    chunk: list[_Line] = []
+    held = 0
+    for number, text in _lines(path):
+        if number not in latest:
+            continue
+        if chunk and (held + len(text) > CHUNK_BYTES or len(chunk) == _CHUNK_SESSIONS):
+            yield chunk
+            chunk, held = [], 0
+        chunk.append(_Line(*latest[number], text))
+        held += len(text)
+    if chunk:
+        yield chunk
+
+
+def _stored(reader: Reader, names: Sequence[str]) -> dict[str, StoredSession]:
+    """The sessions of these names that are in the database."""
     try:
-        (stored,) = reader.sessions(Selection(session_ids=(name,), review_statuses=None))
-    except (UsageError, ValueError):
-        yield Difference(name, "line", "no such session in the database", "a line")
+        sessions = list(reader.sessions(Selection(session_ids=tuple(names), review_statuses=None)))
+    except UsageError:  # one of them is not there
+        if len(names) == 1:
+            return {}
+        middle = len(names) // 2
+        return {**_stored(reader, names[:middle]), **_stored(reader, names[middle:])}
+    return {name: session for session in sessions for name in (session.key, str(session.id)) if name}
+
+
+def _compare(line: _Line, stored: StoredSession | None) -> Iterator[Difference]:
+    if stored is None:
+        yield Difference(line.name, "line", "no such session in the database", "a line")
         return
-    expected = orjson.loads(encode_session(stored))
-    # Whoever followed numbered its lines; a number is no part of what was recorded.
-    expected.pop("revision", None)
-    found = {key: value for key, value in found.items() if key != "revision"}
-    yield from compare_json(name, "line", expected, found)
-
-
-def _name_of(path: Path, number: int, line: bytes) -> str:
     try:
-        held = orjson.loads(line)["session_metadata"]
+        # A number is no part of what was recorded: whoever followed numbered its lines.
+        expected = encode_session(stored, revision=line.revision)
+    except RecordError as error:
+        yield Difference(line.name, "line", f"nothing that can be read ({error})", "a line")
+        return
+    if expected != line.text.rstrip(b"\r\n"):
+        yield from compare_json(line.name, "line", orjson.loads(expected), orjson.loads(line.text))
+
+
+def _name_of(path: Path, number: int, line: bytes) -> tuple[str, int | None]:
+    try:
+        held = orjson.loads(line)
+        metadata = held["session_metadata"]
         # The key where the session is ours: it is the same in every database.
-        return str(held.get(semconv.SESSION_KEY) or held["session_id"])
+        return str(metadata.get(semconv.SESSION_KEY) or metadata["session_id"]), held.get(REVISION)
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
         raise ExportError(f"{path}, line {number}: not a line that `export --format atlas` wrote") from None
 
