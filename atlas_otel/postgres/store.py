@@ -89,7 +89,8 @@ class PostgresStore:
     def settle(self, traces: Iterable[str]) -> None:
         """The sessions of these traces are over as they are: whoever brought them has no more of them."""
         with self._connection() as connection:
-            resolver.resolve_traces(connection)
+            while resolver.resolve_traces(connection):
+                pass
             connection.execute(statement("settle_traces"), {"ids": list(traces)})
 
     def mark_dirty(self, sessions: Sequence[str] | None = None) -> int:
