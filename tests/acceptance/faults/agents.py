@@ -26,16 +26,16 @@ PROGRAM = Path(__file__).parent / "programs" / "agent.py"
 class Agent:
     """One process."""
 
-    def __init__(self, folder: Path, number: int, env: dict[str, str], backlog: int) -> None:
+    def __init__(self, folder: Path, number: int, env: dict[str, str], backlog: int, pace_s: float) -> None:
         self.ledger, self.report_file = folder / f"ledger-{number}", folder / f"report-{number}"
         self.stop_file, self.said = folder / f"stop-{number}", folder / f"stderr-{number}"
-        self._env, self._backlog = env, backlog
+        self._env, self._limits = env, [str(backlog), str(pace_s)]
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Agent:
         """Start it; it is at work when this returns."""
         files = [str(self.ledger), str(self.report_file), str(self.stop_file)]
-        arguments = [sys.executable, str(PROGRAM), *files, str(self._backlog)]
+        arguments = [sys.executable, str(PROGRAM), *files, *self._limits]
         with self.said.open("wb") as said:
             self.process = subprocess.Popen(arguments, env=self._env, stdout=said, stderr=said)
         while not self.ledger.exists() or self.ledger.stat().st_size == 0:
@@ -49,10 +49,14 @@ class Agent:
         self.process.send_signal(number)
         self.process.wait(60)
 
+    def stop(self) -> None:
+        """Tell it to stop."""
+        self.stop_file.touch()
+
     def finish(self) -> dict[str, Any]:
         """Tell it to stop, wait, and read its accounts."""
         assert self.process is not None
-        self.stop_file.touch()
+        self.stop()
         self.process.wait(120)
         report: dict[str, Any] = json.loads(self.report_file.read_text())
         return report
@@ -79,11 +83,14 @@ class Found(NamedTuple):
 class Agents:
     """A folder of agents with one spool."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], *, backlog: int = 1_000) -> None:
-        """``backlog``: agents rest while more than so many spans wait for the database."""
+    def __init__(self, folder: Path, environment: dict[str, str], *, backlog: int = 1_000, pace_s: float = 0.0) -> None:
+        """``backlog``: agents rest while more than so many spans wait for the database.
+
+        ``pace_s``: from the start of a session to the next one's on the same thread; 0 for full speed.
+        """
         folder.mkdir()
         self.folder = folder
-        self._backlog = backlog
+        self._backlog, self._pace_s = backlog, pace_s
         self.spool = folder / "spool"
         self._env = {k: v for k, v in environment.items() if not k.startswith(("OTEL_", "ATLAS_"))}
         self.all: list[Agent] = []
@@ -91,7 +98,8 @@ class Agents:
     def start(self, url: str, **env: str) -> Agent:
         """A new agent whose database is ``url``."""
         ours = {"ATLAS_OTEL_DATABASE_URL": url, "ATLAS_OTEL_SPOOL_DIR": str(self.spool), **env}
-        self.all.append(Agent(self.folder, len(self.all), {**self._env, **ours}, self._backlog))
+        env = {**self._env, **ours}
+        self.all.append(Agent(self.folder, len(self.all), env, self._backlog, self._pace_s))
         return self.all[-1].start()
 
     def __enter__(self) -> Agents:
@@ -129,8 +137,15 @@ class Agents:
                     if kind == "tool" and rank >= 4:
                         arguments = orjson.loads(orjson.loads(attributes)[semconv.GEN_AI_TOOL_CALL_ARGUMENTS])
                         tools[f"tool {arguments['call']}"] += 1
-            names = "SELECT name, payload::text FROM atlas_otel.span_events"
-            payloads = connection.execute(names.encode()).fetchall()
+            events: Counter[str] = Counter()
+            stored_events = 0
+            with connection.cursor(name="events") as cursor:
+                cursor.itersize = 5_000
+                cursor.execute("SELECT name, payload::text FROM atlas_otel.span_events")
+                for name, text in cursor:
+                    stored_events += 1
+                    if name == semconv.EVENT_ADAPTER:
+                        events[f"event {orjson.loads(text)['payload']}"] += 1
             sessions = dict(connection.execute("SELECT task, status FROM sessions").fetchall())
             every = connection.execute("SELECT task FROM sessions").fetchall()
             tasks = connection.execute("SELECT count(*), count(DISTINCT task) FROM sessions").fetchone()
@@ -139,9 +154,6 @@ class Agents:
                 " WHERE revision > projected_revision OR projection_error IS NOT NULL"
             ).fetchone()
         again = Counter(task for (task,) in every).most_common(3)
-        events = Counter(
-            f"event {orjson.loads(text)['payload']}" for name, text in payloads if name == semconv.EVENT_ADAPTER
-        )
         missing = [p for p in promised if p.startswith("tool ") and not tools[p]]
         missing += [p for p in promised if p.startswith("event ") and not events[p]]
         missing += [p for p in promised if p.startswith("session ") and "run " + p[8:] not in sessions]
@@ -154,4 +166,4 @@ class Agents:
         assert undone == (0, 0), "every session is computed"
         running = [task for task, state in sessions.items() if state == "running"]
         assert running == [], f"{len(running)} sessions of dead processes still run: {running[:5]}"
-        return Found(sum(promised.values()), spans, len(payloads), len(sessions))
+        return Found(sum(promised.values()), spans, stored_events, len(sessions))

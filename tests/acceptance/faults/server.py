@@ -73,12 +73,12 @@ class Server:
         for left in (self.data / "postmaster.pid", *self.folder.glob(".s.PGSQL.*")):
             left.unlink(missing_ok=True)
         self._run(
-            "pg_ctl", "start", "-w", "-t", "60", "-D", str(self.data), "-l", str(self.folder / "log"), "-o", stated
+            "pg_ctl", "start", "-w", "-t", "300", "-D", str(self.data), "-l", str(self.folder / "log"), "-o", stated
         )
 
     def stop(self) -> None:
         """A fast shutdown."""
-        self._run("pg_ctl", "stop", "-w", "-t", "60", "-m", "fast", "-D", str(self.data))
+        self._run("pg_ctl", "stop", "-w", "-t", "300", "-m", "fast", "-D", str(self.data))
 
     def promote(self) -> None:
         """Make a standby the primary."""

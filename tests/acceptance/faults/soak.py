@@ -1,11 +1,12 @@
 """Agents at full speed while a random fault strikes every few seconds; then everything must agree to the last span.
 
-    soak.py [--seconds N] [--agents N] [--every S] [--backlog N] [--seed N]
+    soak.py [--seconds N] [--agents N] [--every S] [--backlog N] [--pace S] [--seed N] [--folder DIR]
 
 The faults: an agent is killed, terminated, frozen; connections are cut, frozen, slowed, refused; the server is frozen,
 killed, restarted; its sessions are terminated; it takes no connections. At the end every promise (each line that an
 agent noted after a call had returned) is held against the database, the accounts of the agents that ended in order
 against their rows, the rows against the records, and the exported lines against the rows. Prints one JSON object.
+Leaves nothing behind, also when it is interrupted or fails, unless ``--folder`` names a place that is to be kept.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -31,11 +32,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 from agents import Agent, Agents
 from proxy import Proxy
 from server import Server
+from soak_comparison import compare, spans_of_run
 
 from atlas_otel.postgres import migrate
-from atlas_otel.postgres.sessions import keys_of
-from atlas_otel_exporters import export_jsonl
-from atlas_otel_exporters.verify import verify_database, verify_file
+
+_SERVER_SETTINGS = {
+    "autovacuum": "on",  # an hour's tables want it, as everybody's do
+    "checkpoint_timeout": "30s",  # a killed server has little to read again
+    "max_wal_size": "256MB",
+}
 
 
 class Soak:
@@ -56,15 +61,20 @@ class Soak:
         """Let agents work and faults strike for so long."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
+            assert all(agent.alive for agent in self._alive), "an agent ended by itself"
             while len(self._alive) < self._number:
                 self._alive.append(self._agents.start(self._proxy.url))
             time.sleep(min(self._chance.uniform(0.2, 2 * every), max(until - time.monotonic(), 0)))
             fault = self._chance.choice(self._faults)
             self.struck[fault.__name__] += 1
             fault()
+            if sum(self.struck.values()) % 50 == 0:
+                _say(f"{until - time.monotonic():.0f} s to go; faults: {dict(self.struck)}")
 
     def finish(self) -> list[dict[str, object]]:
         """Let the agents that live end in order; their accounts."""
+        for agent in self._alive:
+            agent.stop()
         return [agent.finish() for agent in self._alive]
 
     def _victim(self) -> Agent:
@@ -131,36 +141,20 @@ def check(agents: Agents, soak: Soak, url: str, by: str, folder: Path) -> dict[s
         assert report["balances"], report
         assert report["dropped"] == {}, report
         assert report["open"] == 0, report
+    _say(f"agents have ended; faults: {dict(soak.struck)}")
     found = agents.check(url, by=by)
+    _say(f"promises and accounts hold: {found}")
     # Of the agents that ended in order: every span that they started is there, whole, and no other.
     ended = [agent for agent in agents.all if agent.report_file.exists()]
     with psycopg.connect(url) as connection:
         for agent in ended:
-            assert agent.process is not None
             started = json.loads(agent.report_file.read_text())["started"]
-            row = connection.execute(
-                "SELECT count(*) FROM atlas_otel.spans AS span"
-                " JOIN atlas_otel.sessions AS ours ON ours.key = span.session_key"
-                " JOIN sessions AS theirs ON theirs.id = ours.id"
-                " WHERE theirs.task LIKE %s AND span.rank = 5",
-                [f"run {agent.process.pid}-%"],
-            ).fetchone()
-            assert row == (started,), (row, started)
-        events = connection.execute("SELECT count(*) FROM trajectory_events").fetchone()
-    differences = list(verify_database(url, keys_of(url, [])))
-    assert differences == [], [str(one) for one in differences[:5]]
-    lines = folder / "lines.jsonl"
-    exported = export_jsonl(lines, database_url=url, review_statuses=None)
-    assert exported.sessions == exported.lines == found.sessions, exported
-    in_lines = 0
-    for outcome in verify_file(url, lines):
-        assert outcome == [], [str(one) for one in outcome[:5]]
-    with lines.open("rb") as file:
-        in_lines = sum(len(json.loads(line)["trajectory_events"]) for line in file)
-    assert events == (in_lines,), "every event of every session is in its line"
+            assert spans_of_run(connection, agent.ledger.name) == started, agent.ledger.name
+    compared = compare(url, folder)
+    assert compared.sessions == compared.lines == found.sessions, (compared, found)
     return {
         **found._asdict(),
-        "trajectory_events": in_lines,
+        **compared._asdict(),
         "agents": len(agents.all),
         "ended_in_order": len(ended),
         "faults": sum(soak.struck.values()),
@@ -174,28 +168,63 @@ def main() -> None:
     parser.add_argument("--agents", type=int, default=3)
     parser.add_argument("--every", type=float, default=2.0, help="seconds between faults, on average")
     parser.add_argument("--backlog", type=int, default=3_000, help="spans that may wait before an agent rests")
+    parser.add_argument("--pace", type=float, default=0.0, help="seconds between the starts of a thread's sessions")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
+    parser.add_argument("--folder", type=Path, help="a new folder to work in, kept: server, spool, ledgers, lines")
     given = parser.parse_args()
-    print(f"seed {given.seed}", file=sys.stderr)
-    folder = Path(tempfile.mkdtemp(prefix="atlas-otel-soak-"))
-    folder.chmod(0o711)
-    server = Server(folder / "server", {})
-    try:
-        server.make()
+    _say(f"seed {given.seed}")
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGHUP, _leave)
+    began = time.monotonic()
+    with _folder(given.folder) as folder, _server(folder / "server", keep=given.folder is not None) as server:
         server.query("CREATE DATABASE soak")
         url = server.url.replace("dbname=postgres", "dbname=soak")
         migrate.init(url)
-        with Proxy(url) as proxy, Agents(folder / "agents", dict(os.environ), backlog=given.backlog) as agents:
+        started = Agents(folder / "agents", dict(os.environ), backlog=given.backlog, pace_s=given.pace)
+        with Proxy(url) as proxy, started as agents:
             proxy.open()
             soak = Soak(server, proxy, agents, given.agents, random.Random(given.seed))
-            began = time.monotonic()
             soak.run(given.seconds, given.every)
+            loaded = time.monotonic() - began
             result = check(agents, soak, url, proxy.url, folder)
-            print(json.dumps({"seconds": round(time.monotonic() - began), "seed": given.seed, **result}))
+    seconds = {"seconds": round(loaded), "seconds_with_checks": round(time.monotonic() - began)}
+    print(json.dumps({**seconds, "pace_s": given.pace, "seed": given.seed, **result}))
+
+
+@contextlib.contextmanager
+def _folder(named: Path | None) -> Iterator[Path]:
+    """Where the run has its files. Postgres, another user where this one is root, has to get through."""
+    folder = Path(tempfile.mkdtemp(prefix="atlas-otel-soak-")) if named is None else named.resolve()
+    if named is not None:
+        folder.mkdir()
+    folder.chmod(0o711)
+    try:
+        yield folder
     finally:
-        with contextlib.suppress(AssertionError):
+        if named is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _server(folder: Path, *, keep: bool) -> Iterator[Server]:
+    server = Server(folder, _SERVER_SETTINGS)
+    try:
+        yield server.make()
+    finally:
+        if keep:
+            server.stop()
+        else:
             server.remove()
-        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _leave(number: int, _frame: object) -> None:
+    """End by way of every ``finally``; further signals of the kind do not break that off."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+def _say(line: str) -> None:
+    print(time.strftime("%H:%M:%S"), line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

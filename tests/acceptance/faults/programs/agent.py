@@ -1,10 +1,11 @@
 """An agent that works until it is told to stop, and notes what was promised to it.
 
-    agent.py LEDGER REPORT STOP BACKLOG
+    agent.py LEDGER REPORT STOP BACKLOG PACE
 
 LEDGER: a line for each call, event and session that has returned, in one system call each. REPORT: its accounts, as
 JSON, written when it ends in order. STOP: a file; the agent ends when it is there. BACKLOG: the agent rests while more
-than so many spans wait for the database, so that the spool's bound is not what is tested.
+than so many spans wait for the database, so that the spool's bound is not what is tested. PACE: seconds from the start
+of a thread's session to its next one's, 0 for full speed; what was late is made up for at full speed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ import atlas_otel as atlas
 
 ledger = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 report, stop = Path(sys.argv[2]), Path(sys.argv[3])
-backlog = int(sys.argv[4])
+backlog, pace = int(sys.argv[4]), float(sys.argv[5])
+me = Path(sys.argv[1]).name  # not the pid: an hour of processes may see it twice
 telemetry = atlas.configure("soak", console=False)
 foreign = trace.get_tracer("some.library")
 
@@ -76,8 +78,9 @@ async def gather(name: str, number: int) -> None:
 
 def run(thread: int) -> None:
     number = 0
+    began = time.monotonic()
     while not stop.exists():
-        name = f"{os.getpid()}-{thread}-{number}"
+        name = f"{me}-{thread}-{number}"
         number += 1
         with atlas.session(f"run {name}") as session:
             note(f"session {name}")
@@ -87,6 +90,8 @@ def run(thread: int) -> None:
             session.final_answer = name
         note(f"ended {name}")
         while telemetry.accounts.spans.spooled > backlog and not stop.exists():
+            time.sleep(0.05)
+        while time.monotonic() < began + number * pace and not stop.exists():
             time.sleep(0.05)
 
 

@@ -1,0 +1,87 @@
+"""Records, rows and exported lines of a whole database held against each other, all of them, by two processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+import psycopg
+
+from atlas_otel.postgres.sessions import keys_of
+from atlas_otel_exporters import export_jsonl
+from atlas_otel_exporters.verify import verify_database, verify_file
+from atlas_otel_exporters.write import zstd_module
+
+_PROCESSES = 2
+
+
+class Compared(NamedTuple):
+    """What was compared and agreed."""
+
+    sessions: int
+    lines: int
+    trajectory_events: int
+    line_bytes: int
+
+
+def compare(url: str, folder: Path) -> Compared:
+    """Fail where anything differs. Files of lines are left in ``folder``; nobody writes to the database meanwhile."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+        counts = connection.execute(
+            "SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM trajectory_events),"
+            " (SELECT count(*) FROM atlas_otel.trajectory)"
+        ).fetchone()
+    assert counts is not None
+    sessions, events, known = counts
+    assert events == known, "no row of trajectory_events is there that no projection knows"
+    keys = keys_of(url, [])
+    assert len(keys) == sessions
+    share = -(-sessions // _PROCESSES)
+    with ProcessPoolExecutor(_PROCESSES, multiprocessing.get_context("spawn")) as pool:
+        shares = [
+            pool.submit(_compare_share, url, keys[start : start + share], start, folder / f"lines-{start}.jsonl.zst")
+            for start in range(0, sessions, share)
+        ]
+        parts = [one.result() for one in shares]
+    whole = Compared(*map(sum, zip(*parts, strict=True)))
+    assert whole.trajectory_events == events, "every event of every session is in its line"
+    return whole
+
+
+def _compare_share(url: str, keys: list[str], offset: int, lines: Path) -> Compared:
+    differences = list(verify_database(url, keys))
+    assert differences == [], [str(one) for one in differences[:5]]
+    exported = export_jsonl(lines, database_url=url, review_statuses=None, limit=len(keys), offset=offset)
+    assert exported.sessions == exported.lines == len(keys), exported
+    names = 0
+    for outcome in verify_file(url, lines):
+        assert outcome == [], [str(one) for one in outcome[:5]]
+        names += 1
+    assert names == len(keys), "each line is of another session"
+    events = sum(_events_of_lines(lines))
+    assert events == exported.events
+    return Compared(len(keys), exported.lines, events, exported.bytes)
+
+
+def _events_of_lines(lines: Path) -> Iterator[int]:
+    with zstd_module().ZstdFile(lines, "rb") as file:
+        for line in file:
+            yield len(orjson.loads(line)["trajectory_events"])
+
+
+def spans_of_run(connection: psycopg.Connection, run: str) -> int:
+    """How many ended spans the sessions have whose tasks name this run."""
+    row = connection.execute(
+        "SELECT count(*) FROM sessions AS theirs"
+        " JOIN atlas_otel.sessions AS ours ON ours.id = theirs.id"
+        " JOIN atlas_otel.spans AS span ON span.session_key = ours.key"
+        " WHERE theirs.task LIKE %s AND span.rank = 5",
+        [f"run {run}-%"],
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
