@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from psycopg import sql
@@ -20,7 +22,7 @@ from atlas_otel_exporters.statements import statement
 from atlas_otel_exporters.stored import StoredAttempt, StoredEvent, StoredSession, StoredStep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any, LiteralString
 
     import psycopg
@@ -44,6 +46,10 @@ class _JsonText(Loader):
 
     def load(self, data: bytes | bytearray | memoryview) -> bytes:
         return bytes(data)
+
+
+def _event_row(cursor: object) -> Callable[[Sequence[Any]], StoredEvent]:
+    return StoredEvent._make
 
 
 class Reader:
@@ -138,11 +144,10 @@ class Reader:
     def _events(self, ids: Sequence[int], event_limit: int | None) -> dict[int, list[StoredEvent]]:
         newest = sql.SQL("") if event_limit is None else statement("newest")
         query = statement("events").format(newest=newest)
-        rows = self._connection.execute(query, {"ids": list(ids), "event_limit": event_limit})
-        events: dict[int, list[StoredEvent]] = defaultdict(list)
-        for session_id, *columns in rows:
-            events[session_id].append(StoredEvent._make(columns))
-        return events
+        # Binary: most of what an export reads is the text of events, which then comes as it is.
+        with self._connection.cursor(binary=True, row_factory=_event_row) as cursor:
+            rows = cursor.execute(query, {"ids": list(ids), "event_limit": event_limit}).fetchall()
+        return {session_id: list(events) for session_id, events in groupby(rows, itemgetter(0))}
 
     def _rows(self, name: LiteralString, ids: Sequence[int]) -> list[tuple[Any, ...]]:
         return self._connection.execute(statement(name), {"ids": list(ids)}).fetchall()

@@ -35,6 +35,7 @@ class StoredStep(NamedTuple):
 class StoredEvent(NamedTuple):
     """A row of ``trajectory_events``; the last three are lifted from where ``event`` has them."""
 
+    session_id: int
     id: int
     event: bytes
     created_at: datetime

@@ -123,7 +123,7 @@ def test_columns_come_before_metadata_and_metadata_fills_in() -> None:
 
 
 def test_events_stand_in_both_places_and_a_limit_says_what_it_left_out() -> None:
-    events = [StoredEvent(n, b'{"payload": {}}', MOMENT, "LLM_END", "chat", None) for n in (4, 5)]
+    events = [StoredEvent(7, n, b'{"payload": {}}', MOMENT, "LLM_END", "chat", None) for n in (4, 5)]
     found = line(events=events, events_total=5)
     assert found["trajectory_events"] == found["session_metadata"]["trajectory_events"]
     assert found["trajectory_events"][0] == {
@@ -176,7 +176,7 @@ steps = st.builds(
 )
 moments = st.none() | st.integers(0, 10**6).map(lambda seconds: MOMENT + timedelta(seconds=seconds))
 events = st.builds(
-    StoredEvent, st.integers(1, 2**31 - 1), json_values.map(blob), moments.filter(bool), texts, texts, texts
+    StoredEvent, st.just(7), st.integers(1, 2**31 - 1), json_values.map(blob), moments.filter(bool), texts, texts, texts
 )
 sessions = st.builds(
     StoredSession,

@@ -34,7 +34,7 @@ def stored(rows: SessionRows) -> StoredSession:
     for number, row in enumerate(rows.events):
         payload = json.loads(row.event)["payload"]
         kind, name = payload["event_type"], payload["name"]
-        events.append(StoredEvent(number, row.event.encode(), datetime.now(timezone.utc), kind, name, None))
+        events.append(StoredEvent(1, number, row.event.encode(), datetime.now(timezone.utc), kind, name, None))
     steps = [
         StoredStep(
             one.step_id,
