@@ -21,10 +21,11 @@ import orjson
 
 from atlas_otel.errors import RecordError
 from atlas_otel.journal import Batch
-from atlas_otel.span_record import RANK_OPEN, EventRecord, Record, decode_record, encode_record
+from atlas_otel.span_record import RANK_OPEN, EventRecord, Record, encode_record
 from atlas_otel.spool_adoption import Adoption
 from atlas_otel.spool_folder import default_root, open_folder
 from atlas_otel.spool_owner import SPARE_SUFFIX, Owner, tokens, used_bytes
+from atlas_otel.spool_record import pack_record, unpack_record
 from atlas_otel.spool_segment import MAGIC, Frames, Segment, SegmentReader, frame, reserves_blocks
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class SpoolJournal:
     def append(self, record: Record) -> bool:
         """Encode a record and write it to the current segment, before returning."""
         try:
-            data = frame(encode_record(record))
+            data = frame(pack_record(record))
         except RecordError:
             self._accounts.refused(record, "unencodable")
             return False
@@ -281,7 +282,7 @@ class SpoolJournal:
         batch = Batch([], size=sum(map(len, frames.payloads)))
         for index, payload in enumerate(frames.payloads):
             with contextlib.suppress(RecordError):
-                record = decode_record(payload)
+                record = unpack_record(payload)
                 batch.records.append(record)
                 part.count(record, -1)
             if index % 64 == 63:

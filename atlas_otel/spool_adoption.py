@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from atlas_otel.errors import RecordError
 from atlas_otel.reaping import reaped
-from atlas_otel.span_record import RANK_OPEN, EventRecord, Record, SpanRecord, decode_record
+from atlas_otel.span_record import RANK_OPEN, EventRecord, Record, SpanRecord
+from atlas_otel.spool_record import unpack_record
 from atlas_otel.spool_segment import SegmentReader
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Adoption:
     def _decoded(self, payloads: list[bytes]) -> Iterator[Record]:
         for payload in payloads:
             try:
-                record = decode_record(payload)
+                record = unpack_record(payload)
             except RecordError:
                 self.damaged += 1
                 continue

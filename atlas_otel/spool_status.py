@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atlas_otel.errors import RecordError
-from atlas_otel.span_record import decode_record
 from atlas_otel.spool import REFUSED_FILE
 from atlas_otel.spool_adoption import Adoption
 from atlas_otel.spool_folder import TARGET_FILE, default_root, target_folder
 from atlas_otel.spool_owner import Identity, Owner, identity_of, lives, tokens
+from atlas_otel.spool_record import unpack_record
 from atlas_otel.spool_segment import SegmentReader
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _owner_status(folder: Path, token: str) -> OwnerStatus:
 
 def _decodes(payload: bytes) -> bool:
     try:
-        decode_record(payload)
+        unpack_record(payload)
     except RecordError:
         return False
     return True

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import zlib
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from atlas_otel.spool_segment import FRAME, MAGIC, Segment, SegmentReader, frame, reserves_blocks
+from atlas_otel.spool_segment import FRAME, MAGIC, Segment, SegmentReader, checksum_of, frame, reserves_blocks
 
 both_writers = pytest.mark.parametrize("mapped", [True, False], ids=["mmap", "pwrite"])
 
@@ -42,6 +43,23 @@ def test_what_is_written_is_read_back_and_the_file_is_private(tmp_path, mapped):
     segment.close()
     assert _read_all(tmp_path / "a") == ([b"one", b"three" * 100], 0, False)
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("size", [0, 1, 4095, 4096, 4097, 8192, 100_003])
+def test_the_checksum_is_the_same_however_large_the_record_is(size):
+    data = os.urandom(size)
+    assert checksum_of(data) == zlib.crc32(data, size)
+
+
+def test_bringing_pages_into_memory_ahead_leaves_what_was_written(tmp_path):
+    segment = Segment(tmp_path / "a", 1 << 21, mapped=True)
+    payloads = [bytes([number]) * 30_000 for number in range(1, 60)]
+    for number, payload in enumerate(payloads):
+        if number == 20:
+            assert len(list(segment.populate())) == 4
+        segment.write(frame(payload))
+    segment.close()
+    assert _read_all(tmp_path / "a") == (payloads, 0, False)
 
 
 @both_writers
