@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # proxy, server and agents are modules of the soak too, which no test loads
 
 from agents import Agents  # noqa: E402
+from disk import Disk  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from server import Server  # noqa: E402
 
@@ -34,6 +35,21 @@ def make_server() -> Iterator[Callable[..., Server]]:
     yield make
     for server in made:
         server.kill()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Disk]:
+    """A disk of 96 MB, which only root may have (a container's will do)."""
+    folder = Path(tempfile.mkdtemp(prefix="atlas-otel-disk-"))
+    folder.chmod(0o711)
+    try:
+        disk = Disk(folder / "disk", 96)
+    except OSError as error:
+        shutil.rmtree(folder)
+        pytest.skip(f"no disk of its own can be mounted: {error}")
+    yield disk
+    disk.remove()
     shutil.rmtree(folder, ignore_errors=True)
 
 

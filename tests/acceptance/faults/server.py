@@ -34,22 +34,27 @@ class Server:
         self.data = folder / "data"
         self._settings = {**_SETTINGS, **settings}
         self._user = _wheel.server_user(None)
-        folder.mkdir(mode=0o700)
-        if self._user.other:
-            os.chown(folder, self._user.uid, self._user.gid)
+        self.give(folder)
         copies = folder.parent / "binaries"
         self._binaries = _wheel.binaries(None, self._user, copies)
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
+
+    def give(self, folder: Path) -> None:
+        """Make a folder its user's alone."""
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if self._user.other:
+            os.chown(folder, self._user.uid, self._user.gid)
 
     @property
     def url(self) -> str:
         """The conninfo of its database."""
         return f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres"
 
-    def make(self) -> Server:
-        """Make its data, start it, and bring the schema up to date."""
-        self._run("initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-N", "--locale=C", "-E", "UTF8")
+    def make(self, *options: str) -> Server:
+        """Make its data (``options`` of initdb), start it, and bring the schema up to date."""
+        data = ("-D", str(self.data), "-U", "postgres", "-A", "trust", "-N", "--locale=C", "-E", "UTF8")
+        self._run("initdb", *data, *options)
         self.start()
         migrate.init(self.url)
         return self
@@ -73,12 +78,12 @@ class Server:
         for left in (self.data / "postmaster.pid", *self.folder.glob(".s.PGSQL.*")):
             left.unlink(missing_ok=True)
         self._run(
-            "pg_ctl", "start", "-w", "-t", "300", "-D", str(self.data), "-l", str(self.folder / "log"), "-o", stated
+            "pg_ctl", "start", "-w", "-t", "60", "-D", str(self.data), "-l", str(self.folder / "log"), "-o", stated
         )
 
     def stop(self) -> None:
         """A fast shutdown."""
-        self._run("pg_ctl", "stop", "-w", "-t", "300", "-m", "fast", "-D", str(self.data))
+        self._run("pg_ctl", "stop", "-w", "-t", "60", "-m", "fast", "-D", str(self.data))
 
     def promote(self) -> None:
         """Make a standby the primary."""
@@ -109,6 +114,15 @@ class Server:
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
+
+    @property
+    def log(self) -> str:
+        """What it said since it was told to forget."""
+        return (self.folder / "log").read_text("utf-8", "replace")
+
+    def forget_log(self) -> None:
+        """Begin its log anew."""
+        os.truncate(self.folder / "log", 0)
 
     def query(self, statement: str) -> list[tuple[object, ...]]:
         """Rows of a statement."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 from agents import Agents
+from disk import Disk
 from proxy import Proxy
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from server import Server
@@ -30,6 +31,13 @@ def _wait_for(rows: int, url: str) -> None:
         while connection.execute("SELECT count(*) FROM atlas_otel.spans").fetchone() < (rows,):  # type: ignore[operator]
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+
+def _wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_server_that_is_frozen_killed_and_restarted(make_server: Callable[..., Server], agents: Agents) -> None:
@@ -73,18 +81,49 @@ def test_a_synchronous_standby_takes_over(make_server: Callable[..., Server], ag
     agents.check(standby.url, by=url)
 
 
-def test_a_server_whose_disk_is_full_is_waited_for(make_server: Callable[..., Server], agents: Agents) -> None:
-    """A trigger says what the server says then, with its error code."""
+def test_a_server_whose_disk_is_full_is_waited_for(
+    make_server: Callable[..., Server], small_disk: Disk, agents: Agents
+) -> None:
+    """The disk of its tables is full to the last byte: the server lives, and refuses what would make them grow."""
     server = make_server().make()
-    server.query(
-        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$"
-    )
-    server.query("CREATE TRIGGER full_disk BEFORE INSERT ON atlas_otel.spans EXECUTE FUNCTION full_disk()")
+    server.give(small_disk.folder / "tables")
+    with psycopg.connect(make_conninfo(server.url, dbname="template1"), autocommit=True) as connection:
+        connection.execute(f"CREATE TABLESPACE small LOCATION '{small_disk.folder}/tables'".encode())
+        connection.execute(b"ALTER DATABASE postgres SET TABLESPACE small")
     agent = agents.start(server.url)
-    time.sleep(1.5)
-    assert server.query("SELECT count(*) FROM atlas_otel.spans") == [(0,)]
-    server.query("DROP TRIGGER full_disk ON atlas_otel.spans")
+    _wait_for(100, server.url)
+    for _ in range(2):
+        small_disk.fill()
+        _wait_until(lambda: "No space left on device" in server.log)
+        held = server.query("SELECT count(*) FROM atlas_otel.spans")[0][0]
+        assert isinstance(held, int)
+        time.sleep(1)
+        assert small_disk.free < 1 << 20
+        small_disk.clear()
+        _wait_for(held + 200, server.url)
+        server.forget_log()
+    _in_order(agent.finish())
+    agents.check(server.url)
+
+
+def test_a_server_that_dies_of_a_full_disk(
+    make_server: Callable[..., Server], small_disk: Disk, agents: Agents
+) -> None:
+    """Where its log of writes cannot go on, the server itself gives up; somebody makes room and starts it again."""
+    server = make_server(max_wal_size="4MB", min_wal_size="2MB")
+    server.give(small_disk.folder / "wal")
+    server.make("--wal-segsize=1", "-X", str(small_disk.folder / "wal"))
+    agent = agents.start(server.url)
+    _wait_for(100, server.url)
+    small_disk.fill()
+    _wait_until(lambda: "PANIC" in server.log)
+    time.sleep(1)
+    server.kill()
+    small_disk.clear()
+    server.start()
+    held = server.query("SELECT count(*) FROM atlas_otel.spans")[0][0]
+    assert isinstance(held, int)
+    _wait_for(held + 200, server.url)
     _in_order(agent.finish())
     agents.check(server.url)
 
