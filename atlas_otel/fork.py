@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 import weakref
 from types import MethodType
@@ -16,8 +17,10 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
-_IMPORTED_LATE: Final = frozenset({"atlas_otel", "encodings", "opentelemetry", "orjson", "psycopg", "psycopg_binary"})
+_IMPORTED_LATE: Final = frozenset({"atlas_otel", "opentelemetry", "orjson", "psycopg", "psycopg_binary", "pydantic"})
+_OUR_THREADS: Final = "atlas-otel"
 _IMPORT_S: Final = 2.0
 """The longest that a fork waits: the database driver takes a tenth of that."""
 
@@ -48,10 +51,19 @@ def _forget(gone: weakref.ref[object]) -> None:
 
 
 def _importing() -> bool:
-    return any(
-        name.partition(".")[0] in _IMPORTED_LATE and getattr(getattr(module, "__spec__", None), "_initializing", False)
-        for name, module in list(sys.modules.items())
-    )
+    """Whether another thread is amid importing what a child may need: anything, where it is a thread of ours."""
+    ours = {thread.ident for thread in threading.enumerate() if thread.name.startswith(_OUR_THREADS)}
+    for ident, top in sys._current_frames().items():
+        frame: FrameType | None = top if ident != threading.get_ident() else None
+        while frame is not None:
+            code = frame.f_code
+            # Its frame, and not sys.modules, where a module comes only after it was looked for on the disk.
+            if code.co_name == "_find_and_load" and code.co_filename.startswith("<frozen importlib"):
+                package = str(frame.f_locals.get("name")).partition(".")[0]
+                if ident in ours or package in _IMPORTED_LATE:
+                    return True
+            frame = frame.f_back
+    return False
 
 
 def _fork_ahead() -> None:

@@ -417,3 +417,8 @@ def _report(scope: SpanInForce, kept: str, anomaly: Anomaly | None) -> None:
 
 def _new_key() -> str:
     return uuid.uuid4().hex
+
+
+# pydantic makes its serializer's tables at the first dump, under a lock that a fork in that moment leaves held for ever
+# in the child. So the first one is here: a fork waits for imports (``fork``).
+IntermediateStepPayload.model_validate({"event_type": "CUSTOM_START", "data": {"input": {}}}).model_dump()

@@ -17,7 +17,7 @@ from atlas_otel.spool_status import replay
 PROGRAM = Path(__file__).parent / "programs" / "children.py"
 
 
-@pytest.mark.parametrize("way", ["fork", "spawn", "pool-fork", "os-fork", "preload"])
+@pytest.mark.parametrize("way", ["fork", "spawn", "pool-fork", "os-fork", "os-fork-busy", "preload"])
 def test_every_childs_session_is_stored(way: str, database_url: str, tmp_path: Path) -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "ATLAS_"))}
     environment |= {"ATLAS_OTEL_DATABASE_URL": database_url, "ATLAS_OTEL_SPOOL_DIR": str(tmp_path / "spool")}
@@ -29,12 +29,17 @@ def test_every_childs_session_is_stored(way: str, database_url: str, tmp_path: P
     assert ran.stdout == ""
     with PostgresStore(database_url) as store:
         replay(store, describe(database_url), tmp_path / "spool")
+        while store.project():
+            pass
     names = {"child 0", "child 1", "child 2", "parent after"} | ({"parent before"} if way != "preload" else set())
+    others = {"parent busy"} if way == "os-fork-busy" else set()
     with psycopg.connect(database_url) as connection:
         sessions = connection.execute("SELECT task, status FROM sessions").fetchall()
+        children = connection.execute("SELECT count(*) FROM atlas_otel.spans WHERE name LIKE '%of a child'").fetchone()
         tools = connection.execute(
             "SELECT session_key, count(*) FROM atlas_otel.spans WHERE kind = 'tool' GROUP BY 1"
         ).fetchall()
-    assert sorted(sessions) == [(name, "succeeded") for name in sorted(names)]
+    assert sorted(sessions) == [(name, "succeeded") for name in sorted(names | others)]
     assert [count for _, count in tools] == [20] * len(names)
+    assert children == ((25,) if others else (0,))
     assert not list((tmp_path / "spool").rglob("*.seg")), "nothing is left"
