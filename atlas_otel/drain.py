@@ -25,7 +25,7 @@ from atlas_otel.quiet_log import QuietLog
 from atlas_otel.store_writer import StoreWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from atlas_otel.accounts import Accounts
     from atlas_otel.journal import Batch, Journal
@@ -49,8 +49,8 @@ _PROJECT_SHARE: Final = 0.2
 """The most of this thread's time that projecting takes while records keep coming: it holds the interpreter."""
 _PROJECT_LATEST_S: Final = 5.0
 _SETTLE_S: Final = (1.0, 3.0)
-"""How long after the last record the store is asked to project once more: it may have waited for quiet, or for another
-process that held the session."""
+"""How long after the last record the store is asked to project once more: it may have left a session to another
+process, which held it."""
 _IDLE_S: Final = 5.0
 """How often an idle thread looks for what dead processes left."""
 _RETRY_FIRST_S: Final = 0.1
@@ -73,9 +73,14 @@ class Drain:
         running: RunningSpans,
         *,
         project_every_s: float | None = None,
+        settle_s: Sequence[float] = (),
     ) -> None:
-        """``project_every_s``: how often it projects what others stored; None: only what it stored itself."""
+        """``project_every_s``: how often it projects what others stored; None: only what it stored itself.
+
+        ``settle_s``: after how many seconds without a record the store takes sessions to be over.
+        """
         self._project_every_s = project_every_s
+        self._settle_s = (*_SETTLE_S, *(after + _LINGER_S for after in settle_s))
         self._journal = journal
         self._accounts = accounts
         self._store_factory = store_factory
@@ -300,7 +305,7 @@ class Drain:
             ended = time.monotonic()
             self._settle_at = [moment for moment in self._settle_at if moment not in settled]
             if self._dirty:
-                self._settle_at = [ended + after for after in _SETTLE_S]
+                self._settle_at = [ended + after for after in self._settle_s]
             self._dirty = False
             if self._project_every_s is not None:
                 self._sweep_at = ended + self._project_every_s

@@ -80,7 +80,7 @@ def storage_for(
 
         return PostgresStore(database_url, patience=patience)
 
-    drain = Drain(journal, accounts, open_store, running, project_every_s=project_every_s)
+    drain = Drain(journal, accounts, open_store, running, project_every_s=project_every_s, settle_s=patience)
     if left:  # of a process that died, perhaps: it is stored also where this one records nothing
         drain.wake()
     return Storage(JournalRecorder(journal, accounts, drain, running), drain, accounts, journal)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -160,3 +163,32 @@ def test_a_trace_whose_root_never_comes_is_the_session_that_it_shows(
     start(spool="other", ATLAS_OTEL_QUIET_S="0", ATLAS_OTEL_ROOT_WAIT_S="3")
     assert eventually(lambda: database.execute("SELECT status FROM sessions").fetchall() == [("succeeded",)])
     assert database.execute("SELECT task, final_answer FROM sessions").fetchone() == ("Why?", "So.")
+
+
+SERVER = """
+import sys
+from opentelemetry import trace
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+came_from = {"traceparent": f"00-{'1' * 32}-{'9' * 16}-01"}
+with trace.get_tracer("server").start_as_current_span(
+    "chat", context=TraceContextTextMapPropagator().extract(came_from), attributes={"gen_ai.operation.name": "chat"}
+):
+    pass
+sys.stdin.read()
+"""
+
+
+def test_a_process_that_records_itself_sees_to_a_trace_that_began_elsewhere(
+    database_url: str, database: psycopg.Connection, eventually: Callable[..., Any], tmp_path: Path
+) -> None:
+    """A server whose caller sends trace context and no spans."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("ATLAS_", "OTEL_"))}
+    environment |= {
+        "ATLAS_OTEL_DATABASE_URL": database_url, "ATLAS_OTEL_SPOOL_DIR": str(tmp_path), "ATLAS_OTEL_ROOT_WAIT_S": "4",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "atlas_otel", "exec", "--", sys.executable, "-c", SERVER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as server:
+        assert eventually(lambda: database.execute(SEEN).fetchall() == [("running", None, None)])
+        assert eventually(lambda: database.execute("SELECT status FROM sessions").fetchall() == [("succeeded",)])
+        assert server.poll() is None
+        server.communicate()
