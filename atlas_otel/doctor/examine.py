@@ -6,12 +6,11 @@ import os
 from dataclasses import fields
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import atlas_otel as atlas
 from atlas_otel.doctor.database import examine_database
 from atlas_otel.doctor.finding import Finding, fail, failed, ok
-from atlas_otel.doctor.jaeger import examine_collector, examine_jaeger, otlp_endpoint
+from atlas_otel.doctor.jaeger import examine_collector, examine_jaeger, otlp_endpoint, without_secret
 from atlas_otel.doctor.probe import accounts_of, follow_probe, record_probe
 from atlas_otel.doctor.provider import examine_provider
 from atlas_otel.doctor.spool import examine_spool
@@ -84,16 +83,10 @@ def _settings(settings: Settings) -> Finding:
         elif one.name == "redact":
             value = "a callable" if callable(value) else ",".join(value)
         elif one.name in ("otlp_endpoint", "jaeger_url"):
-            value = _without_secret(value)
+            value = without_secret(value)
         shown.append(f"{one.name}={value}")
     if settings.database_url is not None:
         shown.insert(0, f"database_url={describe(settings.database_url)}")
     if path := os.environ.get(CONFIG_FILE_VARIABLE):
         shown.append(f"file={path}")
     return ok("settings", "; ".join(shown) or "all are the defaults")
-
-
-def _without_secret(url: str) -> str:
-    parts = urlsplit(url)
-    place = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{place}{parts.path}"

@@ -8,6 +8,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _VARIABLES: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PORTS: Final = {"https": 443, "http": 80}
+_NOT_THERE: Final = "see that the Collector's traces pipeline leads to it: its log says what it cannot pass on"
+_NOT_UP: Final = "start Jaeger (make up), or correct ATLAS_OTEL_JAEGER_URL; what was sent waits in the Collector"
 
 
 def otlp_endpoint(settings: Settings) -> str | None:
@@ -42,23 +45,29 @@ def examine_collector(endpoint: str) -> Finding:
 def examine_jaeger(url: str, trace_id: str, *, sampled: bool, patience_s: float = 10.0) -> Finding:
     """Whether Jaeger shows the trace, by its v3 API, within ``patience_s``."""
     deadline = time.monotonic() + patience_s
-    address = f"{url.rstrip('/')}/api/v3/traces/{trace_id}"
-    said = "does not know it"
+    shown = without_secret(url).rstrip("/")
     while True:
+        spans, said, todo = 0, "does not know the probe", _NOT_THERE
         try:
-            spans = _spans(address)
+            spans = _spans(f"{shown}/api/v3/traces/{trace_id}")
         except (OSError, ValueError) as error:
-            said = f"cannot be asked: {getattr(error, 'reason', None) or error}"
-            spans = 0
+            said, todo = f"cannot be asked: {getattr(error, 'reason', None) or error}", _NOT_UP
+        except HTTPException as error:
+            said, todo = f"does not answer in HTTP ({type(error).__name__})", _NOT_UP
         if spans:
-            return ok("jaeger", f"shows the probe's {spans} spans: {url.rstrip('/')}/trace/{trace_id}")
+            return ok("jaeger", f"shows the probe's {spans} spans: {shown}/trace/{trace_id}")
         if time.monotonic() > deadline or not sampled:
             break
         time.sleep(0.3)
     if not sampled:
         return warn("jaeger", "the sampler did not have the probe sent", "run it again, or without OTEL_TRACES_SAMPLER")
-    todo = "see that the Collector's traces pipeline leads to it, and that ATLAS_OTEL_JAEGER_URL is its address"
-    return fail("jaeger", f"{url} {said} after {patience_s:.0f} s", todo)
+    return fail("jaeger", f"{shown} {said} after {patience_s:.0f} s", todo)
+
+
+def without_secret(url: str) -> str:
+    """The address without user and password, query and fragment."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _spans(address: str) -> int:

@@ -94,10 +94,15 @@ class Jaeger(Server):
     otlp_port: int = 0
     ui_port: int = 0
 
+    @property
+    def url(self) -> str:
+        """Where its page and its API are."""
+        return f"http://{HOST}:{self.ui_port}"
+
     def spans(self, trace_id: str) -> list[dict[str, Any]]:
         """Every stored span of a trace, as OTLP JSON, by its v3 API; none where the trace is not known."""
         # Jaeger 2.13 reads raw_traces, later releases rawTraces: unmerged, events in their order.
-        url = f"http://{HOST}:{self.ui_port}/api/v3/traces/{trace_id}?raw_traces=true&rawTraces=true"
+        url = f"{self.url}/api/v3/traces/{trace_id}?raw_traces=true&rawTraces=true"
         answer = requests.get(url, timeout=10)
         if answer.status_code == 404:
             return []
