@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,12 +41,12 @@ def compare(url: str, folder: Path) -> Compared:
     keys = keys_of(url, [])
     assert len(keys) == sessions
     share = -(-sessions // _PROCESSES)
-    with ProcessPoolExecutor(_PROCESSES, multiprocessing.get_context("spawn")) as pool:
-        shares = [
-            pool.submit(_compare_share, url, keys[start : start + share], start, folder / f"lines-{start}.jsonl.zst")
-            for start in range(0, sessions, share)
-        ]
-        parts = [one.result() for one in shares]
+    shares = [
+        (url, keys[start : start + share], start, folder / f"lines-{start}.jsonl.zst")
+        for start in range(0, sessions, share)
+    ]
+    with multiprocessing.get_context("spawn").Pool(_PROCESSES) as pool:  # ended with this one, also by a signal
+        parts = pool.starmap(_compare_share, shares, chunksize=1)
     whole = Compared(*map(sum, zip(*parts, strict=True)))
     assert whole.trajectory_events == events, "every event of every session is in its line"
     return whole
