@@ -4,6 +4,7 @@
 #   make lint types imports test-suite test-wheel         the parts of `make test`
 #   make test-stack  the Collector and Jaeger, for real   make stack   only build them (Go)
 #   make soak SECONDS=3600   agents, random faults, and accounts that must balance
+#   make bench       the benchmarks, some 20 minutes; writes docs/performance.md   make bench CASES="decorated stall"
 #   make up          Postgres, Jaeger, Collector (Docker)  make down    stop them; what they hold stays
 #   make lock        resolve the lock again               make clean   forget what was built
 
@@ -23,7 +24,8 @@ WHEEL_TESTS ?= tests/wheel tests/acceptance --ignore=tests/acceptance/faults
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup demo test lint types imports test-suite test-wheel test-stack stack soak up down lock format clean
+.PHONY: help setup demo test lint types imports test-suite test-wheel test-stack stack soak bench up down lock format \
+  clean
 
 help:
 	@awk '!/^#/ { exit } { sub(/^# ?/, ""); print }' Makefile
@@ -72,6 +74,10 @@ test-stack: setup
 SECONDS ?= 600
 soak: setup
 	$(BIN)/python tests/acceptance/faults/soak.py --seconds $(SECONDS) $(SOAK_ARGS)
+
+# Each peer gets an environment of its own, once a user. A goal that is missed is shown, and is no failure.
+bench: setup
+	$(BIN)/python -m benchmarks $(CASES) --report $(BENCH_ARGS)
 
 stack: setup
 	$(BIN)/python scripts/build_stack.py

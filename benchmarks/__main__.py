@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from time import perf_counter
 
 from benchmarks.options import Options
-from benchmarks.running import RESULTS, names, run_apart, run_here
-from benchmarks.saving import save
+from benchmarks.running import RESULTS, ROOT, names, run_apart, run_here
+from benchmarks.saving import load, save
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,6 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of: {', '.join(names())}")
     parser.add_argument("--rounds", type=int, default=None, help="rounds that alternate (15; 5 with --quick)")
     parser.add_argument("--quick", action="store_true", help="small sizes and few rounds: a look, not a figure")
+    parser.add_argument("--report", action="store_true", help="write docs/performance.md from all that is kept")
+    parser.add_argument("--only-report", action="store_true", help="the same, and measure nothing")
     parser.add_argument("--here", action="store_true", help="in this process: for profilers and debuggers")
     asked = parser.parse_args(arguments)
     unknown = sorted(set(asked.cases) - set(names()))
@@ -28,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"no such case: {', '.join(unknown)}")
     options = Options(rounds=asked.rounds or (5 if asked.quick else 15), quick=asked.quick)
     failed = []
-    for case in asked.cases or names():
+    for case in [] if asked.only_report else asked.cases or names():
         start = perf_counter()
         print(f"{case} …", file=sys.stderr, flush=True) if not asked.here else None
         if asked.here:
@@ -39,9 +42,28 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{case}: {perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
         if result.error:
             failed.append(case)
+    if asked.report or asked.only_report:
+        report()
     if failed and not asked.here:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def report() -> None:
+    """Write ``docs/performance.md`` and ``docs/performance/*.svg`` from the results that are kept."""
+    from benchmarks.machine import machine, versions
+    from benchmarks.report import Setting, write
+
+    results = [result for result in (load(case, RESULTS) for case in names()) if result is not None]
+    page, plots = write(results, Setting(machine(), versions()))
+    docs = ROOT / "docs"
+    folder = docs / "performance"
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob("*.svg"):
+        old.unlink()
+    for name, drawing in plots.items():
+        Path(folder, name).write_text(drawing, "utf-8")
+    Path(docs, "performance.md").write_text(page, "utf-8")
 
 
 if __name__ == "__main__":

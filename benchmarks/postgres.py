@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from dataclasses import dataclass, field
@@ -81,3 +82,30 @@ def server(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
         if folder.exists():
             embedded.stop(folder)
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def frozen(folder: Path) -> Iterator[None]:
+    """The server of this folder stopped by SIGSTOP, with all of its processes, until the end of the block.
+
+    It takes connections then, as the kernel does that for it, and answers none.
+    """
+    postmaster = int((folder / "data" / "postmaster.pid").read_text("utf-8").split()[0])
+    stopped = [postmaster]
+    os.kill(postmaster, signal.SIGSTOP)  # first, so that it makes no others
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(status.read_text("utf-8").rpartition(")")[2].split()[1]) == postmaster:
+                stopped.append(int(status.parent.name))
+    try:
+        for process in stopped[1:]:
+            _signal(process, signal.SIGSTOP)
+        yield
+    finally:
+        for process in reversed(stopped):
+            _signal(process, signal.SIGCONT)
+
+
+def _signal(process: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import pkgutil
 import subprocess
 import sys
@@ -33,6 +34,7 @@ def run_here(case: str, options: Options) -> Result:
     """Measure a case in this process. What it raises becomes the result's ``error``."""
     found: list[Finding | Growth] = []
     about, error = "", ""
+    load = round(os.getloadavg()[0], 1)
     start = perf_counter()
     try:
         module = importlib.import_module(f"benchmarks.cases.{case}")
@@ -43,7 +45,7 @@ def run_here(case: str, options: Options) -> Result:
     except Exception as failure:
         traceback.print_exc()
         error = " ".join(f"{type(failure).__name__}: {failure}".split())
-    return Result(case, about, found, perf_counter() - start, options.rounds, options.quick, error)
+    return Result(case, about, found, perf_counter() - start, options.rounds, options.quick, error, load)
 
 
 def run_apart(case: str, options: Options) -> Result:

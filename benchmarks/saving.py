@@ -25,6 +25,8 @@ class Result:
     rounds: int
     quick: bool = False
     error: str = ""
+    load: float = 0.0
+    """The machine's load average over a minute when the case began: what else it was doing."""
 
 
 def save(result: Result, folder: Path) -> None:
@@ -38,6 +40,7 @@ def save(result: Result, folder: Path) -> None:
         "rounds": result.rounds,
         "quick": result.quick,
         "error": result.error,
+        "load": result.load,
     }
     (folder / f"{result.case}.json").write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
