@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Span, SpanContext, Status, StatusCode, TraceFlags
+from opentelemetry.trace import Link, Span, SpanContext, Status, StatusCode, TraceFlags
 
 from atlas_otel import semconv
 from atlas_otel.ids import child_of
@@ -42,6 +42,9 @@ _SCOPE = InstrumentationScope(semconv.SCOPE_NAME)
 class OwnSpan(Span):
     """A scope, as OpenTelemetry sees it (a ``SpanView`` too). What others write on it is kept apart, and redacted with
     the record."""
+
+    _links: Sequence[Link] = ()
+    """Of few spans: those that have any get their own."""
 
     def __init__(
         self, scope: Running, parent: SpanContext, ids: IdGenerator, resource: Resource, export: Export | None
@@ -96,6 +99,7 @@ class OwnSpan(Span):
                 resource=self._resource,
                 attributes=attributes,
                 events=sorted(shown, key=lambda event: event.timestamp),
+                links=self._links,
                 kind=self._scope.span_kind,
                 status=Status(StatusCode.ERROR, record.status_message) if failed else Status(),
                 start_time=record.start_ns,
@@ -158,7 +162,9 @@ class OwnSpan(Span):
         self._scope.renamed(name)
 
     def add_link(self, context: SpanContext, attributes: Mapping[str, OtelValue] | None = None) -> None:
-        """Links are not kept: what of ours has a target names it in attributes."""
+        """Show it where spans are exported, without its attributes, which nobody has redacted."""
+        if self._scope.running:
+            self._links = (*self._links, Link(context))
 
     def end(self, end_time: int | None = None) -> None:
         """The scope ends it."""

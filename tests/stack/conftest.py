@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # what follows are modules of several tests, which no test loads
 sys.path.insert(0, str(HERE.parent / "acceptance" / "faults"))  # Postgres that is killed
 
-from processes import HOST, Collect, Collector, Jaeger  # noqa: E402
+from processes import HOST, Collect, Collector, Jaeger, Stack  # noqa: E402
 from server import Server  # noqa: E402
 
 ROOT = HERE.resolve().parents[1]
@@ -52,9 +53,9 @@ def stack_binaries() -> dict[str, str]:
     return paths
 
 
-@pytest.fixture
-def jaeger(stack_binaries: dict[str, str], tmp_path: Path) -> Iterator[Jaeger]:
-    """A running Jaeger, its storage in the test's folder."""
+@contextmanager
+def running_jaeger(binaries: dict[str, str], folder: Path) -> Iterator[Jaeger]:
+    """A Jaeger with its storage in ``folder``."""
     names = (
         "ATLAS_HEALTH_PORT",
         "ATLAS_UI_PORT",
@@ -65,16 +66,55 @@ def jaeger(stack_binaries: dict[str, str], tmp_path: Path) -> Iterator[Jaeger]:
     ports = {name: _free_port() for name in names}
     server = Jaeger(
         name="jaeger",
-        command=[stack_binaries["jaeger"], "--config", str(ROOT / "collector" / "jaeger.yaml")],
-        env=_env("jaeger", ATLAS_JAEGER_DIR=tmp_path / "badger", **ports),
+        command=[binaries["jaeger"], "--config", str(ROOT / "collector" / "jaeger.yaml")],
+        env=_env("jaeger", ATLAS_JAEGER_DIR=folder / "badger", **ports),
         health_url=f"http://{HOST}:{ports['ATLAS_HEALTH_PORT']}/status",
-        log=tmp_path / "jaeger.log",
+        log=folder / "jaeger.log",
         otlp_port=ports["ATLAS_OTLP_GRPC_PORT"],
         ui_port=ports["ATLAS_UI_PORT"],
     )
     server.start()
-    yield server
-    server.kill()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+@contextmanager
+def running_collector(
+    binaries: dict[str, str], folder: Path, jaeger: Jaeger, collect_endpoint: str
+) -> Iterator[Collector]:
+    """A Collector that sends to ``jaeger`` and to ``collect_endpoint``, its queue in ``folder``."""
+    names = ("ATLAS_HEALTH_PORT", "ATLAS_OTLP_GRPC_PORT", "ATLAS_OTLP_HTTP_PORT", "ATLAS_METRICS_PORT")
+    ports = {name: _free_port() for name in names}
+    server = Collector(
+        name="collector",
+        command=[binaries["collector"], "--config", str(ROOT / "collector" / "config.yaml")],
+        env=_env(
+            "collector",
+            ATLAS_QUEUE_DIR=folder / "queue",
+            ATLAS_JAEGER_ENDPOINT=f"{HOST}:{jaeger.otlp_port}",
+            ATLAS_COLLECT_ENDPOINT=collect_endpoint,
+            **ports,
+        ),
+        health_url=f"http://{HOST}:{ports['ATLAS_HEALTH_PORT']}/",
+        log=folder / "collector.log",
+        grpc_port=ports["ATLAS_OTLP_GRPC_PORT"],
+        http_port=ports["ATLAS_OTLP_HTTP_PORT"],
+        metrics_port=ports["ATLAS_METRICS_PORT"],
+    )
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def jaeger(stack_binaries: dict[str, str], tmp_path: Path) -> Iterator[Jaeger]:
+    """A running Jaeger of the test's own, which may be killed."""
+    with running_jaeger(stack_binaries, tmp_path) as server:
+        yield server
 
 
 @pytest.fixture
@@ -91,8 +131,10 @@ def collect(database_url: str, tmp_path: Path) -> Iterator[Collect]:
         endpoint=f"http://{HOST}:{port}",
     )
     server.start()
-    yield server
-    server.kill()
+    try:
+        yield server
+    finally:
+        server.kill()
 
 
 @pytest.fixture
@@ -105,28 +147,20 @@ def collect_endpoint() -> str:
 def collector(
     stack_binaries: dict[str, str], jaeger: Jaeger, tmp_path: Path, collect_endpoint: str
 ) -> Iterator[Collector]:
-    """A running Collector that sends to the running Jaeger, its queue in the test's folder."""
-    names = ("ATLAS_HEALTH_PORT", "ATLAS_OTLP_GRPC_PORT", "ATLAS_OTLP_HTTP_PORT", "ATLAS_METRICS_PORT")
-    ports = {name: _free_port() for name in names}
-    server = Collector(
-        name="collector",
-        command=[stack_binaries["collector"], "--config", str(ROOT / "collector" / "config.yaml")],
-        env=_env(
-            "collector",
-            ATLAS_QUEUE_DIR=tmp_path / "queue",
-            ATLAS_JAEGER_ENDPOINT=f"{HOST}:{jaeger.otlp_port}",
-            ATLAS_COLLECT_ENDPOINT=collect_endpoint,
-            **ports,
-        ),
-        health_url=f"http://{HOST}:{ports['ATLAS_HEALTH_PORT']}/",
-        log=tmp_path / "collector.log",
-        grpc_port=ports["ATLAS_OTLP_GRPC_PORT"],
-        http_port=ports["ATLAS_OTLP_HTTP_PORT"],
-        metrics_port=ports["ATLAS_METRICS_PORT"],
-    )
-    server.start()
-    yield server
-    server.kill()
+    """A running Collector of the test's own, which may be killed."""
+    with running_collector(stack_binaries, tmp_path, jaeger, collect_endpoint) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def stack(stack_binaries: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A Jaeger and a Collector for all tests of a module, which stop neither."""
+    folder = tmp_path_factory.mktemp("stack")
+    with (
+        running_jaeger(stack_binaries, folder) as jaeger,
+        running_collector(stack_binaries, folder, jaeger, f"http://{HOST}:{_free_port()}") as collector,
+    ):
+        yield Stack(collector, jaeger)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import requests
@@ -114,6 +114,14 @@ class Jaeger(Server):
             for span in scope["spans"]
         ]
 
+    def await_spans(self, trace_id: str, number: int) -> list[dict[str, Any]]:
+        """The spans of a trace in the order in which they began, once it has so many."""
+        what = f"Jaeger has {number} spans of {trace_id}"
+        spans: list[dict[str, Any]] = eventually(
+            lambda: spans if len(spans := self.spans(trace_id)) >= number else None, seconds=30, what=what
+        )
+        return sorted(spans, key=lambda span: int(span["startTimeUnixNano"]))
+
 
 @dataclass
 class Collector(Server):
@@ -142,6 +150,13 @@ class Collect(Server):
     def metric(self, name: str, labels: str = "") -> float:
         """The sum of one of its metrics; see :func:`metric`."""
         return metric(f"{self.endpoint}/metrics", f"atlas_otel_collect_{name}", labels)
+
+
+class Stack(NamedTuple):
+    """Both of them."""
+
+    collector: Collector
+    jaeger: Jaeger
 
 
 def attributes(holder: dict[str, Any]) -> dict[str, Any]:

@@ -3,104 +3,120 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import psycopg
 import pytest
+from processes import Stack, attributes
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.stack.conftest import Collector, Jaeger
-
-AGENT = """
-import atlas_otel as atlas
-
-atlas.configure("stack-agent", otlp_endpoint="{endpoint}")
-
-
-@atlas.tool
-def search(query: str) -> list[str]:
-    if query == "nothing":
-        raise LookupError("no such note")
-    return ["first", "second"]
-
-
-@atlas.llm(model="my-model", provider="my-provider")
-def complete(messages: list[dict[str, str]]) -> dict[str, object]:
-    return {{"role": "assistant", "content": "done", "usage": {{"input_tokens": 12, "output_tokens": 3}}}}
+PROGRAM = Path(__file__).parent / "programs" / "storyteller.py"
+CHUNKS = 300
+MIRRORED = 100
+"""How many of our events a span shows one by one."""
+STORY = [
+    "invoke_agent answer",
+    "step 1: Look it up",
+    "execute_tool search",
+    "execute_tool search",
+    "step 1: Look it up",
+    "step 2: Answer",
+    "chat my-model",
+    "chat my-model",
+    "chat pushed",
+]
 
 
-@atlas.session
-def answer(question: str) -> str:
-    atlas.set_plan(["Look it up", "Answer"])
-    with atlas.step("Look it up", id=1):
-        search("otters")
-        try:
-            search("nothing")
-        except LookupError:
-            pass
-    with atlas.step("Answer", id=2):
-        complete([{{"role": "user", "content": "x" * 100_000}}])
-        atlas.record_reward(0.5, rationale="fine")
-    print(atlas.get_trace_id())
-    return "done"
+class Told(NamedTuple):
+    """What the program printed of its run, the run in Jaeger, and its environment."""
 
-
-answer("What is there?")
-"""
-
-
-def _attributes(span: dict[str, Any]) -> dict[str, Any]:
-    return {pair["key"]: next(iter(pair["value"].values())) for pair in span.get("attributes", [])}
+    session: str
+    trace: str
+    root: str
+    url: str
+    spans: list[dict[str, Any]]
+    env: dict[str, str]
 
 
 @pytest.fixture
-def trace(collector: Collector, jaeger: Jaeger, tmp_path: Path) -> dict[str, dict[str, Any]]:
-    """The agent's spans by name, once Jaeger has all six; tool calls also by what they were asked."""
-    program = tmp_path / "agent.py"
-    program.write_text(AGENT.format(endpoint=f"http://127.0.0.1:{collector.http_port}"))
-    ran = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=False, timeout=60)
-    assert ran.returncode == 0, ran.stderr
-    trace_id = ran.stdout.strip()
-    deadline = time.monotonic() + 30
-    while len(spans := jaeger.spans(trace_id)) < 6:
-        assert time.monotonic() < deadline, [span["name"] for span in spans]
-        time.sleep(0.2)
-    named = {}
-    for span in spans:
-        asked = json.loads(_attributes(span).get("gen_ai.tool.call.arguments", "{}")).get("query", "")
-        named[f"{span['name']} {asked}".strip()] = span
-    return named
-
-
-def test_the_story_reads_from_the_names_and_their_nesting(trace: dict[str, dict[str, Any]]) -> None:
-    parents = {name: span.get("parentSpanId") for name, span in trace.items()}
-    root = trace["invoke_agent answer"]["spanId"]
-    first, second = trace["step 1: Look it up"]["spanId"], trace["step 2: Answer"]["spanId"]
-    assert parents == {
-        "invoke_agent answer": parents["invoke_agent answer"],
-        "step 1: Look it up": root,
-        "step 2: Answer": root,
-        "execute_tool search otters": first,
-        "execute_tool search nothing": first,
-        "chat my-model": second,
+def told(stack: Stack, database_url: str, tmp_path: Path) -> Iterator[Told]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ATLAS_", "OTEL_"))}
+    env = {
+        **kept,
+        "ATLAS_OTEL_DATABASE_URL": database_url,
+        "ATLAS_OTEL_SPOOL_DIR": str(tmp_path / "spool"),
+        "ATLAS_OTEL_JAEGER_URL": stack.jaeger.url,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": stack.collector.endpoint,
     }
-    assert not parents["invoke_agent answer"]
+    ran = subprocess.run(
+        [sys.executable, str(PROGRAM)], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout)
+    return Told(**found, spans=stack.jaeger.await_spans(found["trace"], len(STORY)), env=env)
 
 
-def test_the_failed_call_is_an_error_with_its_message(trace: dict[str, dict[str, Any]]) -> None:
-    failed = trace["execute_tool search nothing"]
+def events(span: dict[str, Any]) -> list[str]:
+    return [event["name"] for event in span.get("events", [])]
+
+
+def test_the_story_reads_from_names_nesting_errors_and_events(told: Told) -> None:
+    root, first, found, failed, second, last, whole, streamed, pushed = told.spans
+    assert [span["name"] for span in told.spans] == STORY
+    assert root["spanId"] == told.root
+    assert not root.get("parentSpanId")
+    assert {span["parentSpanId"] for span in (first, second, last)} == {root["spanId"]}, "attempts are siblings"
+    assert {span["parentSpanId"] for span in (found, failed)} == {first["spanId"]}
+    assert {span["parentSpanId"] for span in (whole, streamed, pushed)} == {last["spanId"]}
+    assert [attributes(span)["atlas.step.attempt"] for span in (first, second)] == ["1", "2"]
+    kinds = {span["name"]: span["kind"] for span in told.spans}
+    internal, client = 1, 3
+    assert (kinds["invoke_agent answer"], kinds["execute_tool search"], kinds["chat my-model"]) == (
+        internal, internal, client,
+    )  # fmt: skip
+
     assert failed["status"] == {"code": 2, "message": "LookupError: no such note"}
-    assert "exception" in [event["name"] for event in failed["events"]]
-    assert trace["execute_tool search otters"].get("status", {}).get("code", 0) != 2
+    assert events(failed) == ["exception"]
+    assert not [span["name"] for span in told.spans if span is not failed and span.get("status", {}).get("code") == 2]
+
+    assert events(root) == ["atlas.plan"]
+    assert events(first) == ["atlas.validation", "atlas.guidance"]
+    assert events(second) == ["atlas.adapter_event"]
+    assert events(last) == ["gen_ai.evaluation.result"]
+    (reward,) = last["events"]
+    assert attributes(reward)["gen_ai.evaluation.score.value"] == 0.5
+    (opened,) = second["events"]
+    assert json.loads(attributes(opened)["atlas.event.payload"])["payload"] == {"opened": ["library"]}
+    assert len(pushed["events"]) == MIRRORED < CHUNKS, "each in sight, up to a bound"
+    assert attributes(pushed)["atlas.stream.chunks"] == attributes(streamed)["atlas.stream.chunks"] == str(CHUNKS)
 
 
-def test_content_is_readable_json_and_tokens_are_numbers(trace: dict[str, dict[str, Any]]) -> None:
-    found = _attributes(trace["execute_tool search otters"])
+def test_content_is_readable_json_and_tokens_are_numbers(told: Told) -> None:
+    _, _, found, failed, _, _, whole, streamed, _ = map(attributes, told.spans)
+    assert json.loads(found["gen_ai.tool.call.arguments"]) == {"query": "otters"}
     assert json.loads(found["gen_ai.tool.call.result"]) == ["first", "second"]
-    called = _attributes(trace["chat my-model"])
-    assert int(called["gen_ai.usage.input_tokens"]) == 12
-    assert called["gen_ai.operation.name"] == "chat"
+    assert json.loads(failed["gen_ai.tool.call.arguments"]) == {"query": "nothing"}
+    assert (whole["gen_ai.usage.input_tokens"], whole["gen_ai.usage.output_tokens"]) == ("12", "3")
+    assert (whole["gen_ai.operation.name"], whole["gen_ai.request.model"]) == ("chat", "my-model")
+    (asked,) = json.loads(streamed["gen_ai.input.messages"])
+    assert asked == {"role": "user", "parts": [{"type": "text", "content": "Tell me more."}]}
+    for called, said in ((whole, "It is done."), (streamed, "".join(f"word {number} " for number in range(CHUNKS)))):
+        (answer,) = json.loads(called["gen_ai.output.messages"])
+        assert answer["parts"] == [{"type": "text", "content": said}]
+
+
+def test_the_links_lead_there(told: Told, stack: Stack, database_url: str) -> None:
+    assert told.url == f"{stack.jaeger.url}/trace/{told.trace}"
+    command = [sys.executable, "-m", "atlas_otel", "sessions", "open", told.session, "--print"]
+    opened = subprocess.run(command, env=told.env, capture_output=True, text=True, timeout=60, check=True)
+    assert opened.stdout.splitlines() == [told.url]
+
+    with psycopg.connect(database_url) as database:
+        ((late,),) = database.execute("SELECT trace_id FROM atlas_otel.spans WHERE kind = 'reward'").fetchall()
+    (reward,) = stack.jaeger.await_spans(late, 1)
+    assert [(link["traceId"], link["spanId"]) for link in reward["links"]] == [(told.trace, told.root)]
+    assert events(reward) == ["gen_ai.evaluation.result"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
@@ -16,9 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
-
-if TYPE_CHECKING:
-    from tests.stack.conftest import Collector, Jaeger
+from processes import Collector, Jaeger, Stack, eventually
 
 BIG = 200_000
 
@@ -80,7 +78,7 @@ def _post(collector: Collector, span: Span, resource: Resource | None = None) ->
         resource_spans=[ResourceSpans(resource=resource, scope_spans=[ScopeSpans(spans=[span])])]
     )
     answer = requests.post(
-        f"http://127.0.0.1:{collector.http_port}/v1/traces",
+        f"{collector.endpoint}/v1/traces",
         data=request.SerializeToString(),
         headers={"Content-Type": "application/x-protobuf"},
         timeout=30,
@@ -89,12 +87,9 @@ def _post(collector: Collector, span: Span, resource: Resource | None = None) ->
 
 
 def _await(jaeger: Jaeger, span: Span) -> dict[str, Any]:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if stored := jaeger.spans(span.trace_id.hex()):
-            return stored[0]
-        time.sleep(0.1)
-    pytest.fail(f"Jaeger never got it; it said: {jaeger.log.read_text()[-1500:]}")
+    what = f"Jaeger has it; it said: {jaeger.log.read_text()[-1500:]}"
+    stored: dict[str, Any] = eventually(lambda: jaeger.spans(span.trace_id.hex()), seconds=20, what=what)[0]
+    return stored
 
 
 def _values(span: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -117,7 +112,8 @@ def _values(span: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "thousands of events",
     ],
 )
-def test_it_arrives_and_so_does_what_comes_after_it(collector: Collector, jaeger: Jaeger, shape: str) -> None:
+def test_it_arrives_and_so_does_what_comes_after_it(stack: Stack, shape: str) -> None:
+    collector, jaeger = stack
     odd, plain = _span(shape), _span("plain")
     _post(collector, odd)
     _post(collector, plain)
@@ -132,14 +128,16 @@ def test_it_arrives_and_so_does_what_comes_after_it(collector: Collector, jaeger
         assert len(stored["events"]) == 5000
 
 
-def test_a_resource_with_a_long_attribute(collector: Collector, jaeger: Jaeger) -> None:
+def test_a_resource_with_a_long_attribute(stack: Stack) -> None:
+    collector, jaeger = stack
     span = _span("plain")
     attributes = [_pair("service.name", _text("badger-test")), _pair("process.command_line", _text("c" * BIG))]
     _post(collector, span, Resource(attributes=attributes))
     assert _await(jaeger, span)["name"] == "plain"
 
 
-def test_a_span_of_usual_size_is_not_touched(collector: Collector, jaeger: Jaeger) -> None:
+def test_a_span_of_usual_size_is_not_touched(stack: Stack) -> None:
+    collector, jaeger = stack
     span = _span("plain")
     span.attributes.extend(
         [

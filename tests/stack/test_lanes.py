@@ -5,15 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
 import pytest
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.stack.conftest import Collector, Jaeger
+from processes import Stack, attributes
 
 PROGRAM = """
 import sys
@@ -58,28 +53,20 @@ STORIES = {
 }
 
 
-def _attributes(holder: dict[str, Any]) -> dict[str, Any]:
-    return {pair["key"]: next(iter(pair["value"].values())) for pair in holder.get("attributes", [])}
-
-
 @pytest.mark.parametrize("lane", list(STORIES))
-def test_a_lane_reads_as_its_story(collector: Collector, jaeger: Jaeger, tmp_path: Path, lane: str) -> None:
+def test_a_lane_reads_as_its_story(stack: Stack, tmp_path: Path, lane: str) -> None:
     (tmp_path / "governed.py").write_text(PROGRAM)
-    command = [sys.executable, "governed.py", lane, f"http://127.0.0.1:{collector.http_port}"]
+    command = [sys.executable, "governed.py", lane, stack.collector.endpoint]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
     story = ["invoke_agent lanes", *STORIES[lane]]
-    deadline = time.monotonic() + 30
-    while len(spans := jaeger.spans(ran.stdout.strip())) < len(story):
-        assert time.monotonic() < deadline, [span["name"] for span in spans]
-        time.sleep(0.2)
-    spans = sorted(spans, key=lambda span: int(span["startTimeUnixNano"]))
+    spans = stack.jaeger.await_spans(ran.stdout.strip(), len(story))
     assert [span["name"] for span in spans] == story
 
     session = spans[0]
     top = [span["name"] for span in spans if span.get("parentSpanId") == session["spanId"]]
     assert top == [name for name in STORIES[lane] if name not in ("step_validation", "plan_review")]
-    route = json.loads(_attributes(spans[story.index("adaptive_route")])["atlas.output"])
+    route = json.loads(attributes(spans[story.index("adaptive_route")])["atlas.output"])
     assert (route["mode"], route["reason"]) == (lane, "mode_override")
     events = {name for span in spans for name in (event["name"] for event in span.get("events", []))}
     assert "gen_ai.evaluation.result" in events
@@ -87,5 +74,5 @@ def test_a_lane_reads_as_its_story(collector: Collector, jaeger: Jaeger, tmp_pat
         first, second = (span for span in spans if span["name"] == "step 1: the task")
         assert first["status"] == {"code": 2, "message": "ValidationFailed: no source"}
         assert second.get("status", {}).get("code", 0) != 2
-        assert json.loads(_attributes(second)["atlas.input"])["guidance"] == ["cite the source"]
+        assert json.loads(attributes(second)["atlas.input"])["guidance"] == ["cite the source"]
         assert {"atlas.guidance", "atlas.validation"} <= events

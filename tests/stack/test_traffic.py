@@ -20,7 +20,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.stack.conftest import Collector, Jaeger
+    from processes import Collector, Jaeger
 
 MIB = 1024 * 1024
 SPANS = 20
@@ -56,7 +56,7 @@ def _ids(request: ExportTraceServiceRequest) -> set[str]:
 
 def _post(collector: Collector, request: ExportTraceServiceRequest) -> requests.Response:
     return requests.post(
-        f"http://127.0.0.1:{collector.http_port}/v1/traces",
+        f"{collector.endpoint}/v1/traces",
         data=request.SerializeToString(),
         headers={"Content-Type": "application/x-protobuf"},
         timeout=30,
