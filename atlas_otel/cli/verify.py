@@ -3,46 +3,71 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from atlas_otel.cli.options import DatabaseUrl, command_app, the_database
 
+if TYPE_CHECKING:
+    from atlas_otel.verification import Difference
+
 app = command_app()
 
 
-@app.command(help="Compare records, rows and an exported file; name each difference. Exit code 1 where there is one.")
+@app.command()
 def verify(
     database_url: DatabaseUrl = None,
     session: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID", help="This session, by number or key. May be repeated. [default: all]"),
+        typer.Option(metavar="ID", help="Only this session: its number or its key. May be repeated. [default: all]"),
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Lines that `export` wrote (format atlas; .gz and .zst too)."),
+        typer.Option(
+            metavar="FILE", help="Compare this file too, which `export` wrote (format atlas; .gz and .zst too)."
+        ),
     ] = None,
-    most: Annotated[int, typer.Option(min=1, help="How many differences to print.")] = 100,
+    most: Annotated[int, typer.Option(metavar="N", min=1, help="Print so many differences at most.")] = 100,
 ) -> None:
-    """Print each difference on standard output, and what was compared on standard error."""
+    """Compare records, rows and an exported file, and name each difference.
+
+    A session's rows are held against what its records come to, and its last line in FILE against what an export would
+    write now. Columns of reviewers are theirs, and rows that other programs added are not looked at. A session whose
+    rows are still to follow its records, as those of a running agent may be for a moment, is counted and not compared.
+    Differences go to standard output, one a line; `atlas-otel rebuild` mends those of the database. Exit code 1 where
+    there is one.
+    """
     from atlas_otel.postgres.sessions import keys_of
     from atlas_otel_exporters.verify import verify_database, verify_file
 
     url = the_database(database_url)
     keys = keys_of(url, session or [])
-    lines = found = 0
-    for difference in verify_database(url, keys):
-        found += 1
-        if found <= most:
-            typer.echo(str(difference))
-    for outcome in verify_file(url, file, keys if session else None) if file is not None else ():
+    found = _Found(most)
+    compared = waiting = lines = 0
+    for verified in verify_database(url, keys):
+        waiting += verified.waits
+        compared += not verified.waits
+        found.tell(verified.differences)
+    for differences in verify_file(url, file, frozenset(keys) if session else None) if file is not None else ():
         lines += 1
-        for difference in outcome:
-            found += 1
-            if found <= most:
-                typer.echo(str(difference))
-    compared = f"{len(keys)} sessions" + (f" and {lines} lines" if file is not None else "")
-    typer.echo(f"compared {compared}: {found} differences", err=True)
-    if found:
+        found.tell(differences)
+    told = f"compared {compared} sessions" + (f" and {lines} lines" if file is not None else "")
+    wait = f"; {waiting} sessions wait for their rows, and were not compared" if waiting else ""
+    typer.echo(f"{told}: {found.count} differences{wait}", err=True)
+    if found.count:
         raise typer.Exit(1)
+
+
+class _Found:
+    """Prints the first differences and counts all."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.count = 0
+
+    def tell(self, differences: list[Difference]) -> None:
+        for difference in differences:
+            self.count += 1
+            if self.count <= self._most:
+                typer.echo(str(difference))

@@ -48,6 +48,17 @@ class SessionIds(NamedTuple):
     id: int | None
 
 
+class ProjectionState(NamedTuple):
+    """How the rows of the session called ``key`` stand to its records.
+
+    ``waits``: they are still to follow them. ``error``: why they could not be computed.
+    """
+
+    key: str
+    waits: bool
+    error: str | None
+
+
 class _RawJson(Loader):
     """JSON as it stands, for code that parses it itself or hands it on."""
 
@@ -94,6 +105,12 @@ def read_records_since(connection: psycopg.Connection, revisions: Mapping[str, i
 def count_records(connection: psycopg.Connection, keys: Sequence[str]) -> dict[str, int]:
     """By session key, how many records there are: what reading them will take."""
     return dict(connection.execute(statement("count_records"), {"keys": list(keys)}).fetchall())
+
+
+def projection_states(connection: psycopg.Connection, keys: Sequence[str]) -> dict[str, ProjectionState]:
+    """By session key, how the rows stand to the records; a key that we never recorded is not among them."""
+    found = connection.execute(statement("projection_states"), {"keys": list(keys)})
+    return {row[0]: ProjectionState(*row) for row in found}
 
 
 def read_spans_of(connection: psycopg.Connection, trace_id: str) -> list[SpanRecord]:

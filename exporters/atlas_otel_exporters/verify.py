@@ -16,7 +16,7 @@ from atlas_otel.errors import ExportError, RecordError, UsageError
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
 from atlas_otel.postgres.migrate import require_current
-from atlas_otel.postgres.reader import count_records, read_records_since, read_rows_of
+from atlas_otel.postgres.reader import count_records, projection_states, read_records_since, read_rows_of
 from atlas_otel.projection import project
 from atlas_otel.span_record import RecordSet
 from atlas_otel.verification import Difference, compare_json, compare_rows
@@ -31,12 +31,23 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from atlas_otel.models.rows import SessionRows
+    from atlas_otel.postgres.reader import ProjectionState
+    from atlas_otel.span_record import Record
     from atlas_otel_exporters.read import Reader
     from atlas_otel_exporters.stored import StoredSession
 
 CHUNK_RECORDS: Final = 5_000
 CHUNK_BYTES: Final = 8 * 1024 * 1024
 _CHUNK_SESSIONS: Final = 100
+
+
+class Verified(NamedTuple):
+    """What became of one session. ``waits``: its rows are still to follow its records, so they were not compared."""
+
+    session: str
+    differences: list[Difference]
+    waits: bool = False
 
 
 class _Line(NamedTuple):
@@ -47,12 +58,14 @@ class _Line(NamedTuple):
     text: bytes
 
 
-def verify_database(database_url: str, keys: Sequence[str]) -> Iterator[Difference]:
-    """Where the stored rows of these sessions differ from what their records come to.
+def verify_database(database_url: str, keys: Sequence[str]) -> Iterator[Verified]:
+    """For each of these sessions, where its stored rows differ from what its records come to.
 
     Records and rows of a session are read from one snapshot, so that what is written meanwhile is no difference.
+    Raises StoreError where the database cannot be read.
     """
     with (
+        # A person waits and can break off: no statement is too long.
         connect(database_url, autocommit=True, statement_timeout_ms=0) as connection,
         translating(database_url),
         quiet(),
@@ -61,10 +74,19 @@ def verify_database(database_url: str, keys: Sequence[str]) -> Iterator[Differen
         for some in _chunks(connection, keys):
             with connection.transaction():
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                states = projection_states(connection, some)
                 records = read_records_since(connection, dict.fromkeys(some, 0))
                 rows = read_rows_of(connection, some)
             for key in some:
-                yield from compare_rows(key, project(RecordSet(records.pop(key))), rows.pop(key, None))
+                yield _verified(key, states.get(key), records.pop(key), rows.pop(key, None))
+
+
+def _verified(key: str, state: ProjectionState | None, records: Sequence[Record], rows: SessionRows | None) -> Verified:
+    if state is not None and state.waits:
+        return Verified(key, [], waits=True)
+    if state is not None and state.error is not None:
+        return Verified(key, [Difference(key, "rows", "computed from the records", f"not so: {state.error}")])
+    return Verified(key, list(compare_rows(key, project(RecordSet(records)), rows)))
 
 
 def _chunks(connection: psycopg.Connection, keys: Sequence[str]) -> Iterator[list[str]]:

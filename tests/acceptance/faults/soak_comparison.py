@@ -53,8 +53,11 @@ def compare(url: str, folder: Path) -> Compared:
 
 
 def _compare_share(url: str, keys: list[str], offset: int, lines: Path) -> Compared:
-    differences = list(verify_database(url, keys))
-    assert differences == [], [str(one) for one in differences[:5]]
+    verified = 0
+    for session in verify_database(url, keys):
+        assert (session.differences, session.waits) == ([], False), [str(one) for one in session.differences[:5]]
+        verified += 1
+    assert verified == len(keys)
     exported = export_jsonl(lines, database_url=url, review_statuses=None, limit=len(keys), offset=offset)
     assert exported.sessions == exported.lines == len(keys), exported
     names = 0
