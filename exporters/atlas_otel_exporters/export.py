@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from atlas_otel.errors import ConfigError, RecordError, UsageError
@@ -98,8 +99,10 @@ def export_jsonl(
     with open_lines(output) as lines, open_reader(url) as reader, reader.snapshot():
         considered = reader.consider(selection)
         tally = _Tally(lines, format_named(format), considered, selection, progress)
-        for session in reader.sessions(selection, batch_size=batch_size, event_limit=trajectory_event_limit):
-            tally.write(session)
+        stored = reader.sessions(selection, batch_size=batch_size, event_limit=trajectory_event_limit)
+        with closing(stored) as sessions:
+            for session in sessions:
+                tally.write(session)
         return tally.summary()
 
 

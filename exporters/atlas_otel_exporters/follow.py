@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -104,8 +104,9 @@ class _Follower:
         with reader.snapshot():
             now = reader.fingerprints(self._selection)
             changed = [number for number, fingerprint in now.items() if self._fingerprints.get(number) != fingerprint]
-            for session in reader.sessions_numbered(changed, self._batch_size, self._event_limit):
-                self._write(session)
+            with closing(reader.sessions_numbered(changed, self._batch_size, self._event_limit)) as sessions:
+                for session in sessions:
+                    self._write(session)
         self._lines.flush()
         self._fingerprints = now
 

@@ -7,12 +7,12 @@ session where that is larger.
 from __future__ import annotations
 
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from psycopg import sql
+from psycopg import capabilities, sql
 from psycopg.adapt import Loader
 
 from atlas_otel.postgres.connect import connect, quiet
@@ -22,7 +22,7 @@ from atlas_otel_exporters.statements import statement
 from atlas_otel_exporters.stored import StoredAttempt, StoredEvent, StoredSession, StoredStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from typing import Any, LiteralString
 
     import psycopg
@@ -46,6 +46,11 @@ class _JsonText(Loader):
 
     def load(self, data: bytes | bytearray | memoryview) -> bytes:
         return bytes(data)
+
+
+_NO_EVENTS: Final[tuple[None, Sequence[StoredEvent]]] = (None, ())
+# How many rows come to Python at once; libpq before 17 gives them one by one.
+_ROWS: Final = 32 if capabilities.has_stream_chunked() else 1
 
 
 def _event_row(cursor: object) -> Callable[[Sequence[Any]], StoredEvent]:
@@ -77,10 +82,11 @@ class Reader:
 
     def sessions(
         self, selection: Selection, *, batch_size: int = DEFAULT_BATCH_SIZE, event_limit: int | None = None
-    ) -> Iterator[StoredSession]:
+    ) -> Generator[StoredSession, None, None]:
         """The sessions that are asked for, in order of ``sessions.id``, each with all that belongs to it.
 
-        ``event_limit`` keeps only that many of a session's events, the newest.
+        ``event_limit`` keeps only that many of a session's events, the newest. To be closed; who closes it before its
+        end has ended the snapshot too.
         """
         direction = sql.SQL("DESC" if selection.newest_first else "ASC")
         query = sql.SQL("{}{}").format(statement("considered"), statement("pick").format(direction=direction))
@@ -92,8 +98,8 @@ class Reader:
 
     def sessions_numbered(
         self, ids: Sequence[int], batch_size: int = DEFAULT_BATCH_SIZE, event_limit: int | None = None
-    ) -> Iterator[StoredSession]:
-        """The sessions with these ``sessions.id``, in this order; all of them have to be there."""
+    ) -> Generator[StoredSession, None, None]:
+        """The sessions with these ``sessions.id``, which are in order; all of them have to be there."""
         for start in range(0, len(ids), batch_size):
             yield from self._page(ids[start : start + batch_size], event_limit)
 
@@ -102,7 +108,7 @@ class Reader:
         query = sql.SQL("{}{}").format(statement("considered"), statement("fingerprints"))
         return dict(self._connection.execute(query, self._filters(selection)).fetchall())
 
-    def _page(self, page: Sequence[int], event_limit: int | None) -> Iterator[StoredSession]:
+    def _page(self, page: Sequence[int], event_limit: int | None) -> Generator[StoredSession, None, None]:
         sizes = {row[0]: (row[1], row[2]) for row in self._rows("sizes", page)}
         chunk: list[int] = []
         held = 0
@@ -117,15 +123,21 @@ class Reader:
 
     def _chunk(
         self, ids: Sequence[int], sizes: Mapping[int, tuple[int, int]], event_limit: int | None
-    ) -> Iterator[StoredSession]:
+    ) -> Generator[StoredSession, None, None]:
         keys = keys_of(self._connection, ids)
         steps = self._steps(ids)
-        events = self._events(ids, event_limit)
         sessions = {row[0]: row[1:] for row in self._rows("sessions", ids)}
-        for session_id in ids:
-            columns = sessions.pop(session_id)
-            parts = (steps.pop(session_id, []), events.pop(session_id, []), sizes[session_id][0])
-            yield StoredSession._make((session_id, keys.get(session_id), *columns, *parts))
+        with closing(self._events(ids, event_limit)) as rows:
+            by_session = groupby(rows, itemgetter(0))
+            following, events = next(by_session, _NO_EVENTS)
+            for session_id in ids:
+                held: list[StoredEvent] = []
+                if session_id == following:
+                    held = list(events)
+                    following, events = next(by_session, _NO_EVENTS)
+                columns = sessions.pop(session_id)
+                parts = (steps.pop(session_id, []), held, sizes[session_id][0])
+                yield StoredSession._make((session_id, keys.get(session_id), *columns, *parts))
 
     def _steps(self, ids: Sequence[int]) -> dict[int, list[StoredStep]]:
         history: dict[tuple[int, int], list[StoredAttempt]] = defaultdict(list)
@@ -141,13 +153,21 @@ class Reader:
             steps[session_id].append(StoredStep._make((step_id, *columns, *lists)))
         return steps
 
-    def _events(self, ids: Sequence[int], event_limit: int | None) -> dict[int, list[StoredEvent]]:
-        newest = sql.SQL("") if event_limit is None else statement("newest")
-        query = statement("events").format(newest=newest)
-        # Binary: most of what an export reads is the text of events, which then comes as it is.
-        with self._connection.cursor(binary=True, row_factory=_event_row) as cursor:
-            rows = cursor.execute(query, {"ids": list(ids), "event_limit": event_limit}).fetchall()
-        return {session_id: list(events) for session_id, events in groupby(rows, itemgetter(0))}
+    def _events(self, ids: Sequence[int], event_limit: int | None) -> Generator[StoredEvent, None, None]:
+        """The events of these sessions, in this order of them: those of one while the server gets the next one's ready.
+
+        Until it is closed, nothing else can be asked.
+        """
+        query = statement("events").format(
+            newest=sql.SQL("") if event_limit is None else statement("newest"),
+            direction=sql.SQL("DESC" if ids[0] > ids[-1] else "ASC"),
+        )
+        with self._connection.cursor(row_factory=_event_row) as cursor:
+            # Binary: most of what an export reads is the text of events, which then comes as it is.
+            parameters = {"ids": list(ids), "event_limit": event_limit}
+            rows = cursor.stream(query, parameters, binary=True, size=_ROWS)
+            with closing(cast("Generator[StoredEvent, None, None]", rows)):
+                yield from rows
 
     def _rows(self, name: LiteralString, ids: Sequence[int]) -> list[tuple[Any, ...]]:
         return self._connection.execute(statement(name), {"ids": list(ids)}).fetchall()

@@ -15,6 +15,8 @@ import pytest
 from atlas_otel.errors import ConfigError, ExportError, RetryableStoreError, SchemaError, UsageError
 from atlas_otel.postgres import migrate
 from atlas_otel_exporters import ExportProgress, ExportSummary, export_jsonl
+from atlas_otel_exporters.read import open_reader
+from atlas_otel_exporters.selection import Selection
 
 Json = dict[str, Any]
 
@@ -121,6 +123,47 @@ def test_every_event_is_there_unless_a_limit_is_asked_for(many: str, tmp_path: P
     assert summary.events == 2
     (line,), _ = export(many, tmp_path, session_ids=[3], trajectory_event_limit=0)
     assert line["trajectory_events"] == []
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_each_session_has_its_own_events_in_order(many: str, tmp_path: Path, newest_first: bool) -> None:
+    with psycopg.connect(many) as connection:
+        connection.execute("DELETE FROM trajectory_events WHERE session_id IN (1, 6, 12)")
+        connection.execute(
+            """
+            INSERT INTO trajectory_events (session_id, event)
+            SELECT s, jsonb_build_object('of', s, 'n', e, 'text', repeat('x', 3000))
+            FROM generate_series(1, 100) e, unnest('{2, 3, 11}'::int[]) s
+            """
+        )
+    lines, _ = export(many, tmp_path, review_statuses=None, newest_first=newest_first)
+    assert ids(lines) == (list(range(12, 0, -1)) if newest_first else list(range(1, 13)))
+    for line in lines:
+        session = line["session_metadata"]["session_id"]
+        own = [[session, n] for n in range(1, 101)] if session in (2, 3, 11) else []
+        found = [event["event"] for event in line["trajectory_events"]]
+        assert [[event["of"], event["n"]] for event in found if "of" in event] == own
+        assert len(found) == len(own) + (0 if session in (1, 6, 12) else 7)
+
+
+def test_a_reader_that_is_left_among_the_events_can_be_asked_again(many: str) -> None:
+    with psycopg.connect(many) as connection:
+        connection.execute(
+            """
+            INSERT INTO trajectory_events (session_id, event)
+            SELECT 1 + e % 12, jsonb_build_object('text', string_agg(md5((e * 1000 + n)::text), ''))
+            FROM generate_series(1, 2400) e, generate_series(1, 100) n GROUP BY e
+            """
+        )
+    with open_reader(many) as reader:
+        with reader.snapshot():
+            sessions = reader.sessions(Selection(review_statuses=None))
+            first = next(sessions)
+            sessions.close()
+        with reader.snapshot():
+            again = list(reader.sessions(Selection(review_statuses=None)))
+    assert again[0] == first
+    assert [len(session.events) for session in again] == [207] * 12
 
 
 def test_events_of_any_shape_are_lifted_from_where_they_say_what_they_are(many: str, tmp_path: Path) -> None:

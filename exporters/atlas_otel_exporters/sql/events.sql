@@ -15,10 +15,10 @@ FROM (
         FROM trajectory_events e
         WHERE e.session_id = ANY (%(ids)s::int[])
         {newest}
-        ORDER BY e.session_id, e.id
+        ORDER BY e.session_id {direction}, e.id
         OFFSET 0
     ) s
-    ORDER BY s.session_id, s.id
+    ORDER BY s.session_id {direction}, s.id
     OFFSET 0
 ) e
-ORDER BY e.session_id, e.id
+ORDER BY e.session_id {direction}, e.id
