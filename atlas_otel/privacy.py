@@ -22,6 +22,7 @@ import orjson
 from atlas_otel import semconv
 from atlas_otel.normalise import to_tree
 from atlas_otel.privacy_allowlist import is_id, is_name, is_number, is_type, permitted
+from atlas_otel.privacy_runtime import RUNTIME, runtime_metadata
 from atlas_otel.span_record import EventRecord, SpanEvent, SpanLink, SpanRecord
 from atlas_otel.value_forms import clean
 
@@ -189,11 +190,27 @@ def _plan(payload: JsonObject) -> JsonObject:
 
 def _reward(payload: JsonObject) -> JsonObject:
     kept = _only(payload, {"name": is_name, "score": is_number, "judge": is_name, "primary": is_number})
-    judges: list[JsonValue] = [
-        _only(judge, {"identifier": is_name, "score": is_number, "escalated": is_number})
-        for judge in _objects(payload.get("judges"))
-    ]
-    return {**kept, "judges": judges} if judges else kept
+    if judges := [_judge(judge) for judge in _objects(payload.get("judges"))]:
+        kept["judges"] = judges
+    if isinstance(raw := payload.get("raw"), dict) and isinstance(raw.get("failed"), bool):
+        kept["raw"] = {"failed": raw["failed"]}  # nobody's score: histories leave it out
+    return kept
+
+
+def _judge(judge: JsonObject) -> JsonValue:
+    kept = _only(judge, {"identifier": is_name, "score": is_number, "uncertainty": is_number, "escalated": is_number})
+    numbers = dict.fromkeys(("score", "uncertainty", "temperature"), is_number)
+    if samples := [_only(sample, numbers) for sample in _objects(judge.get("samples"))]:
+        kept["samples"] = list(samples)
+    return kept
+
+
+def _metadata(payload: JsonObject) -> JsonObject:
+    """Of the runtime's metadata its numbers and enumerations; of the caller's nothing."""
+    held = payload.get("metadata")
+    if payload.get("source") != RUNTIME or not isinstance(held, dict) or not (kept := runtime_metadata(held)):
+        return {}
+    return {"metadata": kept, "source": RUNTIME}
 
 
 def _guidance(payload: JsonObject) -> JsonObject:
@@ -226,8 +243,8 @@ def _intermediate_step(payload: JsonObject) -> JsonObject:
 
 _USAGE: Final = ("prompt_tokens", "completion_tokens", "total_tokens", "num_llm_calls", "seconds_between_calls")
 
-# The caller's metadata (semconv.EVENT_METADATA) is not here: nothing of it passes.
 _REDUCERS: Final[dict[str, Callable[[JsonObject], JsonObject]]] = {
+    semconv.EVENT_METADATA: _metadata,
     semconv.EVENT_PLAN: _plan,
     semconv.EVENT_REWARD: _reward,
     semconv.EVENT_GUIDANCE: _guidance,

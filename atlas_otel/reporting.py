@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
@@ -19,6 +20,7 @@ from atlas_otel.context import Frame, activate, current_frame, restore, with_fra
 from atlas_otel.errors import UsageError
 from atlas_otel.event_text import event_content, event_payload
 from atlas_otel.late_reward import record_late
+from atlas_otel.privacy_runtime import RUNTIME
 from atlas_otel.refusing import REFUSING
 
 if TYPE_CHECKING:
@@ -202,7 +204,13 @@ def set_metadata(metadata: Mapping[str, Any] | None = None, /, *, step: int | No
         _set_metadata({**(metadata or {}), **more}, step)
 
 
-def _set_metadata(payload: dict[str, Any], step: int | None) -> None:
+def set_runtime_metadata(metadata: Mapping[str, Any]) -> None:
+    """What a governed run says of itself: as :func:`set_metadata`, but where content is not captured, the numbers and
+    enumerations in it pass (``privacy_runtime``). Not for callers: of their metadata nothing does."""
+    _set_metadata(dict(metadata), None, {"source": RUNTIME})
+
+
+def _set_metadata(payload: dict[str, Any], step: int | None, by: Mapping[str, Any] = MappingProxyType({})) -> None:
     frame = current_frame()
     if step is not None:
         _report_on_target(semconv.EVENT_METADATA, {"metadata": payload}, step, None, {})
@@ -210,7 +218,7 @@ def _set_metadata(payload: dict[str, Any], step: int | None) -> None:
     if frame.session is not None:
         frame.session.metadata.update(payload)
     root = frame.session.root if frame.session is not None else None
-    _report(root, semconv.EVENT_METADATA, {"metadata": payload}, {})
+    _report(root, semconv.EVENT_METADATA, {"metadata": payload, **by}, {})
 
 
 @contextmanager

@@ -8,11 +8,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import atlas_otel as atlas
-from atlas_otel import pipeline, state
+from atlas_otel import pipeline, semconv, state
 from atlas_otel.errors import AdapterError, ConfigError, UsageError
 from atlas_otel.learning_key import learning_key
 from atlas_otel.models.config import AtlasConfig
 from atlas_otel.recorder import NullRecorder
+from atlas_otel.reporting import set_runtime_metadata
 from atlas_otel.runtime.assembly import Assembly
 from atlas_otel.runtime.lanes import lane_of
 from atlas_otel.runtime.outcome import RunResult, StepOutcome
@@ -68,8 +69,12 @@ async def run_session(
     telemetry = bind_telemetry(settings, console)
     metadata: JsonObject = {**settings.metadata, **session_metadata}
     tags = session_tags(settings, metadata)
-    known = {**state.current().metadata, **metadata}
-    key = learning_key(agent=settings.agent.name, task=task, tags=tags, metadata=known)
+    captured = state.current().capture.content
+    if captured:
+        known = {**state.current().metadata, **metadata}
+        key = learning_key(agent=settings.agent.name, task=task, tags=tags, metadata=known)
+    else:  # the one that its record will have: an agent's sessions share it, as nothing else is known of them
+        key = learning_key(agent=settings.agent.name, task=semconv.NOT_CAPTURED, tags=(), metadata={})
     session = GovernedSession(
         assembly,
         governors,
@@ -86,6 +91,8 @@ async def run_session(
         about = {**metadata, **_about(assembly, key)}
         with following(follower):
             async with session_span(task, settings.agent.name, tags=tags, metadata=about) as span:
+                if not captured:  # then nothing of what it was started with is there
+                    set_runtime_metadata({"review": about["review"]})
                 control_event(follower, "session-started", {"session_id": span.id, "task": task})
                 try:
                     ended = await session.run(span.span_id)

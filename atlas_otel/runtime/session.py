@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import atlas_otel as atlas
 from atlas_otel.errors import AdapterError
+from atlas_otel.reporting import set_runtime_metadata
 from atlas_otel.runtime import coerce, drift, lanes, ordering, probe, review
 from atlas_otel.runtime.advisor import unanswered
 from atlas_otel.runtime.attempts import Steps
@@ -87,7 +88,7 @@ class GovernedSession:
             workflow.output = final_answer
             workflow.end(None)
         except BaseException as error:
-            atlas.set_metadata(review_status="pending", adapter_events=self._emitter.counts())
+            set_runtime_metadata({"review_status": "pending", "adapter_events": self._emitter.counts()})
             if workflow is not None:
                 workflow.end(error)
             raise
@@ -107,9 +108,11 @@ class GovernedSession:
             wanted = effective.telemetry_stream
         finally:
             self._emitter.decide(wanted=wanted)
-        atlas.set_metadata(
-            adapter_capabilities=effective.model_dump(),
-            adapter_capabilities_reported=reported.model_dump(),
+        set_runtime_metadata(
+            {
+                "adapter_capabilities": effective.model_dump(),
+                "adapter_capabilities_reported": reported.model_dump(),
+            }
         )
         return effective
 
@@ -123,7 +126,7 @@ class GovernedSession:
         try:
             return await earlier_sessions(self._database_url, self._learning_key, limit, self._flush)
         except Exception as error:  # the run goes on as a first one, and the record says why
-            atlas.set_metadata(learning_history_error=unanswered("history", error))
+            set_runtime_metadata({"learning_history_error": unanswered("history", error)})
             return ()
 
     async def _triage(self) -> TriageDossier:
@@ -173,11 +176,13 @@ class GovernedSession:
         )
         with runtime_span("adaptive_route", {"mode": decision.mode}, category="CUSTOM") as span:
             span.done(decision.to_json())
-        atlas.set_metadata(
-            execution_mode=decision.mode,
-            adaptive_summary=decision.summary(),
-            learning_history=history,
-            triage_dossier=dossier.model_dump(),
+        set_runtime_metadata(
+            {
+                "execution_mode": decision.mode,
+                "adaptive_summary": decision.summary(),
+                "learning_history": history,
+                "triage_dossier": dossier.model_dump(),
+            }
         )
         return decision
 
@@ -230,7 +235,7 @@ class GovernedSession:
             if reviewed.error is not None:
                 said["error"] = reviewed.error
             span.done(said)
-        atlas.set_metadata(original_plan=plan.model_dump(), plan_concerns=reviewed.concerns)
+        set_runtime_metadata({"original_plan": plan.model_dump(), "plan_concerns": reviewed.concerns})
         return reviewed.plan
 
     async def _execute(
@@ -329,5 +334,5 @@ class GovernedSession:
         closing["review_status"] = status
         if notes is not None:
             closing["review_notes"] = notes
-        atlas.set_metadata({key: value for key, value in closing.items() if value is not None})
+        set_runtime_metadata({key: value for key, value in closing.items() if value is not None})
         return status
