@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 LOSS_CAPTURE: Final = "capture_failed"
 """Counted for each value, or part of one, that could only be described, because reading it raised."""
 
+_BACKSLASH: Final = b"\\"
+_NUL: Final = b"\\u0000"  # as orjson writes it; searched from the end, which Python does in half the time
+
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
 
@@ -91,8 +94,8 @@ class Capture:
             return None
         if self._plain:
             try:
-                if is_plain(value):
-                    data = orjson.dumps(value)
+                data = _plain_json(value)
+                if data is not None:
                     if len(data) <= self._short or self._within(value, len(data)):
                         return Captured(data.decode(), 0)
                     return self._bounded(orjson.loads(data), len(data), 0)
@@ -110,8 +113,9 @@ class Capture:
         if not self.content:
             return None
         try:
-            if self._plain and is_plain(value):
-                return Captured(orjson.dumps(value).decode(), 0)
+            data = _plain_json(value) if self._plain else None
+            if data is not None:
+                return Captured(data.decode(), 0)
         except Exception:  # noqa: S110 — as in value()
             pass
         try:
@@ -191,6 +195,15 @@ class Capture:
     def _last_resort(self, value: object) -> str:
         self._on_loss(LOSS_CAPTURE)
         return orjson.dumps(describe(value)).decode()
+
+
+def _plain_json(value: object) -> bytes | None:
+    """The JSON of a value of plain built-in types, which is normalised as it is; None for any other. May raise what
+    orjson does."""
+    if type(value) is not str and not is_plain(value):
+        return None
+    data = orjson.dumps(value)
+    return None if _BACKSLASH in data and data.rfind(_NUL) >= 0 else data
 
 
 def _fits_otel(attributes: Mapping[str, AttributeValue]) -> bool:
