@@ -39,6 +39,11 @@ class Node(NamedTuple):
     actor: str | None = None
 
     @property
+    def seen_again(self) -> bool:
+        """Whether this is a model call that another span in this session is already."""
+        return self.facts.kind == "llm" and self.role == "function"
+
+    @property
     def uuid(self) -> str:
         """The UUID of the span's intermediate step."""
         return self.facts.pushed_uuid or self.span.span_id

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from atlas_otel import semconv
 from atlas_otel.dialects import facts_of
 from atlas_otel.models.rows import Calm
+from atlas_otel.projecting.doubling import Doubles
 from atlas_otel.projecting.identity import Attempt
 from atlas_otel.projecting.node import Node
 from atlas_otel.projecting.tree import SpanTree
@@ -33,6 +34,7 @@ class Placing:
         self.tree = SpanTree()
         self.facts: dict[SpanKey, Facts] = {}
         self.nodes: dict[SpanKey, Node] = {}
+        self._doubles = Doubles(self.tree, self.facts)
         self.groups: dict[Owner, set[SpanKey]] = {}
         """Whose content which spans are."""
         self.root: SpanKey | None = None
@@ -61,6 +63,7 @@ class Placing:
         touched = self.tree.with_descendants(dirty)
         for key in touched:
             _keep(self._tops, key, self.tree.parent(key) is None)
+        touched |= self._doubles.update(touched)
         root, foreign = self._find_root(session_key, still=still)
         if (root, foreign) != (self.root, self.foreign):
             # Roles hang on which span is the session. It is known early, as sessions are recorded when they start.
@@ -112,6 +115,10 @@ class Placing:
         answered = [one for one in self._model_calls() if one.facts.output_messages or one.facts.output]
         return max(answered, key=lambda node: self._by_start(node.span.key), default=None)
 
+    def is_doubled(self, key: SpanKey) -> bool:
+        """Whether a model call stands for itself although others are below it: one of those is the same call."""
+        return self._doubles.is_seen_again(key)
+
     def _model_calls(self) -> list[Node]:
         return [node for node in self.nodes.values() if node.role == "llm"] if self.foreign else []
 
@@ -149,7 +156,7 @@ class Placing:
             return facts.kind if self.foreign and facts.kind in _CALLS else "session"
         if facts.kind == "session":
             return "agent"
-        if facts.kind == "tool" and self._is_seen_again(key):
+        if self._is_seen_again(key):
             return "function"
         if not self.foreign:
             return facts.kind
@@ -159,8 +166,10 @@ class Placing:
         return "step" if facts.kind == "agent" or facts.operation == _OPERATION_PLAN else facts.kind
 
     def _is_seen_again(self, key: SpanKey) -> bool:
-        """Whether a call of a tool is the one around it, as another instrumentation sees it: an agent's call of a tool
-        on an MCP server is also its client's and its server's. The outermost has the arguments and the result."""
+        """Whether a call of a model or a tool is another one, as another instrumentation sees it: an agent's call of a
+        tool on an MCP server is also its client's and its server's. The outermost has the arguments and the result."""
+        if self.facts[key].kind != "tool":
+            return key in self._doubles.outer
         around = self.tree.nearest(key, lambda above: self.facts[above].kind in ("tool", "llm", "agent", "session"))
         if around is None or self.facts[around].kind != "tool":
             return False
@@ -218,7 +227,7 @@ class Placing:
         return min(cycle)
 
     def _place(self, key: SpanKey) -> Node:
-        span, facts, role = self.tree.spans[key], self.facts[key], self._role(key)
+        span, facts, role = self.tree.spans[key], self._doubles.completed(key), self._role(key)
         parent_key = None if key in self._cut else self.tree.parent(key)
         parent = self.nodes.get(parent_key) if parent_key is not None else None
         owner: Owner = None

@@ -1,5 +1,5 @@
-"""Tokens of a session, summed over the innermost model calls: a decorated call inside which an official instrumentation
-makes its own span is one call."""
+"""Tokens of a session, summed over the innermost model calls: what a call around them says may be their sum. One that
+two instrumentations saw (``doubling``) is one call."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class TokenCount:
 
     def _count(self, key: SpanKey) -> None:
         self._add(self._counted.pop(key, None), -1)
-        if key in self._around and not self._inner.get(key):
+        if key in self._around and (not self._inner.get(key) or self._placing.is_doubled(key)):
             usage = self._placing.nodes[key].facts.usage
             tokens = TokenTotals(calls=1)
             if usage is not None:

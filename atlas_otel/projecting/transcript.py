@@ -26,7 +26,9 @@ class Entry(NamedTuple):
 
 
 def span_entries(node: Node) -> list[Entry]:
-    """A span's beginning and, once it is over, its end."""
+    """A span's beginning and, once it is over, its end. A model call that is seen again adds nothing."""
+    if node.seen_again:
+        return []
     span = node.span
     key = f"{span.trace_id}:{span.span_id}"
     indent = "  " * node.depth

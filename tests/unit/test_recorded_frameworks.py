@@ -41,11 +41,14 @@ def payloads(rows: SessionRows, event_type: str) -> list[dict[str, Any]]:
 
 EXPECTED = {
     "langgraph": ({"openinference"}, 2, 2, ["agent", "tools", "agent"]),
+    "langgraph-double": ({"openinference", "genai", "none"}, 2, 2, ["agent", "tools", "agent"]),
+    "mcp-http": ({"pydantic-ai", "genai", "none"}, 2, 2, [TASK]),
     "mcp": ({"pydantic-ai", "genai", "none"}, 2, 2, [TASK]),
     "openai": ({"genai", "none"}, 3, 0, [TASK]),
     "openai-agents": ({"openinference"}, 2, 2, ["weather"]),
     "openai-agents-responses": ({"openinference"}, 2, 2, ["weather"]),
     "openllmetry": ({"genai", "none"}, 3, 0, [TASK]),
+    "pydantic-ai-double": ({"pydantic-ai", "genai"}, 2, 2, [TASK]),
     "pydantic-ai": ({"pydantic-ai"}, 2, 2, [TASK]),
 }
 

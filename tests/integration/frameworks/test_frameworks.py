@@ -100,6 +100,22 @@ def test_langgraph(run_framework: Run) -> None:
     assert ran.events("LLM_START")[0]["metadata"]["tools_schema"][0]["function"]["name"] == "get_weather"
 
 
+@pytest.mark.parametrize(
+    ("peer", "program"),
+    [("framework-pydantic-ai-double", "pydantic_ai_agent.py"), ("framework-langgraph-double", "langgraph_service.py")],
+)
+def test_a_call_that_two_instrumentations_saw_is_one(run_framework: Run, peer: str, program: str) -> None:
+    """The framework's own, and one of the openai SDK: beneath it, or beside it as LangChain's spans are not current."""
+    ran = run_framework(peer, program)
+    assert ran.printed == [ANSWER]
+    check_session(ran)
+    check_models(ran)
+    check_tools(ran, failed="no such city: Atlantis")
+    assert len(ran.events("LLM_START")) == len(ran.events("LLM_END")) == 2
+    seen_again = [payload for payload in ran.events("FUNCTION_END") if payload["metadata"].get("model") == "gpt-test"]
+    assert len(seen_again) == 2, "kept, and no further calls"
+
+
 @pytest.mark.parametrize("interface", ["", "1"])
 def test_openai_agents(run_framework: Run, interface: str) -> None:
     ran = run_framework(
