@@ -299,14 +299,17 @@ class Drain:
         settled = [moment for moment in self._settle_at if moment <= began]
         swept = self._sweep_at is not None and began >= self._sweep_at
         if settled or swept or (self._dirty and (now_please or began >= self._project_at)):
-            while self._writer.project(_PROJECT_LIMIT) >= _PROJECT_LIMIT:
+            behind = self._writer.project(_PROJECT_LIMIT) >= _PROJECT_LIMIT
+            # Others may have left thousands of sessions: our own records do not wait for all of them.
+            while behind and self._stored_upto >= self._journal.accepted:
                 if self._closing:
                     return
+                behind = self._writer.project(_PROJECT_LIMIT) >= _PROJECT_LIMIT
             ended = time.monotonic()
             self._settle_at = [moment for moment in self._settle_at if moment not in settled]
             if self._dirty:
                 self._settle_at = [ended + after for after in self._settle_s]
-            self._dirty = False
+            self._dirty = behind
             if self._project_every_s is not None:
                 self._sweep_at = ended + self._project_every_s
             pause = max(_PROJECT_EVERY_S, (ended - began) / _PROJECT_SHARE)

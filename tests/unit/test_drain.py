@@ -37,6 +37,7 @@ class _Store:
         self.opened = 0
         self.closed = 0
         self.project_faults: list[Exception] = []
+        self.backlog = 0  # sessions of others
         self.suppressed: list[object] = []
 
     def open(self) -> _Store:
@@ -61,7 +62,11 @@ class _Store:
         if self.project_faults:
             raise self.project_faults.pop(0)
         self.projected.append(len(self.kept))
-        return 0
+        done = min(limit, self.backlog)
+        self.backlog -= done
+        if done:
+            time.sleep(0.02)
+        return done
 
     def close(self) -> None:
         self.closed += 1
@@ -242,6 +247,21 @@ def test_a_failing_projection_is_tried_again_and_flush_waits_for_it(pipeline):
     assert p.drain.flush(10.0)
     assert p.store.projected
     assert not p.store.project_faults
+
+
+def test_records_do_not_wait_for_the_sessions_that_others_left(pipeline):
+    p = pipeline()
+    p.store.backlog = 100_000
+    p.span(1)
+    _wait(lambda: p.store.projected)
+    for number in range(2, 5):
+        p.span(number)
+        _wait(lambda number=number: len(p.store.kept) == number, 5.0)
+    assert p.store.backlog > 0
+    assert not p.drain.flush(0.1)
+    p.store.backlog = 120
+    assert p.drain.flush(10.0)
+    assert p.store.backlog == 0
 
 
 def test_a_record_that_the_store_refuses_is_set_aside_and_named(pipeline, caplog):
