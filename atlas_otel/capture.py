@@ -108,6 +108,14 @@ class Capture:
             # Something not foreseen (or the caller's stack is all but used up): the agent goes on, and it is counted.
             return Captured(self._last_resort(value), 0)
 
+    def plain(self, value: object) -> str | None:
+        """The JSON of a value of plain built-in types, whole, where nothing is to be redacted; None for any other. May
+        raise what orjson does."""
+        if not self._plain or not self.content:
+            return None
+        data = _plain_json(value)
+        return data.decode() if data is not None else None
+
     def unbounded(self, value: object, where: str) -> Captured | None:
         """``value`` as JSON, normalised and redacted but whole; None where content is not captured."""
         if not self.content:
@@ -152,6 +160,48 @@ class Capture:
             self._on_loss(LOSS_CAPTURE)
             return {}
 
+    def bounded(self, attributes: Mapping[str, AttributeValue]) -> Mapping[str, AttributeValue]:
+        """Attributes of a foreign span or event, each within the limits."""
+        kept = {key: self._bounded_attribute(value) for key, value in attributes.items()}
+        return kept if any(kept[key] is not value for key, value in attributes.items()) else attributes
+
+    def bounded_text(self, text: str) -> str:
+        """A foreign text within the limits: cut from within where it is JSON, as messages and arguments are."""
+        if len(text) * 4 <= self._short:
+            return text
+        cut = self._bounded_json(text)
+        return cut if cut is not None else bound_text(text, self._string_bytes)
+
+    def bounded_json(self, text: str) -> str:
+        """A text that should be JSON within the limits; where it cannot be cut from within, as a JSON string."""
+        if len(text) * 4 <= self._short:
+            return text
+        cut = self._bounded_json(text)
+        return cut if cut is not None else orjson.dumps(bound_text(text, self._string_bytes)).decode()
+
+    def _bounded_json(self, text: str) -> str | None:
+        """None where ``text`` is no JSON, or deeper than can be walked."""
+        if text.lstrip()[:1] not in ("{", "[", '"'):
+            return None
+        try:
+            tree = orjson.loads(text)
+            cut = self._cut(tree)
+        except (ValueError, RecursionError):
+            return None
+        return text if cut is tree else orjson.dumps(cut).decode()
+
+    def _bounded_attribute(self, value: AttributeValue) -> AttributeValue:
+        if isinstance(value, str):
+            return self.bounded_text(value)
+        if isinstance(value, (list, tuple, dict)):
+            tree = list(value) if isinstance(value, tuple) else value
+            cut = self._cut(tree)
+            return value if cut is tree else cut
+        return value
+
+    def _cut(self, tree: JsonValue) -> JsonValue:
+        return bound_tree(bound_strings(tree, self._string_bytes), self._value_bytes)
+
     def _redacted_attributes(self, held: Mapping[str, AttributeValue], where: str) -> dict[str, AttributeValue]:
         assert self._guard is not None
         kept: dict[str, AttributeValue] = {}
@@ -180,7 +230,7 @@ class Capture:
     def _bounded(self, tree: JsonValue, size: int, omitted: int) -> Captured:
         """A tree whose JSON has ``size`` bytes, within the limits. What was never read counts as a byte each."""
         if size > self._short:
-            cut = bound_tree(bound_strings(tree, self._string_bytes), self._value_bytes)
+            cut = self._cut(tree)
             if cut is not tree:
                 data = orjson.dumps(cut)
                 return Captured(data.decode(), max(size - len(data), 1) + omitted)

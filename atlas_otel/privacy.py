@@ -3,8 +3,8 @@
 Our own spans are captured with their privacy applied (``capture``). Spans of other instrumentations come as they are,
 and pass :func:`sanitize_span`:
 
-- with content on, all that can carry content is normalised and redacted: name, attributes, events, links, status
-  message, resource. The command line of the process never passes, as it may hold a secret.
+- with content on, all that can carry content is normalised, redacted and bounded: name, attributes, events, links,
+  status message, resource. The command line of the process never passes, as it may hold a secret.
 - with content off, only the allowlist passes (``privacy_allowlist``). A foreign span's name may hold a URL, a query or
   a prompt: it is made anew from what the allowlist lets pass (``chat gpt-5-mini``, ``GET``), else from the
   instrumentation scope. A step of ours keeps its number and loses its description. Of an exception its type is kept.
@@ -52,20 +52,18 @@ def sanitize_span(record: SpanRecord, capture: Capture) -> SpanRecord:
     if not capture.content:
         return _without_content(record)._replace(resource=resource)
     return record._replace(
-        name=capture.redacted(record.name, "span.name"),
-        status_message=None
-        if record.status_message is None
-        else capture.redacted(record.status_message, "span.status"),
-        attributes=capture.attributes(record.attributes, "span"),
+        name=_text(record.name, "span.name", capture),
+        status_message=None if record.status_message is None else _text(record.status_message, "span.status", capture),
+        attributes=_kept(record.attributes, "span", capture),
         events=tuple(
             SpanEvent(
-                capture.redacted(event.name, "event.name"),
+                _text(event.name, "event.name", capture),
                 event.time_ns,
-                capture.attributes(event.attributes, event.name),
+                _kept(event.attributes, event.name, capture),
             )
             for event in record.events
         ),
-        links=tuple(SpanLink(*link[:2], capture.attributes(link.attributes, "link")) for link in record.links),
+        links=tuple(SpanLink(*link[:2], _kept(link.attributes, "link", capture)) for link in record.links),
         resource=resource,
     )
 
@@ -74,7 +72,7 @@ def sanitize_resource(resource: Attributes, capture: Capture) -> Attributes:
     """A process' resource with only what ``capture`` lets pass; never the command line, which may hold a secret."""
     kept = {key: value for key, value in resource.items() if key not in _NEVER}
     if capture.content:
-        return capture.attributes(kept, "resource")
+        return _kept(kept, "resource", capture)
     return {k: v for k, v in kept.items() if _RESOURCE.fullmatch(k) and (is_name(v) or is_number(v))}
 
 
@@ -84,10 +82,18 @@ def sanitize_event(record: EventRecord, capture: Capture) -> EventRecord | None:
     The payload of an event of unknown kind does not pass with content off.
     """
     if capture.content:
-        return record._replace(payload=capture.redacted(record.payload, record.name))
+        return record._replace(payload=capture.bounded_json(capture.redacted(record.payload, record.name)))
     payload = _loads(record.payload)
     kept = event_skeleton(record.name, payload) if isinstance(payload, dict) else {}
     return record._replace(payload=orjson.dumps(kept).decode()) if kept else None
+
+
+def _text(text: str, where: str, capture: Capture) -> str:
+    return capture.bounded_text(capture.redacted(text, where))
+
+
+def _kept(attributes: Attributes, where: str, capture: Capture) -> Attributes:
+    return capture.bounded(capture.attributes(attributes, where))
 
 
 def event_skeleton(name: str, payload: Mapping[str, object]) -> JsonObject:

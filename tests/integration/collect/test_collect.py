@@ -390,6 +390,15 @@ def test_metrics_count_what_was_asked(start: Any, eventually: Any) -> None:
         assert line.startswith("# ") or len(line.rsplit(" ", 1)) == 2
 
 
+def test_what_others_sent_is_bounded_and_says_so(start: Any, database: psycopg.Connection, eventually: Any) -> None:
+    collector = start(ATLAS_OTEL_MAX_STRING_BYTES="1000")
+    collector.post(request(1, size=100_000).SerializeToString())
+    assert eventually(lambda: stored(database) == 1)
+    (attributes,) = database.execute("SELECT attributes FROM atlas_otel.spans").fetchone()
+    assert "…[100000 bytes, cut by atlas-otel]…" in attributes["filler"]
+    assert len(attributes["filler"].encode()) == 1000
+
+
 def test_content_is_kept_out_where_that_is_configured(
     start: Any, database: psycopg.Connection, eventually: Any
 ) -> None:
