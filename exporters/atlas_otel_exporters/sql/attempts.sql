@@ -1,2 +1,7 @@
-SELECT session_id, step_id, attempt, evaluation
-FROM step_attempts WHERE session_id = ANY (%(ids)s::int[]) ORDER BY session_id, step_id, attempt
+-- OFFSET 0: as in steps.sql.
+SELECT wanted.id, a.*
+FROM unnest(%(ids)s::int[]) AS wanted (id)
+CROSS JOIN LATERAL (
+    SELECT step_id, attempt, evaluation FROM step_attempts WHERE session_id = wanted.id OFFSET 0
+) a
+ORDER BY wanted.id, a.step_id, a.attempt

@@ -1,2 +1,7 @@
-SELECT session_id, step_id, note
-FROM guidance_notes WHERE session_id = ANY (%(ids)s::int[]) ORDER BY session_id, step_id, sequence
+-- OFFSET 0: as in steps.sql.
+SELECT wanted.id, g.step_id, g.note
+FROM unnest(%(ids)s::int[]) AS wanted (id)
+CROSS JOIN LATERAL (
+    SELECT step_id, sequence, note FROM guidance_notes WHERE session_id = wanted.id OFFSET 0
+) g
+ORDER BY wanted.id, g.step_id, g.sequence
