@@ -60,6 +60,12 @@ def collect_endpoint(collect: Collect) -> str:
 
 
 @pytest.fixture
+def python(peer_python: Callable[[str], str]) -> str:
+    """The Python of the three; its environment is made in the first run, which is on no test's clock."""
+    return peer_python("three-processes")
+
+
+@pytest.fixture
 def model() -> Iterator[PacedModel]:
     with paced_model(CITIES, ANSWER) as model:
         yield model
@@ -147,7 +153,7 @@ def _listens(port: int) -> bool:
 
 
 def test_one_trace_and_one_line_while_each_part_is_killed_once(
-    peer_python: Callable[[str], str],
+    python: str,
     model: PacedModel,
     postgres: Server,
     collect: Collect,
@@ -156,7 +162,7 @@ def test_one_trace_and_one_line_while_each_part_is_killed_once(
     tmp_path: Path,
 ) -> None:
     with ExitStack() as stack:
-        three = Three(peer_python("three-processes"), model, collector, tmp_path)
+        three = Three(python, model, collector, tmp_path)
         stack.callback(three.stop)
         model.wait_until_asked(1)
         (trace,) = {trace for trace, _ in eventually(three.ended, seconds=30, what="a span has ended")}
