@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import statistics
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import TYPE_CHECKING
 
 from benchmarks.finding import Ratio
@@ -29,25 +29,37 @@ def alternate(
     Every round calls every side once, after a garbage collection; who is first rotates. ``between`` is called before
     each side, off the clock (to let a queue empty, say). ``warm`` rounds come first and don't count.
     """
+    return alternate_both(sides, rounds, between=between, warm=warm)[0]
+
+
+def alternate_both(
+    sides: Mapping[str, Callable[[], object]],
+    rounds: int,
+    *,
+    between: Callable[[], object] | None = None,
+    warm: int = 1,
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """The same, and of the same rounds the CPU seconds of the calling thread, which other processes don't change.
+
+    What a call waits for (the interpreter's lock, a disk) is in the first alone.
+    """
     names = list(sides)
     taken: dict[str, list[float]] = {name: [] for name in names}
+    used: dict[str, list[float]] = {name: [] for name in names}
     for number in range(-warm, rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
             if between is not None:
                 between()
-            seconds = timed(sides[name])
+            gc.collect()
+            side = sides[name]
+            start, cpu = perf_counter(), thread_time()
+            side()
+            ended, cpu_ended = perf_counter(), thread_time()
             if number >= 0:
-                taken[name].append(seconds)
-    return taken
-
-
-def timed(call: Callable[[], object]) -> float:
-    """Seconds of one call, after a garbage collection that is off the clock."""
-    gc.collect()
-    start = perf_counter()
-    call()
-    return perf_counter() - start
+                taken[name].append(ended - start)
+                used[name].append(cpu_ended - cpu)
+    return taken, used
 
 
 def ratio(ours: Sequence[float], beside: Sequence[float]) -> Ratio:

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 Durability = Literal["memory", "spool"]
 Points = list[tuple[float, float]]
 _BYTES = (256, 1024, 4096, 16_384, 65_536, 262_144)
-_THREADS = (1, 2, 4, 8, 16)
+_THREADS = (1, 2, 4, 8)
 _PROCESSES = (1, 2, 4)
+_CALLS = 200
 _BOTH: tuple[Durability, Durability] = ("memory", "spool")
 
 
@@ -106,7 +107,7 @@ def measure_one(durability: Durability, url: str, options: Options) -> tuple[Poi
         encoding = raw.sync_call(lambda value: orjson.dumps(value).decode())
         for size in _BYTES:
             argument = {"text": text(size)}
-            calls = max(4, min(200, 400_000 // size))
+            calls = max(4, min(100, 400_000 // size))
             taken = alternate(
                 {"ours": partial(ours, argument, calls), "raw": partial(beside, encoding, argument, calls)},
                 options.rounds,
@@ -118,8 +119,8 @@ def measure_one(durability: Durability, url: str, options: Options) -> tuple[Poi
         for count in _THREADS:
             taken = alternate(
                 {
-                    "ours": partial(_at_once, count, partial(ours, ARGUMENT, 200)),
-                    "raw": partial(_at_once, count, partial(beside, plain, ARGUMENT, 200)),
+                    "ours": partial(_at_once, count, partial(ours, ARGUMENT, _CALLS)),
+                    "raw": partial(_at_once, count, partial(beside, plain, ARGUMENT, _CALLS)),
                 },
                 options.rounds,
                 between=settle,
@@ -197,12 +198,12 @@ def one_of_many(durability: Durability, url: str, spool: str, rounds: int) -> tu
             start = perf_counter()
             if side == "ours":
                 with atlas.session("bench"):
-                    for _ in range(1000):
+                    for _ in range(_CALLS):
                         search(ARGUMENT)
-                made += 1000
+                made += _CALLS
             else:
                 with raw.tracer.start_as_current_span("invoke_agent"):
-                    for _ in range(1000):
+                    for _ in range(_CALLS):
                         plain(ARGUMENT)
             if number:  # the first round warms up
                 taken[side].append(perf_counter() - start)

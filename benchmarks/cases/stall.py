@@ -92,7 +92,7 @@ async def _agents(state: State, telemetry: Telemetry, folder: Path | None, optio
         calls += 1
         return RESULT
 
-    seconds = options.pick(1.5, 1.0)
+    seconds = options.pick(1.2, 0.8)
     with atlas.session("warm"):
         await _window(search, 0.5)
     if state != "dead":
