@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
     from atlas_otel.span_record import SpanRecord
 
-_TELLING: Final = frozenset({"agent", "llm", "session"})
+TELLING: Final = frozenset({"agent", "llm", "session"})
+"""The kinds of span that make a trace a session. A tool's is none of them: an MCP server or a job that calls tools for
+somebody who is not recorded has no task and no answer. Its spans are kept, and join the session of whoever calls it."""
 
 
 class TraceSpan(NamedTuple):
@@ -83,7 +85,7 @@ def implicit_session(trace_id: str) -> str:
 
 def is_telling(span: SpanRecord) -> bool:
     """Whether a span is an agent's or a model's, in whatever dialect."""
-    return facts_of(span).kind in _TELLING
+    return facts_of(span).kind in TELLING
 
 
 def late_target(span: SpanRecord) -> tuple[str, str | None] | None:

@@ -12,6 +12,7 @@ from atlas_otel.projecting.identity import Attempt
 from atlas_otel.projecting.node import Node
 from atlas_otel.projecting.tree import SpanTree
 from atlas_otel.span_record import RANK_ENDED_OTLP
+from atlas_otel.trace_sessions import TELLING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _OPERATION_PLAN: Final = "plan"
 _CALLS: Final = frozenset({"llm", "tool"})
-_TELLING: Final = frozenset({"agent", "llm", "tool"})
 
 
 class Placing:
@@ -141,8 +141,8 @@ class Placing:
         return (self.tree.spans[key].start_ns, key)
 
     def _tells(self, key: SpanKey) -> bool:
-        """Whether an agent, a model call or a tool is here or below."""
-        return any(self.facts[below].kind in _TELLING for below in self.tree.with_descendants([key]))
+        """Whether an agent or a model call is here or below."""
+        return any(self.facts[below].kind in TELLING for below in self.tree.with_descendants([key]))
 
     @property
     def calls_outside_steps(self) -> bool:

@@ -141,6 +141,18 @@ def test_a_trace_of_others_is_a_session_of_its_own(subject: Subject) -> None:
     assert subject.store.rows(implicit_session(OTHER)) is None
 
 
+def test_tools_alone_are_no_session_and_join_one(subject: Subject) -> None:
+    tool = {semconv.GEN_AI_OPERATION_NAME: "execute_tool", semconv.GEN_AI_TOOL_NAME: "look"}
+    subject.store.write([span(3, 2, attributes=tool), span(4, 3)])
+    settled(subject)
+    assert subject.store.rows(IMPLICIT) is None
+    assert members(subject, IMPLICIT) == []
+
+    subject.store.write([span(2, 1, attributes=AGENT)])
+    settled(subject)
+    assert members(subject, IMPLICIT) == [2, 3, 4]
+
+
 def test_a_session_of_ours_that_comes_later_takes_a_trace_over(subject: Subject) -> None:
     subject.store.write([span(2, 1, attributes=AGENT), span(3, 2), event(1, 3)])
     settled(subject)

@@ -141,5 +141,11 @@ def test_what_came_over_otlp_waits_and_what_a_process_recorded_itself_does_not(
     assert (found.awaits, found.session.status) == (awaits, status)
 
 
+def test_a_tool_that_began_before_is_not_the_session() -> None:
+    """Of a trace whose root never comes: what holds the agent is, and not what a tool is in."""
+    found = rows([span(2, 9, "execute_tool"), span(3, 9, None), span(4, 3, "chat")], Calm.STILL)
+    assert found.session.metadata["agent_name"] == "span 3"
+
+
 def test_a_session_of_ours_without_its_root_runs_however_still_it_is() -> None:
     assert rows([span(2, 1, "chat", key="k")], Calm.STILL).session.status == "running"
