@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 from time import perf_counter
 
+from benchmarks.commit import ROOT
 from benchmarks.options import Options
-from benchmarks.running import RESULTS, ROOT, names, run_apart, run_here
+from benchmarks.running import RESULTS, names, run_apart, run_here
 from benchmarks.saving import load, save
 
 
@@ -33,11 +34,11 @@ def main(arguments: list[str] | None = None) -> int:
     failed = []
     for case in [] if asked.only_report else asked.cases or names():
         start = perf_counter()
-        print(f"{case} …", file=sys.stderr, flush=True) if not asked.here else None
         if asked.here:
             result = run_here(case, options)
             save(result, RESULTS)
         else:
+            print(f"{case} …", file=sys.stderr, flush=True)
             result = run_apart(case, options)
             print(f"{case}: {perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
         if result.error:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
 from benchmarks.postgres import server
-from benchmarks.running import ROOT
 
 _PACKAGES: Final = (
     "atlas-otel",
@@ -35,7 +33,7 @@ def machine() -> list[tuple[str, str]]:
 
 
 def versions() -> list[tuple[str, str]]:
-    """Python, Postgres, the packages that matter, and the commit."""
+    """Python, Postgres, and the packages that matter."""
     with server() as postgres:
         kind = "named" if postgres.folder is None else "from the wheel, its settings as they come"
         found = [("Python", platform.python_version()), ("PostgreSQL", f"{postgres.version} ({kind})")]
@@ -44,7 +42,7 @@ def versions() -> list[tuple[str, str]]:
             found.append((package, version(package)))
         except PackageNotFoundError:
             found.append((package, "not installed"))
-    return [*found, ("commit", _commit())]
+    return found
 
 
 def _processor() -> str:
@@ -55,21 +53,3 @@ def _processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-def _commit() -> str:
-    """The commit that was measured; ``with changes`` where the files under git are not those of a commit."""
-    try:
-        head = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-        ).stdout.strip()
-        changed = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no", "--", "atlas_otel", "exporters", "benchmarks"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return f"{head}, with changes" if changed else head

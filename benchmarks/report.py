@@ -146,10 +146,10 @@ def _points(growth: Growth) -> list[str]:
 def _run(results: Sequence[Result], setting: Setting) -> str:
     lines = ["## This run", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in (*setting.machine, *setting.versions)]
-    lines += ["", "| case | seconds | rounds | load when it began |", "|---|---|---|---|"]
+    lines += ["", "| case | seconds | rounds | load when it began | commit |", "|---|---|---|---|---|"]
     for result in results:
         rounds = f"{result.rounds} (quick)" if result.quick else str(result.rounds)
-        lines.append(f"| {result.case} | {result.seconds:.0f} | {rounds} | {result.load:g} |")
+        lines.append(f"| {result.case} | {result.seconds:.0f} | {rounds} | {result.load:g} | {result.commit} |")
     if any(result.quick for result in results):
         lines += ["", "**A quick run: few rounds and small sizes. These figures are a look, no more.**"]
     lines += [

@@ -9,18 +9,17 @@ import pkgutil
 import subprocess
 import sys
 import traceback
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from benchmarks import cases
+from benchmarks.commit import ROOT, commit
 from benchmarks.finding import Finding, Growth
 from benchmarks.saving import Result, load, save
 
 if TYPE_CHECKING:
     from benchmarks.options import Options
 
-ROOT: Final = Path(__file__).resolve().parents[1]
 RESULTS: Final = ROOT / "build" / "benchmarks"
 _LIMIT_S: Final = 900.0
 
@@ -45,7 +44,7 @@ def run_here(case: str, options: Options) -> Result:
     except Exception as failure:
         traceback.print_exc()
         error = " ".join(f"{type(failure).__name__}: {failure}".split())
-    return Result(case, about, found, perf_counter() - start, options.rounds, options.quick, error, load)
+    return Result(case, about, found, perf_counter() - start, options.rounds, options.quick, error, load, commit())
 
 
 def run_apart(case: str, options: Options) -> Result:

@@ -27,6 +27,8 @@ class Result:
     error: str = ""
     load: float = 0.0
     """The machine's load average over a minute when the case began: what else it was doing."""
+    commit: str = ""
+    """What was measured."""
 
 
 def save(result: Result, folder: Path) -> None:
@@ -41,6 +43,7 @@ def save(result: Result, folder: Path) -> None:
         "quick": result.quick,
         "error": result.error,
         "load": result.load,
+        "commit": result.commit,
     }
     (folder / f"{result.case}.json").write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", "utf-8")
 

@@ -16,10 +16,10 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from benchmarks.commit import ROOT
 from benchmarks.environments import NotInstalled, peer_python
 from benchmarks.finding import Finding, Ratio
 from benchmarks.postgres import server
-from benchmarks.running import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -13,10 +13,10 @@ import subprocess
 import tempfile
 from typing import TYPE_CHECKING
 
+from benchmarks.commit import ROOT
 from benchmarks.environments import NotInstalled, peer_python
 from benchmarks.finding import Finding, Ratio
 from benchmarks.postgres import server
-from benchmarks.running import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
