@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +20,10 @@ _SORTED = orjson.OPT_SORT_KEYS
 
 
 class Difference(NamedTuple):
-    """One place where two of them disagree. ``expected`` is what the earlier of the two comes to."""
+    """One place where two of them disagree. ``expected`` is what the earlier of the two comes to.
+
+    Both are JSON text, the beginning of it where it is long, or a word for what is there and is not.
+    """
 
     session: str
     place: str
@@ -34,7 +38,7 @@ def compare_rows(session: str, expected: SessionRows | None, found: SessionRows 
     """What the records come to, against the rows that are stored; review columns are the reviewers'."""
     if expected is None or found is None:
         if expected is not found:
-            yield Difference(session, "rows", _shown(expected and "rows"), _shown(found and "rows"))
+            yield Difference(session, "rows", _there(expected, "rows"), _there(found, "rows"))
         return
     yield from _session(session, expected.session, found.session)
     yield from compare_json(session, "plan", expected.plan, found.plan)
@@ -55,7 +59,7 @@ def compare_rows(session: str, expected: SessionRows | None, found: SessionRows 
         for key in sorted({*wanted, *held}, key=str):
             one, other = wanted.get(key), held.get(key)
             if one is None or other is None:
-                yield Difference(session, f"{table} {key}", _shown(one and "a row"), _shown(other and "a row"))
+                yield Difference(session, f"{table} {key}", _there(one, "a row"), _there(other, "a row"))
                 continue
             for column in fields(one):
                 values = getattr(one, column.name), getattr(other, column.name)
@@ -93,7 +97,7 @@ def compare_json(session: str, place: str, expected: object, found: object) -> I
     if isinstance(expected, dict) and isinstance(found, dict):
         for key in [*expected, *(key for key in found if key not in expected)]:
             if key not in expected or key not in found:
-                held = _shown(expected.get(key)), _shown(found.get(key))
+                held = [_shown(side[key]) if key in side else "nothing" for side in (expected, found)]
                 yield Difference(session, f"{place}.{key}", *held)
             else:
                 yield from compare_json(session, f"{place}.{key}", expected[key], found[key])
@@ -104,8 +108,11 @@ def compare_json(session: str, place: str, expected: object, found: object) -> I
         yield Difference(session, place, _shown(expected), _shown(found))
 
 
+def _there(value: object, what: str) -> str:
+    return "nothing" if value is None else what
+
+
 def _shown(value: object) -> str:
-    if value is None:
-        return "nothing"
-    text = value if isinstance(value, str) else repr(value)
+    # As JSON, which is one line, and tells "1" from 1 and null from what is not there.
+    text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, the_database
+from atlas_otel.cli.text import short
 from atlas_otel_exporters.review import decide, session_to_review, sessions_to_review
 
 if TYPE_CHECKING:
@@ -36,9 +37,12 @@ def sessions(
     """List sessions by review status, newest first."""
     statuses = [name.lower() for name in status or ("pending", "quarantined", "approved")]
     found = sessions_to_review(the_database(database_url), statuses, limit=limit, offset=offset)
-    for name, listed in found.items():
-        typer.echo(f"{name} ({len(listed)})")
-        for session in listed:
+    for name, queue in found.items():
+        listed = len(queue.sessions)
+        typer.echo(
+            f"{short(name)} ({queue.total})" if listed == queue.total else f"{short(name)} ({listed} of {queue.total})"
+        )
+        for session in queue.sessions:
             typer.echo(_line(session))
 
 
@@ -47,12 +51,12 @@ def show(session: SessionName, database_url: DatabaseUrl = None) -> None:
     """Show what a decision about a session needs: answer, steps, rewards, drift, notes."""
     found, steps = session_to_review(the_database(database_url), session)
     typer.echo(_line(found))
-    typer.echo(f"  review    {found.review_status}; notes: {found.review_notes or '-'}")
+    typer.echo(f"  review    {found.review_status}; notes: {short(found.review_notes, 1000)}")
     typer.echo(f"  created   {found.created_at.isoformat()}")
-    typer.echo(f"  answer    {_short(found.final_answer)}")
+    typer.echo(f"  answer    {short(found.final_answer)}")
     typer.echo(f"  audit     {found.audit_entries} entries")
     for key, value in (found.drift or {}).items():
-        typer.echo(f"  drift     {key}: {value}")
+        typer.echo(f"  drift     {short(f'{key}: {value}')}")
     for step in steps:
         typer.echo(_step(step))
 
@@ -84,18 +88,13 @@ def _line(session: ReviewedSession) -> str:
         samples = f" (of {session.sample_count})" if session.sample_count else ""
         reward = f"reward {session.score:.2f}{spread}{samples}"
     alert = "  DRIFT" if session.drift_alert else ""
-    return f"  {session.id:>6}  {session.status:<9}  {reward}{alert}  {_short(session.task)}"
+    return f"  {session.id:>6}  {session.status:<9}  {reward}{alert}  {short(session.task)}"
 
 
 def _step(step: ReviewedStep) -> str:
     score = "-" if step.score is None else f"{step.score:.2f}"
     valid = {True: "passed", False: "failed", None: "-"}[step.valid]
     return (
-        f"  step {step.step_id}: {_short(step.description)} | attempts={step.attempts or '-'} "
-        f"validation={valid} reward={score} | {_short(step.output)}"
+        f"  step {step.step_id}: {short(step.description)} | attempts={step.attempts or '-'} "
+        f"validation={valid} reward={score} | {short(step.output)}"
     )
-
-
-def _short(text: str | None, longest: int = 100) -> str:
-    line = " ".join((text or "-").split())
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"

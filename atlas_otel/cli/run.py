@@ -13,6 +13,7 @@ import typer
 
 from atlas_otel import pipeline
 from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app
+from atlas_otel.cli.text import short
 from atlas_otel.errors import UsageError
 from atlas_otel.runtime.assembly import Assembly
 from atlas_otel.runtime.batch import Done, Task, read_tasks, run_tasks
@@ -82,7 +83,7 @@ def _table(done: Sequence[Done]) -> None:
         table.add_column(title, overflow="fold", justify="right" if number else "left")
     for one in done:
         if one.result is None:
-            table.add_row("-", "-", "-", "-", "-", "-", f"FAILED: {one.error}")
+            table.add_row("-", "-", "-", "-", "-", "-", f"FAILED: {short(str(one.error), _SHOWN)}")
             continue
         result = one.result
         score = result.reward.get("score") if result.reward is not None else None
@@ -93,12 +94,7 @@ def _table(done: Sequence[Done]) -> None:
             f"{score:.2f}" if isinstance(score, float) else "-",
             result.review_status,
             f"{result.duration_s:.2f}",
-            _short(result.final_answer),
+            short(result.final_answer, _SHOWN),
         )
     # Cells hold what agents said: nothing of it is markup. A pipe gets whole lines.
     Console(file=sys.stdout, markup=False, width=None if sys.stdout.isatty() else 240).print(table)
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atlas_otel.cli.options import DatabaseUrl, command_app, the_database
+from atlas_otel.cli.text import short
 
 if TYPE_CHECKING:
     from atlas_otel.postgres.sessions import ListedSession
@@ -58,8 +59,8 @@ def show(session: SessionName, database_url: DatabaseUrl = None, as_json: AsJson
         _print_json(head)
         return
     if rows is not None:
-        typer.echo(f"{key}  {rows.session.status}  {_short(rows.session.task)}")
-        typer.echo(f"answer: {_short(rows.session.final_answer or '-')}")
+        typer.echo(f"{key}  {rows.session.status}  {short(rows.session.task)}")
+        typer.echo(f"answer: {short(rows.session.final_answer)}")
     for tree in trees:
         for depth, node in tree.walk():
             typer.echo(_branch(depth, node))
@@ -94,22 +95,22 @@ def open_(
 def _line(session: ListedSession) -> str:
     score = "-" if session.score is None else f"{session.score:.2f}"
     began = session.created_at.strftime("%Y-%m-%d %H:%M:%S")
-    wrong = f"  NOT COMPUTED: {session.projection_error}" if session.projection_error else ""
+    wrong = f"  NOT COMPUTED: {short(session.projection_error)}" if session.projection_error else ""
     return (
         f"{session.id:>6}  {began}  {session.status:<9}  {session.review_status:<11}  "
-        f"steps {session.steps:<3} reward {score:<5} {_short(session.task, 60)}{wrong}"
+        f"steps {session.steps:<3} reward {score:<5} {short(session.task, 60)}{wrong}"
     )
 
 
 def _branch(depth: int, node: TreeNode) -> str:
     took = "running" if node.duration_ms is None else f"{node.duration_ms:.0f} ms"
-    parts = [f"{'  ' * (depth + 1)}{node.kind} {_short(node.name, 70)}", took]
+    parts = [f"{'  ' * (depth + 1)}{node.kind} {short(node.name, 70)}", took]
     if node.tokens is not None:
         parts.append(f"{node.tokens} tokens")
     if node.score is not None:
         parts.append(f"reward {node.score:.2f}")
     if node.error:
-        parts.append(f"FAILED {_short(node.error, 80)}")
+        parts.append(f"FAILED {short(node.error, 80)}")
     return " | ".join(parts)
 
 
@@ -117,8 +118,3 @@ def _print_json(value: object) -> None:
     import orjson
 
     typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
-
-
-def _short(text: str, longest: int = 100) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atlas_otel.cli.options import DatabaseUrl, command_app, the_database
+from atlas_otel.console_lines import clean
 
 if TYPE_CHECKING:
     from atlas_otel.verification import Difference
@@ -70,4 +71,4 @@ class _Found:
         for difference in differences:
             self.count += 1
             if self.count <= self._most:
-                typer.echo(str(difference))
+                typer.echo(clean(str(difference)))

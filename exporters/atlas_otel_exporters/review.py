@@ -58,16 +58,30 @@ class ReviewedSession(NamedTuple):
     audit_entries: int
 
 
+class Queue(NamedTuple):
+    """The sessions of one review status: how many there are, and those that were asked for."""
+
+    total: int
+    sessions: list[ReviewedSession]
+
+
 def sessions_to_review(
     database_url: str, statuses: Sequence[str], *, limit: int = 20, offset: int = 0
-) -> dict[str, list[ReviewedSession]]:
-    """For each review status, up to ``limit`` sessions that have it, newest first."""
+) -> dict[str, Queue]:
+    """For each review status, up to ``limit`` of the sessions that have it, newest first.
+
+    Raises UsageError for bounds that are none, StoreError where the database cannot be read.
+    """
     if limit < 1 or offset < 0:
         raise UsageError("limit has to be 1 or more, and offset 0 or more")
     with _connection(database_url) as connection, connection.cursor(row_factory=class_row(ReviewedSession)) as cursor:
         query = statement("reviewed").format(which=statement("reviewed_by_status"))
+        totals = dict(connection.execute(statement("review_totals")).fetchall())
         return {
-            status: cursor.execute(query, {"status": status.lower(), "limit": limit, "offset": offset}).fetchall()
+            status: Queue(
+                totals.get(status.lower(), 0),
+                cursor.execute(query, {"status": status.lower(), "limit": limit, "offset": offset}).fetchall(),
+            )
             for status in statuses
         }
 

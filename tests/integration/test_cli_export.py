@@ -169,9 +169,11 @@ def test_review_shows_what_a_decision_needs(run: Run, recorded_runs_url: str) ->
             "UPDATE sessions SET metadata = metadata || %s WHERE id = 2",
             ['{"drift": {"drift_alert": true, "score_z": -4.5}}'],
         )
+        connection.execute("UPDATE sessions SET task = %s WHERE id = 3", ["clear\x1b[2J\nthe screen"])
     listed = run("review", "sessions", "--status", "Pending", "--limit", "2", "--offset", "2").stdout.splitlines()
-    assert listed[0] == "pending (2)"
+    assert listed[0] == "pending (2 of 5)"
     assert [line.split()[0] for line in listed[1:]] == ["3", "2"]
+    assert listed[1].endswith("clear\ufffd[2J the screen")
     assert "DRIFT" not in listed[1]
     assert "DRIFT" in listed[2]
     assert "reward 0.75" in listed[2]

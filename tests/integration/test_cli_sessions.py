@@ -103,8 +103,8 @@ def test_verify_names_what_was_tampered_with_and_rebuild_mends_it(
         connection.execute("UPDATE sessions SET review_status = 'approved', review_notes = 'seen'")
     assert main(["verify", "--file", str(output)]) == 1
     told = capsys.readouterr().out
-    assert f"{session}: step_results 1.output: expected three, found four" in told
-    assert "line.steps[0].output: expected four, found three" in told
+    assert f'{session}: step_results 1.output: expected "three", found "four"' in told
+    assert 'line.steps[0].output: expected "four", found "three"' in told
     assert main(["rebuild", "--all"]) == 0
     assert main(["verify"]) == 0
     with psycopg.connect(database_url) as connection:

@@ -75,3 +75,17 @@ def test_missing_rows_are_one_difference(rows: SessionRows) -> None:
 @pytest.mark.parametrize(("one", "other", "count"), [(1, 1.0, 0), (1, True, 1), ([1], [1, 2], 1), ({"a": None}, {}, 1)])
 def test_json_equality(one: Any, other: Any, count: int) -> None:
     assert len(list(compare_json("k", "p", one, other))) == count
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        ({"a": None}, {}, "k: p.a: expected null, found nothing"),
+        ("1", 1, 'k: p: expected "1", found 1'),
+        (True, 1, "k: p: expected true, found 1"),
+        ("two\nlines \x1b[2J", "ünï", 'k: p: expected "two\\nlines \\u001b[2J", found "ünï"'),
+        ("x" * 500, [], f'k: p: expected "{"x" * 119}… (502 characters), found []'),
+    ],
+)
+def test_a_difference_is_one_line_that_tells_types_apart(one: Any, other: Any, told: str) -> None:
+    assert [str(difference) for difference in compare_json("k", "p", one, other)] == [told]

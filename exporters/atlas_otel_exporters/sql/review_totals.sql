@@ -1,0 +1,1 @@
+SELECT lower(review_status), count(*) FROM sessions GROUP BY 1
