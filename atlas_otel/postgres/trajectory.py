@@ -8,14 +8,16 @@ comes late moves those after it one row on; nothing is deleted unless a projecti
 from __future__ import annotations
 
 import hashlib
-from itertools import compress, count
-from operator import attrgetter, is_not
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import takewhile
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from atlas_otel.models.rows import TrajectoryEventRow
+
+_BLOCK: Final = 4096
 
 
 class StoredEvent(NamedTuple):
@@ -83,5 +85,14 @@ def difference_since(
     Both are :func:`in_order`. Events that are the same objects as before cost next to nothing: of a long session
     all but the last few are.
     """
-    kept = next(compress(count(), map(is_not, before, wanted)), min(len(before), len(wanted)))
+    kept = _common(before, wanted)
     return difference(stored_as(before[kept:], ids[kept:]), wanted[kept:])
+
+
+def _common(before: Sequence[TrajectoryEventRow], wanted: Sequence[TrajectoryEventRow]) -> int:
+    """How many events at the beginning are the same; lists compare objects with themselves fast, so block by block."""
+    for at in range(0, min(len(before), len(wanted)), _BLOCK):
+        if before[at : at + _BLOCK] != wanted[at : at + _BLOCK]:
+            pairs = zip(before[at : at + _BLOCK], wanted[at : at + _BLOCK], strict=False)
+            return at + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return min(len(before), len(wanted))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atlas_otel.models.rows import Calm, SessionRows
 from atlas_otel.projecting.addressing import Addressing
@@ -36,13 +36,19 @@ if TYPE_CHECKING:
     from atlas_otel.span_record import Record
 
 
+_LONG: Final = 256
+"""Spans from which on an attempt that still runs is shown in part."""
+_NEVER_NS: Final = 1 << 63
+
+
 class _Parts(NamedTuple):
-    """What one attempt's rows are made from."""
+    """What one attempt's rows are made from. ``until_ns``: up to when its transcript goes; None: all of it."""
 
     number: int
     owners: Sequence[Owner]
     notes: Sequence[AboutNote]
     span_rewards: Sequence[JsonObject]
+    until_ns: int | None
 
 
 class SessionFold:
@@ -62,6 +68,8 @@ class SessionFold:
         self._entries: dict[SpanKey, list[Entry]] = {}
         self._reasoning: dict[SpanKey, list[JsonObject]] = {}
         self._versions: Counter[Owner] = Counter()
+        self._early_versions: Counter[Owner] = Counter()
+        self._changed_ns: dict[Owner, int] = {}
         self._views: dict[int, tuple[object, StepView]] = {}
         self._calm = Calm.STILL
         self._rows: SessionRows | None = None
@@ -110,20 +118,21 @@ class SessionFold:
         key = max((key for key, count in self._keys.items() if count > 0), default="")
         placing, noting = self._placing, self._noting
         fresh = [self._records.spans[one] for one in self._fresh]
-        touched, changed = placing.update(fresh, key, still=self._calm == Calm.STILL)
+        touched, shifted = placing.update(fresh, key, still=self._calm == Calm.STILL)
         for one in self._fresh | self._fresh_notes:
             noting.read(one, self._records.spans.get(one), placing.facts.get(one))
         stated = noting.plan
         renamed = self._stepping.update(touched, stated)
         self._tokens.update(touched)
         self._governance.update(touched)
+        self._changed_ns = dict.fromkeys(shifted | {placing.nodes[one].owner for one in renamed}, 0)
         for one in touched | (self._fresh_notes & placing.nodes.keys()):
-            self._read(one)
-            changed.add(placing.nodes[one].owner)
-        changed.update(placing.nodes[one].owner for one in renamed)
-        self._versions.update(changed)
+            owner, changed_ns = placing.nodes[one].owner, self._read(one, moved=one in touched)
+            self._changed_ns[owner] = min(self._changed_ns.get(owner, changed_ns), changed_ns)
+        self._versions.update(self._changed_ns.keys())
         self._put_events(touched | renamed)
         if all(node.role == "reward" for node in placing.nodes.values()):
+            self._views.clear()
             return None  # a score for a session of which nothing else is known yet
         addressed = Addressing(placing, self._stepping.attempt_of, self._stepping.latest).address(noting.about())
         task = session_task(placing.root_node, placing.first_model)
@@ -139,14 +148,17 @@ class SessionFold:
             awaits=placing.awaits,
         )
 
-    def _read(self, key: SpanKey) -> None:
-        """What one span and the notes on it add to a transcript."""
+    def _read(self, key: SpanKey, *, moved: bool) -> int:
+        """What one span and the notes on it add to a transcript; from which moment on that differs from before."""
         node = self._placing.nodes[key]
         inside = node.depth if node.role in ("step", "session") else node.depth + 1
-        self._entries[key] = span_entries(node) + note_entries(self._noting.reported(key), inside)
-        self._reasoning.pop(key, None)
+        before = self._entries.get(key, ()), self._reasoning.pop(key, None)
+        entries = self._entries[key] = span_entries(node) + note_entries(self._noting.reported(key), inside)
         if node.role == "llm" and (said := reasoning_texts(node.facts.output_messages)):
             self._reasoning[key] = [{"span_id": node.span.span_id, "content": text} for text in said]
+        if moved and (node.role in ("step", "session") or before[1] != self._reasoning.get(key)):
+            return node.span.start_ns
+        return min((entry.time_ns for entry in {*before[0]}.symmetric_difference(entries)), default=_NEVER_NS)
 
     # --- trajectory events ---------------------------------------------------------------------------------------
 
@@ -214,19 +226,44 @@ class SessionFold:
                 if attempt == self._stepping.implied:
                     # What was said of the session was said of its only step.
                     notes, scores = notes + addressed.judgements, scores + addressed.spans.get(None, [])
-                parts.append(_Parts(number, owners.get(number, []), notes, scores))
-        versions = [[self._versions[owner] for owner in one.owners] for one in parts]
-        return (step, parts, versions), parts
+                held = owners.get(number, [])
+                parts.append(_Parts(number, held, notes, scores, self._until_ns(held)))
+        return (step, parts, [self._versions_of(one) for one in parts]), parts
+
+    def _until_ns(self, owners: Sequence[Owner]) -> int | None:
+        """Up to when the transcript of an attempt goes; None: all of it.
+
+        That of a long attempt would be made again whenever something comes in. So while it runs it goes on only when
+        the time since its beginning has doubled: at least half of that time is shown, and all of it when it is over.
+        """
+        placing = self._placing
+        if sum(len(placing.groups.get(owner, ())) for owner in owners) <= _LONG:
+            return None
+        key = self._stepping.span_of(owners)
+        span = placing.nodes[key] if key is not None else None
+        if placing.is_over(self._calm) or (span is not None and span.status != "running"):
+            return None
+        begin_ns = span.span.start_ns if span is not None else placing.begin_ns
+        return begin_ns + (1 << max(0, placing.last_ns - begin_ns).bit_length() >> 1)
+
+    def _versions_of(self, parts: _Parts) -> list[int]:
+        """Numbers that differ from those before where the content of an attempt, as far as it is shown, does."""
+        if parts.until_ns is None:
+            return [self._versions[owner] for owner in parts.owners]
+        early = [owner for owner in parts.owners if self._changed_ns.get(owner, _NEVER_NS) <= parts.until_ns]
+        self._early_versions.update(early)
+        return [self._early_versions[owner] for owner in parts.owners]
 
     def _attempt_parts(self, parts: _Parts) -> AttemptParts:
         spans = [key for owner in parts.owners for key in self._placing.groups.get(owner, ())]
         key = self._stepping.span_of(parts.owners)
-        in_order = sorted(self._reasoning.keys() & spans, key=lambda one: (self._records.spans[one].start_ns, one))
+        until_ns = _NEVER_NS if parts.until_ns is None else parts.until_ns
+        began = [(self._records.spans[one].start_ns, one) for one in self._reasoning.keys() & spans]
         return AttemptParts(
             number=parts.number,
             node=self._placing.nodes[key] if key is not None else None,
-            entries=[entry for one in spans for entry in self._entries[one]],
-            reasoning=[said for one in in_order for said in self._reasoning[one]],
+            entries=[entry for one in spans for entry in self._entries[one] if entry.time_ns <= until_ns],
+            reasoning=[said for at, one in sorted(began) if at <= until_ns for said in self._reasoning[one]],
             notes=parts.notes,
             span_rewards=parts.span_rewards,
         )
@@ -238,7 +275,7 @@ class SessionFold:
             task=task,
             root=placing.root_node,
             begin_ns=placing.begin_ns,
-            last_ns=max(placing.last_ns, max(self._noting.times(), default=0)),
+            last_ns=max(placing.last_ns, self._noting.last_ns),
             trace_ids=placing.trace_ids,
             notes=addressed.session,
             guidance=addressed.guidance,

@@ -37,11 +37,14 @@ class Noting:
         self._about: dict[SpanKey, list[AboutNote]] = {}
         self._plans: dict[SpanKey, PlanNote] = {}
         self._anomalies: dict[SpanKey, Counter[str]] = {}
+        self.last_ns = 0
+        """When the last event was reported, in Unix nanoseconds."""
 
     def put(self, event: EventRecord) -> SpanKey:
         """Add an event, or put a better record of it in its place; the span that it is on."""
         key = (event.trace_id, event.span_id)
         self._events.setdefault(key, {})[event.sequence] = event
+        self.last_ns = max(self.last_ns, event.sequence)
         return key
 
     def read(self, key: SpanKey, span: SpanRecord | None, facts: Facts | None) -> None:
@@ -103,11 +106,6 @@ class Noting:
     def anomalies(self) -> Counter[str]:
         """How many pushed steps fitted no open one, by kind."""
         return sum(self._anomalies.values(), Counter())
-
-    def times(self) -> Iterator[int]:
-        """When each event was reported, in Unix nanoseconds."""
-        for events in self._events.values():
-            yield from events
 
 
 def _repeated_guidance(key: SpanKey, span: SpanRecord, facts: Facts) -> Iterator[GuidanceNote]:

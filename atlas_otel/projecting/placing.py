@@ -44,23 +44,31 @@ class Placing:
         self._declared: set[SpanKey] = set()
         self._tops: set[SpanKey] = set()
         self._cut: set[SpanKey] = set()
+        self._trace_ids: set[str] = set()
+        self._extent: tuple[int, int] | None = None
 
     def update(
         self, spans: Iterable[SpanRecord], session_key: str | None, *, still: bool = True
     ) -> tuple[set[SpanKey], set[Owner]]:
-        """Put ``spans`` in; the spans whose place was derived again, and the owners whose content changed.
+        """Put ``spans`` in; the spans whose place was derived again, and the owners between which one went over.
 
         ``still``: the parent of another instrumentation's outermost span, where it is not here, is not to be expected.
         """
-        dirty = set()
+        touched, moving = set(), set()
         for span in spans:
+            facts = facts_of(span)
+            touched.add(span.key)
+            if span.key in self._cut or self._seen_from_below(span.key) != _seen_from_below(span, facts):
+                moving.add(span.key)
+            self._extend(self.tree.spans.get(span.key), span)
+            self._trace_ids.add(span.trace_id)
             self.tree.put(span)
-            dirty.add(span.key)
-            facts = self.facts[span.key] = facts_of(span)
+            self.facts[span.key] = facts
             _keep(self._sessions, span.key, facts.kind == "session")
             # A late reward names the session that it is for, and proves nothing of whose that is.
             _keep(self._declared, span.key, facts.declared_session is not None and facts.kind != "reward")
-        touched = self.tree.with_descendants(dirty)
+        # What hangs below a span that only went on, or ended, stays as it is.
+        touched |= self.tree.with_descendants(moving)
         for key in touched:
             _keep(self._tops, key, self.tree.parent(key) is None)
         touched |= self._doubles.update(touched)
@@ -89,20 +97,42 @@ class Placing:
             return Calm.STILL
         return Calm.QUIET if span is not None and span.rank == RANK_ENDED_OTLP else Calm.STIRRING
 
+    def is_over(self, calm: Calm) -> bool:
+        """Whether the session is, as calm as it is."""
+        root = self.root_node
+        return root is not None and root.status != "running" and calm >= self.awaits
+
     @property
     def begin_ns(self) -> int:
         """When the first span started."""
-        return min((span.start_ns for span in self.tree.spans.values()), default=0)
+        return self._from_to()[0]
 
     @property
     def last_ns(self) -> int:
         """When the last span ended, or was last seen running."""
-        return max((span.end_ns or span.start_ns for span in self.tree.spans.values()), default=0)
+        return self._from_to()[1]
+
+    def _from_to(self) -> tuple[int, int]:
+        if self._extent is None:
+            spans = self.tree.spans.values()
+            first = min((span.start_ns for span in spans), default=0)
+            self._extent = first, max(map(_seen_ns, spans), default=0)
+        return self._extent
+
+    def _extend(self, before: SpanRecord | None, after: SpanRecord) -> None:
+        if self._extent is None:
+            return
+        first, last = self._extent
+        start_ns, seen_ns = after.start_ns, _seen_ns(after)
+        if before is not None and (before.start_ns == first < start_ns or _seen_ns(before) == last > seen_ns):
+            self._extent = None  # it may have been the only one that reached so far
+        else:
+            self._extent = min(first, start_ns), max(last, seen_ns)
 
     @property
     def trace_ids(self) -> list[str]:
         """The traces that the session's spans are in."""
-        return sorted({trace_id for trace_id, _ in self.tree.spans})
+        return sorted(self._trace_ids)
 
     @property
     def first_model(self) -> Node | None:
@@ -142,7 +172,7 @@ class Placing:
 
     def _tells(self, key: SpanKey) -> bool:
         """Whether an agent or a model call is here or below."""
-        return any(self.facts[below].kind in TELLING for below in self.tree.with_descendants([key]))
+        return any(self.facts[below].kind in TELLING for below in self.tree.walk([key]))
 
     @property
     def calls_outside_steps(self) -> bool:
@@ -180,16 +210,19 @@ class Placing:
         return self.facts[key].operation == semconv.OPERATION_GRAPH_NODE
 
     def _derive(self, touched: set[SpanKey]) -> set[Owner]:
-        changed: set[Owner] = set()
+        shifted: set[Owner] = set()
         for key in self._from_the_top(touched):
             before = self.nodes.get(key)
             node = self.nodes[key] = self._place(key)
             if before is not None and before.owner != node.owner:
                 self.groups[before.owner].discard(key)
-                changed.add(before.owner)
+                shifted.update((before.owner, node.owner))
             self.groups.setdefault(node.owner, set()).add(key)
-            changed.add(node.owner)
-        return changed
+        return shifted
+
+    def _seen_from_below(self, key: SpanKey) -> tuple[object, ...] | None:
+        span = self.tree.spans.get(key)
+        return None if span is None else _seen_from_below(span, self.facts[key])
 
     def _from_the_top(self, touched: set[SpanKey]) -> list[SpanKey]:
         """Parents before children. A cycle, which only forged records have, is cut above its smallest span."""
@@ -244,6 +277,18 @@ class Placing:
         if not isinstance(actor, str):
             actor = parent.actor if parent is not None else None
         return Node(span, facts, role, owner, parent_key, depth, actor)
+
+
+def _seen_from_below(span: SpanRecord, facts: Facts) -> tuple[object, ...]:
+    """All of a span that the places and events of its descendants are made from."""
+    return (
+        *(span.parent_span_id, span.scope, span.attributes.get(semconv.ATLAS_ACTOR)),
+        *(facts.kind, facts.name, facts.operation, facts.pushed_uuid, facts.step_id, facts.step_attempt),
+    )
+
+
+def _seen_ns(span: SpanRecord) -> int:
+    return span.end_ns or span.start_ns
 
 
 def _is_span(owner: Owner) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,7 +17,8 @@ class Timeline:
 
     def __init__(self) -> None:
         self._made: dict[Hashable, Sequence[TrajectoryEventRow]] = {}
-        self._sorted: list[tuple[int, str, TrajectoryEventRow]] = []
+        self._places: list[tuple[int, str]] = []
+        self._rows: list[TrajectoryEventRow] = []
         self._changed: dict[Hashable, Sequence[TrajectoryEventRow]] = {}
 
     def put(self, source: Hashable, rows: Sequence[TrajectoryEventRow]) -> None:
@@ -30,15 +33,21 @@ class Timeline:
         return self._made.get(source, ())
 
     def rows(self) -> list[TrajectoryEventRow]:
-        """All events, oldest first."""
-        if self._changed:
-            gone = {(row.time_ns, row.key) for rows in self._changed.values() for row in rows}
-            kept = [entry for entry in self._sorted if entry[:2] not in gone] if gone else self._sorted
-            kept += [(row.time_ns, row.key, row) for source in self._changed for row in self._made[source]]
-            kept.sort(key=_place)
-            self._sorted, self._changed = kept, {}
-        return [row for _, _, row in self._sorted]
+        """All events, oldest first. Those before the first change are not looked at again."""
+        gone: set[tuple[int, str]] = set()
+        come: list[TrajectoryEventRow] = []
+        for source, before in self._changed.items():
+            after = self._made[source]
+            gone.update(_place(row) for row in before if row not in after)
+            come += [row for row in after if row not in before]
+        self._changed = {}
+        if gone or come:
+            at = bisect_left(self._places, min(chain(gone, map(_place, come))))
+            kept = [row for place, row in zip(self._places[at:], self._rows[at:], strict=True) if place not in gone]
+            self._rows[at:] = sorted(kept + come, key=_place)
+            self._places[at:] = map(_place, self._rows[at:])
+        return self._rows.copy()
 
 
-def _place(entry: tuple[int, str, TrajectoryEventRow]) -> tuple[int, str]:
-    return entry[:2]
+def _place(row: TrajectoryEventRow) -> tuple[int, str]:
+    return row.time_ns, row.key

@@ -64,15 +64,17 @@ class SpanTree:
 
     def with_descendants(self, keys: Iterable[SpanKey]) -> set[SpanKey]:
         """``keys`` that are here, and everything below any of ``keys``."""
-        found: set[SpanKey] = set()
+        return set(self.walk(keys))
+
+    def walk(self, keys: Iterable[SpanKey]) -> Iterator[SpanKey]:
+        """The same one by one, in no order: for those who stop at the first that they look for."""
         waiting = list(keys)
         seen = set(waiting)
         while waiting:
             key = waiting.pop()
             if key in self.spans:
-                found.add(key)
+                yield key
             for child in self.children(key):
                 if child not in seen:
                     seen.add(child)
                     waiting.append(child)
-        return found

@@ -6,13 +6,14 @@ import json
 import math
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from atlas_otel.models.intermediate_step import IntermediateStep
 from atlas_otel.models.rows import SessionRows
 from atlas_otel.projection import SessionFold, project
-from atlas_otel.span_record import Record, RecordSet
+from atlas_otel.span_record import RANK_OPEN, Record, RecordSet, SpanRecord
 
 Records = st.SearchStrategy[list[Record]]
 relaxed = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -34,6 +35,31 @@ def test_a_fold_equals_the_projection_after_every_batch(any_records: Records, da
     fold = SessionFold()
     seen: list[Record] = []
     for record in ordered:
+        fold.add(record)
+        seen.append(record)
+        if data.draw(st.booleans()):
+            assert fold.rows() == project(RecordSet(seen))
+    assert fold.rows() == project(RecordSet(records))
+
+
+@pytest.fixture
+def every_attempt_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("atlas_otel.projecting.fold._LONG", 1)
+
+
+@settings(relaxed, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+@pytest.mark.usefixtures("every_attempt_is_long")
+def test_so_it_is_where_attempts_that_run_are_shown_in_part(any_records: Records, data: st.DataObject) -> None:
+    records = [
+        record._replace(end_ns=None, rank=RANK_OPEN)
+        if isinstance(record, SpanRecord) and record.kind in ("session", "step") and data.draw(st.booleans())
+        else record
+        for record in data.draw(any_records)
+    ]
+    fold = SessionFold()
+    seen: list[Record] = []
+    for record in data.draw(st.permutations(records)):
         fold.add(record)
         seen.append(record)
         if data.draw(st.booleans()):
