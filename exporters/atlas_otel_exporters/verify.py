@@ -59,7 +59,7 @@ class _Line(NamedTuple):
 
 
 def verify_database(database_url: str, keys: Sequence[str]) -> Iterator[Verified]:
-    """For each of these sessions, where its stored rows differ from what its records come to.
+    """For each of these sessions, once, where its stored rows differ from what its records come to.
 
     Records and rows of a session are read from one snapshot, so that what is written meanwhile is no difference.
     Raises StoreError where the database cannot be read.
@@ -71,7 +71,7 @@ def verify_database(database_url: str, keys: Sequence[str]) -> Iterator[Verified
         quiet(),
     ):
         require_current(connection, database_url)
-        for some in _chunks(connection, keys):
+        for some in _chunks(connection, list(dict.fromkeys(keys))):
             with connection.transaction():
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 states = projection_states(connection, some)
