@@ -34,14 +34,17 @@ def content_type(encoding: Encoding) -> str:
 
 
 def success(encoding: Encoding, *, refused: int, message: str) -> bytes:
-    """``ExportTraceServiceResponse``: all was taken, but for ``refused`` spans, which must not be sent again."""
+    """``ExportTraceServiceResponse``: all was taken, but for ``refused`` spans, which must not be sent again.
+
+    With a message and none refused, it is a warning; those of the other signals have that form too.
+    """
     if encoding == "json":
-        partial = {"rejectedSpans": str(refused), "errorMessage": message}
-        return orjson.dumps({"partialSuccess": partial} if refused else {})
+        partial = {"errorMessage": message} | ({"rejectedSpans": str(refused)} if refused else {})
+        return orjson.dumps({"partialSuccess": partial} if message else {})
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
     response = ExportTraceServiceResponse()
-    if refused:
+    if message:
         response.partial_success.rejected_spans = refused
         response.partial_success.error_message = message
     return bytes(response.SerializeToString())

@@ -1,4 +1,4 @@
-"""The ASGI application: ``POST /v1/traces``, ``/healthz``, ``/readyz`` and ``/metrics``."""
+"""The ASGI application: ``POST /v1/traces`` and ``/v1/logs``, ``/healthz``, ``/readyz`` and ``/metrics``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from atlas_otel.collect.metrics import CONTENT_TYPE as METRICS_TYPE
 from atlas_otel.collect.metrics import Received, prometheus_text
 from atlas_otel.errors import RecordError
 from atlas_otel.otlp.json import decode_json
+from atlas_otel.otlp.logs import decode_logs_json, decode_logs_protobuf
 from atlas_otel.otlp.protobuf import decode_protobuf
+from atlas_otel.otlp.spans import Decoded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -23,12 +25,14 @@ if TYPE_CHECKING:
     from atlas_otel.collect.answers import Encoding
     from atlas_otel.collect.body import Receive
     from atlas_otel.collect.intake import Intake, ReceivedAccounts
-    from atlas_otel.otlp.spans import Decoded
 
     Send = Callable[[Any], Awaitable[None]]
 
 TRACES: Final = "/v1/traces"
-_OTHER_SIGNALS: Final = ("/v1/metrics", "/v1/logs", "/v1development/profiles")
+LOGS: Final = "/v1/logs"
+METRICS: Final = "/v1/metrics"
+_SIGNALS: Final = (TRACES, LOGS, METRICS)
+_NO_METRICS: Final = "metrics are not kept here: traces are, and what logs say of model calls"
 _RETRY_FULL_S: Final = 5
 _AT_ONCE: Final = 8
 """Requests that are decoded and stored at one time: they share one interpreter anyway."""
@@ -68,8 +72,8 @@ class Collector:
         encoding = answers.CONTENT_TYPES.get(_media_type(headers.get(b"content-type", b"")))
         path, method = scope["path"], scope["method"]
         try:
-            if path == TRACES:
-                status, body, kind = await self._export(method, headers, encoding, receive)
+            if path in _SIGNALS:
+                status, body, kind = await self._export(path, method, headers, encoding, receive)
                 self._requests[status] += 1
             else:
                 status, body, kind = self._look(path, method, headers)
@@ -77,7 +81,7 @@ class Collector:
         except Disconnected:
             self._requests[499] += 1
         except Refusal as refusal:
-            if path == TRACES:
+            if path in _SIGNALS:
                 self._requests[refusal.status] += 1
             await _refuse(send, refusal, encoding or "protobuf")
         except Exception as error:  # noqa: BLE001 — a defect of ours: this sender keeps what he has, the others go on
@@ -87,11 +91,11 @@ class Collector:
             await _refuse(send, defect, encoding or "protobuf")
 
     async def _export(
-        self, method: str, headers: Mapping[bytes, bytes], encoding: Encoding | None, receive: Receive
+        self, path: str, method: str, headers: Mapping[bytes, bytes], encoding: Encoding | None, receive: Receive
     ) -> tuple[int, bytes, str]:
         self._authorize(headers)
         if method != "POST":
-            raise Refusal(405, "traces are sent with POST")
+            raise Refusal(405, "telemetry is sent with POST")
         if encoding is None:
             raise Refusal(415, "expected application/x-protobuf or application/json")
         packing = headers.get(b"content-encoding", b"identity").strip().lower()
@@ -104,26 +108,32 @@ class Collector:
         try:
             data = await body.read(receive)
             async with self._working:
-                decoded, taken = await asyncio.to_thread(self._take, data, encoding)
+                decoded, taken = await asyncio.to_thread(self._take, path, data, encoding)
         finally:
             body.release()
         self._bytes += len(data)
         if not taken:
             raise Refusal(503, "there is no room for more just now; send it again", retry_after=_RETRY_FULL_S)
         self._refused += decoded.refused
-        answer = answers.success(encoding, refused=decoded.refused, message=decoded.message)
+        message = decoded.message if path == TRACES else "; ".join(decoded.reasons)
+        answer = answers.success(encoding, refused=decoded.refused, message=message)
         return 200, answer, answers.content_type(encoding)
 
-    def _take(self, data: bytes, encoding: Encoding) -> tuple[Decoded, bool]:
+    def _take(self, path: str, data: bytes, encoding: Encoding) -> tuple[Decoded, bool]:
         try:
-            decoded = (decode_json if encoding == "json" else decode_protobuf)(data, self._capture)
+            if path == TRACES:
+                decoded = (decode_json if encoding == "json" else decode_protobuf)(data, self._capture)
+            elif path == LOGS:
+                decode = decode_logs_json if encoding == "json" else decode_logs_protobuf
+                decoded = Decoded([*decode(data, self._capture)], 0, 0, ())
+            else:
+                # A sender of all signals is to go on with the others, and not to try this one for ever.
+                decoded = Decoded([], 0, 0, (_NO_METRICS,))
         except RecordError as error:
             raise Refusal(400, str(error)) from None
         return decoded, self._intake.take(decoded.records)
 
     def _look(self, path: str, method: str, headers: Mapping[bytes, bytes]) -> tuple[int, bytes, str]:
-        if path in _OTHER_SIGNALS:
-            raise Refusal(404, "only traces are taken here")
         if path not in ("/healthz", "/readyz", "/metrics"):
             raise Refusal(404, f"there is nothing here; traces go to {TRACES}")
         if method not in ("GET", "HEAD"):

@@ -1,18 +1,19 @@
-"""Messages that stand in events on a model call's span: the forms of the GenAI conventions before messages became
-attributes. Pure."""
+"""Messages that stand in events on a model call's span, or in log records beside it: the forms of the GenAI conventions
+before messages became attributes. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel import semconv
 from atlas_otel.dialects.conversation import as_messages, openai_message, opened
 from atlas_otel.dialects.reading import as_json
+from atlas_otel.json_text import JsonText
+from atlas_otel.span_record import SpanEvent
 
 if TYPE_CHECKING:
-    from atlas_otel.json_text import JsonText
-    from atlas_otel.span_record import SpanRecord
+    from atlas_otel.span_record import EventRecord, SpanRecord
 
 
 def messages(span: SpanRecord) -> dict[str, JsonText]:
@@ -33,6 +34,33 @@ def messages(span: SpanRecord) -> dict[str, JsonText]:
     for fact, text in from_bodies((event.name, event.attributes) for event in span.events).items():
         found.setdefault(fact, text)
     return found
+
+
+def is_message_event(name: str) -> bool:
+    """Whether an event holds what was said in a model call."""
+    if not name.startswith(semconv.GEN_AI_PREFIX):
+        return False
+    return name.endswith(semconv.EVENT_GEN_AI_MESSAGE_SUFFIX) or name in _MESSAGE_EVENTS
+
+
+def with_events(span: SpanRecord, events: Iterable[EventRecord]) -> SpanRecord:
+    """``span`` with the message events that came apart from it, as log records, in the order of time."""
+    said = []
+    for event in sorted(events, key=lambda event: event.sequence):
+        body = JsonText(event.payload).value
+        if isinstance(body, dict):
+            said.append(SpanEvent(event.name, event.sequence, body))
+    return span._replace(events=(*span.events, *said))
+
+
+_MESSAGE_EVENTS: Final = frozenset(
+    {
+        semconv.EVENT_GEN_AI_CHOICE,
+        semconv.EVENT_GEN_AI_PROMPT,
+        semconv.EVENT_GEN_AI_COMPLETION,
+        semconv.EVENT_GEN_AI_DETAILS,
+    }
+)
 
 
 def from_bodies(events: Iterable[tuple[object, Mapping[str, Any]]]) -> dict[str, JsonText]:

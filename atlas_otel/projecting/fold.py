@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from atlas_otel.dialects.genai_events import is_message_event
 from atlas_otel.models.rows import Calm, SessionRows
 from atlas_otel.projecting.addressing import Addressing
 from atlas_otel.projecting.events import TOP, Enclosure, note_events, span_events
@@ -82,7 +83,11 @@ class SessionFold:
                 return
             event = self._records.events[record.key]
             self._count_key(known, event)
-            self._fresh_notes.add(self._noting.put(event))
+            if is_message_event(event.name):
+                self._placing.hear(event)
+                self._fresh.update({(event.trace_id, event.span_id)} & self._records.spans.keys())
+            else:
+                self._fresh_notes.add(self._noting.put(event))
         else:
             known = self._records.spans.get(record.key)
             if not self._records.add(record):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from atlas_otel import semconv
 from atlas_otel.dialects import facts_of
+from atlas_otel.dialects.genai_events import with_events
 from atlas_otel.models.rows import Calm
 from atlas_otel.projecting.doubling import Doubles
 from atlas_otel.projecting.identity import Attempt
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from atlas_otel.projecting.node import Owner
     from atlas_otel.projecting.tree import SpanKey
     from atlas_otel.semconv import Kind
-    from atlas_otel.span_record import SpanRecord
+    from atlas_otel.span_record import EventRecord, SpanRecord
 
 _OPERATION_PLAN: Final = "plan"
 _CALLS: Final = frozenset({"llm", "tool"})
@@ -40,12 +41,17 @@ class Placing:
         self.root: SpanKey | None = None
         self.foreign = False
         """Whether the session is another instrumentation's: none of ours encloses it."""
+        self._said: dict[SpanKey, dict[int, EventRecord]] = {}
         self._sessions: set[SpanKey] = set()
         self._declared: set[SpanKey] = set()
         self._tops: set[SpanKey] = set()
         self._cut: set[SpanKey] = set()
         self._trace_ids: set[str] = set()
         self._extent: tuple[int, int] | None = None
+
+    def hear(self, event: EventRecord) -> None:
+        """Add what was said in a model call and came apart from its span, which is then to be put in (again)."""
+        self._said.setdefault((event.trace_id, event.span_id), {})[event.sequence] = event
 
     def update(
         self, spans: Iterable[SpanRecord], session_key: str | None, *, still: bool = True
@@ -56,7 +62,8 @@ class Placing:
         """
         touched, moving = set(), set()
         for span in spans:
-            facts = facts_of(span)
+            said = self._said.get(span.key)
+            facts = facts_of(with_events(span, said.values()) if said else span)
             touched.add(span.key)
             if span.key in self._cut or self._seen_from_below(span.key) != _seen_from_below(span, facts):
                 moving.add(span.key)

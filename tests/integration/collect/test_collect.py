@@ -143,13 +143,6 @@ def test_errors_are_a_status_in_the_encoding_of_the_request(start: Any) -> None:
 
 def test_other_paths_and_methods(start: Any) -> None:
     collector = start()
-    assert httpx.post(collector.base + "/v1/metrics", content=b"").status_code == 404
-    assert (
-        "only traces"
-        in httpx.post(collector.base + "/v1/logs", headers={"content-type": "application/json"}, content=b"{}").json()[
-            "message"
-        ]
-    )
     assert httpx.get(collector.url).status_code == 405
     assert collector.get("/").status_code == 404
     assert collector.get("/healthz").text == "ok\n"
@@ -262,7 +255,9 @@ def test_a_dead_database_costs_nothing_while_there_is_room(start: Any) -> None:
 def test_without_room_the_sender_is_told_when_to_come_again(start: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         port = nobody.getsockname()[1]
-    collector = start("--spool-mib", "8", url=f"postgresql://u@127.0.0.1:{port}/d")
+    collector = start(
+        "--spool-mib", "8", url=f"postgresql://u@127.0.0.1:{port}/d", ATLAS_OTEL_MAX_STRING_BYTES="1000000"
+    )
     number = 0
     while (answer := collector.post(request(number := number + 1, size=900_000).SerializeToString())).is_success:
         assert number < 50

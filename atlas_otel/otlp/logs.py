@@ -1,0 +1,143 @@
+"""OTLP log records → event records: what GenAI instrumentations write as logs, on the spans that they name. Pure.
+
+The conventions had messages as events, and instrumentations that follow an older version (the official one of the
+openai SDK, unless told otherwise) still send them as log records; evaluations may come so too. Other logs are let go.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
+
+from atlas_otel import semconv
+from atlas_otel.dialects.genai_events import is_message_event
+from atlas_otel.errors import RecordError
+from atlas_otel.models.evaluation import finite
+from atlas_otel.normalise import to_tree
+from atlas_otel.otlp import json as otlp_json
+from atlas_otel.otlp import protobuf
+from atlas_otel.otlp.spans import MAX_NS, NotASpan
+from atlas_otel.privacy import sanitize_event
+from atlas_otel.span_record import EventRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from atlas_otel.capture import Capture
+    from atlas_otel.span_record import AttributeValue
+
+_HEX: Final = frozenset("0123456789abcdef")
+_EVENT_NAME: Final = "event.name"
+"""Where the name of an event stood before log records had a field for it."""
+
+
+class RawLog(NamedTuple):
+    """A log record as it was received: ids in lower-case hex, time in Unix nanoseconds (0: none)."""
+
+    trace_id: str
+    span_id: str
+    name: str
+    time_ns: int
+    attributes: Mapping[str, AttributeValue]
+    body: AttributeValue
+
+
+def decode_logs_protobuf(body: bytes, capture: Capture) -> list[EventRecord]:
+    """The event records of an ``ExportLogsServiceRequest``. Raises RecordError where ``body`` is none."""
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+    try:
+        request = ExportLogsServiceRequest.FromString(body)
+    except DecodeError:
+        raise RecordError("the body is not an ExportLogsServiceRequest in protobuf") from None
+    return event_records(_of_protobuf(request), capture)
+
+
+def decode_logs_json(body: bytes, capture: Capture) -> list[EventRecord]:
+    """The same in JSON."""
+    tree = otlp_json.load_json(body)
+    if not isinstance(tree, dict) or not isinstance(tree.get("resourceLogs", []), list):
+        raise RecordError("the JSON is not an ExportLogsServiceRequest")
+    return event_records(_of_json(tree), capture)
+
+
+def event_records(logs: Iterable[RawLog], capture: Capture) -> list[EventRecord]:
+    """The records of those logs that are GenAI events on a span.
+
+    An event is known by its span and its time: of two at one time in a request, the second counts as a nanosecond
+    later, so that a request that is sent again gives the same records.
+    """
+    found: dict[tuple[str, str, int], EventRecord] = {}
+    for log in logs:
+        payload = _payload(log)
+        if payload is None or not _has_ids(log) or not 0 < log.time_ns < MAX_NS:
+            continue
+        sequence = log.time_ns
+        while (log.trace_id, log.span_id, sequence) in found:
+            sequence += 1
+        text = orjson.dumps(to_tree(payload).tree).decode()
+        record = sanitize_event(EventRecord(log.trace_id, log.span_id, sequence, None, log.name, text), capture)
+        if record is not None:
+            found[record.key] = record
+    return list(found.values())
+
+
+def _has_ids(log: RawLog) -> bool:
+    ids = (log.trace_id, 32), (log.span_id, 16)
+    return all(len(one) == size and set(one) <= _HEX and set(one) != {"0"} for one, size in ids)
+
+
+def _payload(log: RawLog) -> dict[str, object] | None:
+    """What an event record holds: a message's body and attributes, or a score in our own form; None for other logs."""
+    if is_message_event(log.name):
+        return {**log.attributes, **(log.body if isinstance(log.body, dict) else {})}
+    if log.name != semconv.EVENT_REWARD:
+        return None
+    said = {
+        "name": log.attributes.get(semconv.GEN_AI_EVALUATION_NAME),
+        "score": finite(log.attributes.get(semconv.GEN_AI_EVALUATION_SCORE)),
+        "label": log.attributes.get(semconv.GEN_AI_EVALUATION_LABEL),
+        "rationale": log.attributes.get(semconv.GEN_AI_EVALUATION_EXPLANATION),
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _of_protobuf(request: Any) -> Iterator[RawLog]:  # the generated classes have no types
+    for of_resource in request.resource_logs:
+        for of_scope in of_resource.scope_logs:
+            for log in of_scope.log_records:
+                attributes = protobuf._attributes(log.attributes)
+                yield RawLog(
+                    log.trace_id.hex(),
+                    log.span_id.hex(),
+                    log.event_name or _named(attributes),
+                    log.time_unix_nano or log.observed_time_unix_nano,
+                    attributes,
+                    protobuf._value(log.body),
+                )
+
+
+def _of_json(tree: Mapping[str, Any]) -> Iterator[RawLog]:
+    for of_resource in otlp_json.objects(tree.get("resourceLogs")):
+        for of_scope in otlp_json.objects(of_resource.get("scopeLogs")):
+            for log in otlp_json.objects(of_scope.get("logRecords")):
+                try:
+                    attributes = otlp_json._attributes(log.get("attributes"))
+                    yield RawLog(
+                        otlp_json.text(log.get("traceId")).lower(),
+                        otlp_json.text(log.get("spanId")).lower(),
+                        otlp_json.text(log.get("eventName")) or _named(attributes),
+                        otlp_json.integer(log.get("timeUnixNano"))
+                        or otlp_json.integer(log.get("observedTimeUnixNano")),
+                        attributes,
+                        otlp_json._value(log.get("body")),
+                    )
+                except (NotASpan, RecursionError):
+                    continue
+
+
+def _named(attributes: Mapping[str, AttributeValue]) -> str:
+    name = attributes.get(_EVENT_NAME)
+    return name if isinstance(name, str) else ""
