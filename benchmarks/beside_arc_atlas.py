@@ -13,7 +13,7 @@ from dataclasses import asdict
 import atlas_otel
 from atlas_otel import IntermediateStepManager, IntermediateStepPayload, IntermediateStepType
 from atlas_otel.models.intermediate_step import StreamEventData
-from benchmarks.measuring import alternate, ratio
+from benchmarks.measuring import alternate_both, ratio
 from benchmarks.peers import arc_atlas
 from benchmarks.task import ARGUMENT, RESULT, Raw
 
@@ -58,13 +58,14 @@ def main() -> None:
                 raw_call(ARGUMENT)
 
     sides = {"ours": ours, "arc": arc, "raw": spans}
-    taken = alternate(sides, asked.rounds, between=lambda: telemetry.flush(60), warm=_WARM)
+    taken, used = alternate_both(sides, asked.rounds, between=lambda: telemetry.flush(60), warm=_WARM)
     telemetry.flush(60)
     accounts = telemetry.accounts
     said = {
         "beside_arc": asdict(ratio(taken["ours"], taken["arc"])),
         "beside_raw": asdict(ratio(taken["ours"], taken["raw"])),
         "arc_beside_raw": asdict(ratio(taken["arc"], taken["raw"])),
+        "cpu_beside_arc": asdict(ratio(used["ours"], used["arc"])),
         "expected": (asked.rounds + _WARM) * _CALLS,
         "steps": accounts.spans.stored - asked.rounds - _WARM,  # less the sessions
         "events": accounts.events.stored,

@@ -16,6 +16,11 @@ class Ratio:
     high: float
     rounds: int
 
+    @property
+    def brief(self) -> str:
+        """In a line: the median, and in brackets the percentiles."""
+        return f"{self.median:.2f}× ({self.low:.2f}–{self.high:.2f})"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

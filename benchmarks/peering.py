@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.measuring import alternate, ratio
+from benchmarks.measuring import alternate_both, ratio
 from benchmarks.task import ARGUMENT, Raw
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def measure(peer: Peer, rounds: int, calls: int) -> dict[str, Any]:
         peer.settle()
         raw.provider.force_flush()
 
-    taken = alternate({"peer": under_peer, "raw": under_raw}, rounds, between=settle, warm=2)
+    taken, used = alternate_both({"peer": under_peer, "raw": under_raw}, rounds, between=settle, warm=2)
     settle()
     expected = done * (calls * peer.per_call + peer.per_round)
     return {
@@ -81,6 +81,7 @@ def measure(peer: Peer, rounds: int, calls: int) -> dict[str, Any]:
         "version": version(peer.package),
         "sdk": version("opentelemetry-sdk"),
         "ratio": asdict(ratio(taken["peer"], taken["raw"])),
+        "cpu": asdict(ratio(used["peer"], used["raw"])),
         "expected": expected,
         "recorded": peer.recorded(),
         "whole": peer.whole(),

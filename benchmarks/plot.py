@@ -1,4 +1,4 @@
-"""A growth as a small SVG: lines over a logarithmic x, y from 0. No library: the files stay small, and the same."""
+"""Small SVGs: a growth as lines over a logarithmic x, ratios as bars. No library: small files, the same each time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
-    from benchmarks.finding import Growth
+    from collections.abc import Sequence
+
+    from benchmarks.finding import Finding, Growth
 
 _WIDTH: Final = 640
 _HEIGHT: Final = 320
@@ -56,6 +58,34 @@ def draw(growth: Growth) -> str:
         along = _LEFT + number * (_WIDTH - _LEFT) // max(len(growth.series), 1)
         parts.append(f'<rect x="{along}" y="14" width="12" height="4" fill="{colour}"/>')
         parts.append(f'<text x="{along + 16}" y="20">{escape(name)}</text>')
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def bars(title: str, findings: Sequence[Finding]) -> str:
+    """Ratios as bars from 1×, on a logarithmic scale, in the findings' order; what is no ratio is left out."""
+    shown = [(one.path.replace("`", "").replace("**", ""), one.figure) for one in findings if one.ratio and one.figure]
+    most = max((figure for _, figure in shown), default=1.0)
+    least = min((figure for _, figure in shown), default=1.0)
+    low, high = math.log10(min(least, 1.0) / 1.2), math.log10(max(most, 1.0) * 1.2)
+    begin, end, height = 300, _WIDTH - 60, 40 + 24 * len(shown) + 10
+
+    def across(figure: float) -> float:
+        return round(begin + (math.log10(figure) - low) / (high - low) * (end - begin), 1)
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" style="{_STYLE}">',
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{_WIDTH}" height="{height}" fill="#fff"/>',
+        f'<text x="8" y="20">{escape(title)}</text>',
+    ]
+    for number, (name, figure) in enumerate(shown):
+        down = 40 + 24 * number
+        left, right = sorted((across(1.0), across(figure)))
+        colour = _COLOURS[0] if name.startswith("atlas-otel") else "#888"
+        parts.append(f'<text x="{begin - 8}" y="{down + 11}" text-anchor="end">{escape(name)}</text>')
+        parts.append(f'<rect x="{left}" y="{down}" width="{round(right - left, 1)}" height="14" fill="{colour}"/>')
+        parts.append(f'<text x="{right + 4}" y="{down + 11}">{figure:.3g}×</text>')
+    parts.append(f'<path d="M{across(1.0)} 32V{height - 6}" stroke="#222"/>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 

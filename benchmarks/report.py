@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.finding import Finding, Growth
-from benchmarks.plot import draw
+from benchmarks.plot import bars, draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -82,6 +82,9 @@ def _section(result: Result, plots: dict[str, str]) -> str:
     if result.error:
         parts += ["", f"**This case ended early:** {clean(result.error)}"]
     findings = [one for one in result.found if isinstance(one, Finding)]
+    if result.case == "peers" and findings:
+        plots["peers.svg"] = bars("One call, × raw span (logarithmic)", findings)
+        parts += ["", "![The peers, as bars](performance/peers.svg)"]
     if findings:
         parts += ["", *_table(findings), "", *_checked(findings)]
         parts += [f"- {one.path}: {clean(one.note)}" for one in findings if one.note]

@@ -98,7 +98,7 @@ class _Bench:
                 goal,
                 taken,
                 checked=checked,
-                note=f"of the calling thread's CPU time {used.median:.2f}× ({used.low:.2f}–{used.high:.2f})",
+                note=f"of the calling thread's CPU time {used.brief}",
             )
             for path, beside, goal, (taken, used) in measured
         ]

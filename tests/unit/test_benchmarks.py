@@ -15,7 +15,7 @@ from benchmarks import environments, running
 from benchmarks.finding import Finding, Growth, Ratio, from_json, to_json
 from benchmarks.measuring import alternate, percentile, rate_ratio, ratio
 from benchmarks.options import Options
-from benchmarks.plot import draw
+from benchmarks.plot import bars, draw
 from benchmarks.report import Setting, clean, write
 from benchmarks.saving import Result, load, save
 
@@ -96,6 +96,13 @@ def test_a_plot_is_xml_with_a_mark_for_each_point() -> None:
     assert len(circles) == 3
     assert heights[1] < heights[0] < heights[2]  # 2.5 above 1.5 above 1.0
     ElementTree.fromstring(draw(Growth("empty & bare", "x", "y", {})))
+
+
+def test_bars_show_every_ratio_that_there_is() -> None:
+    drawing = ElementTree.fromstring(bars("Peers", FINDINGS))
+    said = [one.text for one in drawing.iter() if one.tag.endswith("text")]
+    assert said == ["Peers", "a", "0.9×", "c", "0.4×", "g", "2×"]
+    ElementTree.fromstring(bars("none", []))
 
 
 @given(st.dictionaries(st.text(max_size=5), st.lists(st.tuples(st.floats(1, 1e7), st.floats(0, 1e9)), max_size=4)))
