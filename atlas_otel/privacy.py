@@ -54,16 +54,18 @@ def sanitize_span(record: SpanRecord, capture: Capture) -> SpanRecord:
     return record._replace(
         name=_text(record.name, "span.name", capture),
         status_message=None if record.status_message is None else _text(record.status_message, "span.status", capture),
-        attributes=_kept(record.attributes, "span", capture),
+        attributes=sanitize_attributes(record.attributes, "span", capture),
         events=tuple(
             SpanEvent(
                 _text(event.name, "event.name", capture),
                 event.time_ns,
-                _kept(event.attributes, event.name, capture),
+                sanitize_attributes(event.attributes, event.name, capture),
             )
             for event in record.events
         ),
-        links=tuple(SpanLink(*link[:2], _kept(link.attributes, "link", capture)) for link in record.links),
+        links=tuple(
+            SpanLink(*link[:2], sanitize_attributes(link.attributes, "link", capture)) for link in record.links
+        ),
         resource=resource,
     )
 
@@ -72,8 +74,13 @@ def sanitize_resource(resource: Attributes, capture: Capture) -> Attributes:
     """A process' resource with only what ``capture`` lets pass; never the command line, which may hold a secret."""
     kept = {key: value for key, value in resource.items() if key not in _NEVER}
     if capture.content:
-        return _kept(kept, "resource", capture)
+        return sanitize_attributes(kept, "resource", capture)
     return {k: v for k, v in kept.items() if _RESOURCE.fullmatch(k) and (is_name(v) or is_number(v))}
+
+
+def sanitize_attributes(attributes: Attributes, where: str, capture: Capture) -> Attributes:
+    """Attributes with only what ``capture`` lets pass, within its limits. ``where``: what they stand on."""
+    return capture.bounded(capture.attributes(attributes, where))
 
 
 def sanitize_event(record: EventRecord, capture: Capture) -> EventRecord | None:
@@ -90,10 +97,6 @@ def sanitize_event(record: EventRecord, capture: Capture) -> EventRecord | None:
 
 def _text(text: str, where: str, capture: Capture) -> str:
     return capture.bounded_text(capture.redacted(text, where))
-
-
-def _kept(attributes: Attributes, where: str, capture: Capture) -> Attributes:
-    return capture.bounded(capture.attributes(attributes, where))
 
 
 def event_skeleton(name: str, payload: Mapping[str, object]) -> JsonObject:

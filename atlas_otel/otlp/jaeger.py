@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from atlas_otel.capture import Capture
+    from atlas_otel.otlp.attributes import Keeper
     from atlas_otel.span_record import AttributeValue
 
 _KINDS: Final = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}
@@ -51,7 +52,7 @@ def decode_jaeger(traces: Iterable[object], capture: Capture) -> Decoded:
 
 
 def _add(receiver: Receiver, span: Mapping[str, Any], process: Mapping[str, Any]) -> None:
-    tags = _tags(span.get("tags"))
+    keeper, tags = receiver.keeper, _tags(span.get("tags"))
     service = text(process.get("serviceName"))
     receiver.begin_resource({**_tags(process.get("tags")), **({"service.name": service} if service else {})})
     receiver.begin_scope(next((scope for name in _SCOPES if (scope := text(tags.get(name)))), ""))
@@ -70,8 +71,8 @@ def _add(receiver: Receiver, span: Mapping[str, Any], process: Mapping[str, Any]
             _KINDS.get(text(tags.get("span.kind")).lower(), 0),
             start,
             start + integer(span.get("duration")) * _MICROSECOND,
-            {key: value for key, value in tags.items() if key not in _TRANSLATED},
-            [_event(log) for log in objects(span.get("logs"))],
+            dict([keeper.pair(key, value) for key, value in tags.items() if key not in _TRANSLATED]),
+            [_event(log, keeper) for log in objects(span.get("logs"))],
             [SpanLink(_trace_id(one), _span_id(one), {}) for one in references if one is not parent],
             status,
             text(tags.get("otel.status_description")),
@@ -79,10 +80,11 @@ def _add(receiver: Receiver, span: Mapping[str, Any], process: Mapping[str, Any]
     )
 
 
-def _event(log: Mapping[str, Any]) -> SpanEvent:
+def _event(log: Mapping[str, Any], keeper: Keeper) -> SpanEvent:
     fields = _tags(log.get("fields"))
     name = fields.pop("event", "")
-    return SpanEvent(name if isinstance(name, str) else "", integer(log.get("timestamp")) * _MICROSECOND, fields)
+    kept = dict([keeper.pair(key, value) for key, value in fields.items()])
+    return SpanEvent(name if isinstance(name, str) else "", integer(log.get("timestamp")) * _MICROSECOND, kept)
 
 
 def _trace_id(span: Mapping[str, Any]) -> str:

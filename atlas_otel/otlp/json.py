@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from atlas_otel.capture import Capture
+    from atlas_otel.otlp.attributes import Keeper
     from atlas_otel.span_record import AttributeValue
 
 _KINDS: Final = {
@@ -66,7 +67,7 @@ def decode_tree(tree: object, capture: Capture) -> Decoded:
             spans = of_scope.get("spans")
             for span in spans if isinstance(spans, list) else ():
                 try:
-                    receiver.add(_raw(span))
+                    receiver.add(_raw(span, receiver.keeper))
                 except NotASpan as reason:
                     receiver.refuse(str(reason))
                 except RecursionError:
@@ -74,7 +75,7 @@ def decode_tree(tree: object, capture: Capture) -> Decoded:
     return receiver.decoded()
 
 
-def _raw(span: object) -> RawSpan:
+def _raw(span: object, keeper: Keeper) -> RawSpan:
     if not isinstance(span, dict):
         raise NotASpan("a span is not an object")
     status = object_of(span.get("status"))
@@ -86,13 +87,15 @@ def _raw(span: object) -> RawSpan:
         _enum(span.get("kind"), _KINDS),
         integer(span.get("startTimeUnixNano")),
         integer(span.get("endTimeUnixNano")),
-        _attributes(span.get("attributes")),
+        _kept(span.get("attributes"), keeper),
         [
-            SpanEvent(text(event.get("name")), integer(event.get("timeUnixNano")), _attributes(event.get("attributes")))
+            SpanEvent(
+                text(event.get("name")), integer(event.get("timeUnixNano")), _kept(event.get("attributes"), keeper)
+            )
             for event in objects(span.get("events"))
         ],
         [
-            SpanLink(_id(link.get("traceId")), _id(link.get("spanId")), _attributes(link.get("attributes")))
+            SpanLink(_id(link.get("traceId")), _id(link.get("spanId")), _kept(link.get("attributes"), keeper))
             for link in objects(span.get("links"))
         ],
         _enum(status.get("code"), _STATUSES),
@@ -142,6 +145,11 @@ def _enum(value: object, names: Mapping[str, int]) -> int:
     if isinstance(value, str):
         return names.get(value, 0)
     return value if isinstance(value, int) else 0
+
+
+def _kept(pairs: object, keeper: Keeper) -> dict[str, AttributeValue]:
+    """The attributes of a span, an event or a link."""
+    return dict([keeper.pair(text(pair.get("key")), _value(pair.get("value"))) for pair in objects(pairs)])
 
 
 def _attributes(pairs: object) -> dict[str, AttributeValue]:

@@ -1,11 +1,11 @@
 """OTLP/protobuf → records.
 
-The generated (upb) classes parse, and are walked: ``json_format`` takes twenty times as long.
+Generated (upb) classes parse, and are walked: ``json_format`` takes twenty times as long.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel.errors import RecordError
 from atlas_otel.otlp.spans import Decoded, RawSpan, Receiver
@@ -15,47 +15,82 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from atlas_otel.capture import Capture
+    from atlas_otel.otlp.attributes import Keeper
     from atlas_otel.span_record import AttributeValue
+
+_REMEMBERED_BYTES: Final = 128
 
 
 def decode_protobuf(body: bytes, capture: Capture) -> Decoded:
     """The records of an ``ExportTraceServiceRequest``. Raises RecordError where ``body`` is none."""
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+    from atlas_otel.otlp.wire import request_class
+
+    receiver = Receiver(capture)
     try:
-        request = ExportTraceServiceRequest.FromString(body)
+        _receive(request_class().FromString(body), receiver)
     except DecodeError:
         raise RecordError("the body is not an ExportTraceServiceRequest in protobuf") from None
-    receiver = Receiver(capture)
+    return receiver.decoded()
+
+
+def _receive(request: Any, receiver: Receiver) -> None:  # the generated classes have no types
+    from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+
+    pair = _Pairs(receiver.keeper, KeyValue.FromString).__getitem__
     for of_resource in request.resource_spans:
         receiver.begin_resource(_attributes(of_resource.resource.attributes))
         for of_scope in of_resource.scope_spans:
             receiver.begin_scope(of_scope.scope.name)
             for span in of_scope.spans:
-                receiver.add(_raw(span))
-    return receiver.decoded()
+                status, events, links = span.status, span.events, span.links
+                receiver.add(
+                    RawSpan(
+                        span.trace_id.hex(),
+                        span.span_id.hex(),
+                        span.parent_span_id.hex(),
+                        span.name,
+                        span.kind,
+                        span.start_time_unix_nano,
+                        span.end_time_unix_nano,
+                        dict(map(pair, span.attributes)),
+                        [
+                            SpanEvent(event.name, event.time_unix_nano, dict(map(pair, event.attributes)))
+                            for event in events
+                        ]
+                        if events
+                        else (),
+                        [
+                            SpanLink(link.trace_id.hex(), link.span_id.hex(), dict(map(pair, link.attributes)))
+                            for link in links
+                        ]
+                        if links
+                        else (),
+                        status.code,
+                        status.message,
+                        span.dropped_attributes_count,
+                        span.dropped_events_count,
+                        span.dropped_links_count,
+                    )
+                )
 
 
-def _raw(span: Any) -> RawSpan:  # the generated classes have no types
-    status = span.status
-    return RawSpan(
-        span.trace_id.hex(),
-        span.span_id.hex(),
-        span.parent_span_id.hex(),
-        span.name,
-        span.kind,
-        span.start_time_unix_nano,
-        span.end_time_unix_nano,
-        _attributes(span.attributes),
-        [SpanEvent(event.name, event.time_unix_nano, _attributes(event.attributes)) for event in span.events],
-        [SpanLink(link.trace_id.hex(), link.span_id.hex(), _attributes(link.attributes)) for link in span.links],
-        status.code,
-        status.message,
-        span.dropped_attributes_count,
-        span.dropped_events_count,
-        span.dropped_links_count,
-    )
+class _Pairs(dict[bytes, "tuple[str, AttributeValue]"]):
+    """Attributes by what they are on the wire. Short ones are read once: many spans of a request share them."""
+
+    def __init__(self, keeper: Keeper, parse: Any) -> None:
+        super().__init__()
+        self._keeper = keeper
+        self._parse = parse
+
+    def __missing__(self, wire: bytes) -> tuple[str, AttributeValue]:
+        attribute = self._parse(wire)
+        value = attribute.value
+        pair = self._keeper.pair(attribute.key, value.string_value or _value(value))
+        if len(wire) <= _REMEMBERED_BYTES:
+            self[wire] = pair
+        return pair
 
 
 def _attributes(pairs: Iterable[Any]) -> dict[str, AttributeValue]:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atlas_otel import semconv
 from atlas_otel.errors import RecordError
+from atlas_otel.otlp.attributes import Keeper
 from atlas_otel.packing import unpack_events
 from atlas_otel.privacy import sanitize_event, sanitize_resource, sanitize_span
+from atlas_otel.privacy_allowlist import is_id
 from atlas_otel.span_record import RANK_ENDED_OTLP, SpanEvent, SpanLink, SpanRecord
 
 if TYPE_CHECKING:
@@ -40,7 +42,10 @@ class NotASpan(ValueError):
 
 
 class RawSpan(NamedTuple):
-    """A span as it was received: ids in lower-case hex (no parent: empty), times in Unix nanoseconds."""
+    """A span as it was received: ids in lower-case hex (no parent: empty), times in Unix nanoseconds.
+
+    All attributes have been through :meth:`Keeper.pair`.
+    """
 
     trace_id: str
     span_id: str
@@ -77,6 +82,8 @@ class Receiver:
     """Takes the spans of one request. ``capture``: what may be kept of them."""
 
     def __init__(self, capture: Capture) -> None:
+        self.keeper = Keeper(capture)
+        """Every attribute of a span, of its events and of its links has to pass it."""
         self._capture = capture
         self._records: list[Record] = []
         self._resource: Attributes = {}
@@ -96,7 +103,7 @@ class Receiver:
     def add(self, raw: RawSpan) -> None:
         """Take one span, or refuse it."""
         try:
-            self._records += records_of(raw, self._scope, self._resource, self._capture)
+            self._records += records_of(raw, self._scope, self._resource, self._capture, self.keeper)
             self._spans += 1
         except NotASpan as reason:
             self.refuse(str(reason))
@@ -112,55 +119,66 @@ class Receiver:
         return Decoded(self._records, self._spans, self._refused, tuple(self._reasons))
 
 
-def records_of(raw: RawSpan, scope: str, resource: Attributes, capture: Capture) -> list[Record]:
+def records_of(raw: RawSpan, scope: str, resource: Attributes, capture: Capture, keeper: Keeper) -> list[Record]:
     """The records of one span: itself, and the events that it carries packed. Raises NotASpan.
 
     ``resource`` must have passed ``capture`` already.
     """
     _check(raw)
-    attributes = raw.attributes
+    attributes: Mapping[str, AttributeValue] = raw.attributes
     stamped = attributes.get(semconv.ATLAS_SESSION_ID)
     key = stamped if isinstance(stamped, str) and stamped else None
     kind = attributes.get(semconv.ATLAS_KIND)
-    events, links = raw.events, [link for link in raw.links if _is_link(link)]
-    packed = _unpacked(raw, key)
-    if packed is not None:
-        attributes = {name: value for name, value in attributes.items() if name != semconv.ATLAS_EVENTS}
-        # The first ones stand on the span too, for whoever looks at it elsewhere: one event is not to count twice.
-        shown = {(event.sequence, event.name) for event in packed}
-        events = [event for event in events if (event.time_ns, event.name) not in shown]
-    span = sanitize_span(
-        SpanRecord(
-            trace_id=raw.trace_id,
-            span_id=raw.span_id,
-            parent_span_id=None if raw.parent_span_id in ("", _NO_SPAN) else raw.parent_span_id,
-            session_key=key,
-            name=raw.name,
-            kind=kind if isinstance(kind, str) else None,
-            span_kind=raw.kind - 1 if 1 <= raw.kind <= _KINDS else 0,
-            start_ns=raw.start_ns,
-            end_ns=raw.end_ns or raw.start_ns,
-            status=raw.status if raw.status in _STATUSES else 0,
-            status_message=raw.status_message or None,
-            attributes=attributes,
-            events=tuple(event if event.time_ns else event._replace(time_ns=raw.start_ns) for event in events),
-            links=tuple(links),
-            scope=scope,
-            resource={},
-            rank=RANK_ENDED_OTLP,
-            version=raw.end_ns or raw.start_ns,
-            dropped_attributes=_count(raw.dropped_attributes),
-            dropped_events=_count(raw.dropped_events),
-            dropped_links=_count(raw.dropped_links + len(raw.links) - len(links)),
-        ),
-        capture,
+    events, links = raw.events, raw.links
+    packed: Sequence[EventRecord] = ()
+    if semconv.ATLAS_EVENTS in attributes:
+        attributes, events, packed = _unpacked(raw, key, keeper)
+    if events:
+        events = [event if event.time_ns else event._replace(time_ns=raw.start_ns) for event in events]
+    if links:
+        links = [link for link in links if _is_link(link)]
+    span = SpanRecord(
+        raw.trace_id,
+        raw.span_id,
+        None if raw.parent_span_id in ("", _NO_SPAN) else raw.parent_span_id,
+        key if key is None or is_id(key) else None,
+        raw.name,
+        kind if isinstance(kind, str) and kind in semconv.KINDS else None,
+        raw.kind - 1 if 1 <= raw.kind <= _KINDS else 0,
+        raw.start_ns,
+        raw.end_ns or raw.start_ns,
+        raw.status if raw.status in _STATUSES else 0,
+        raw.status_message or None,
+        attributes,
+        tuple(events),
+        tuple(links),
+        scope,
+        resource,
+        RANK_ENDED_OTLP,
+        raw.end_ns or raw.start_ns,
+        raw.dropped_attributes and _count(raw.dropped_attributes),
+        raw.dropped_events and _count(raw.dropped_events),
+        _count(raw.dropped_links + len(raw.links) - len(links)) if raw.dropped_links or raw.links else 0,
     )
-    records: list[Record] = [span._replace(resource=resource, scope=capture.redacted(scope, "scope.name"))]
-    for event in packed or ():
-        kept = sanitize_event(event._replace(session_key=span.session_key), capture)
-        if kept is not None:
-            records.append(kept)
-    return records
+    if keeper.by_span or not _is_plain(span, keeper):
+        span = sanitize_span(span._replace(resource={}), capture)
+        span = span._replace(resource=resource, scope=capture.redacted(scope, "scope.name"))
+    if not packed:
+        return [span]
+    kept = [sanitize_event(event._replace(session_key=span.session_key), capture) for event in packed]
+    return [span, *[event for event in kept if event is not None]]
+
+
+def _is_plain(span: SpanRecord, keeper: Keeper) -> bool:
+    """Whether a span whose attributes were looked at is kept as it is."""
+    plain = keeper.is_plain
+    if not (plain(span.name) and plain(span.scope) and (span.status_message is None or plain(span.status_message))):
+        return False
+    # ``atlas.events`` was left alone, and is unpacked on spans only.
+    return not (span.events or span.links) or (
+        all(plain(event.name) and semconv.ATLAS_EVENTS not in event.attributes for event in span.events)
+        and not any(semconv.ATLAS_EVENTS in link.attributes for link in span.links)
+    )
 
 
 def _check(raw: RawSpan) -> None:
@@ -174,7 +192,7 @@ def _check(raw: RawSpan) -> None:
         raise NotASpan("a start time is missing, negative or beyond the year 2262")
     if not 0 <= raw.end_ns <= MAX_NS:
         raise NotASpan("an end time is negative or beyond the year 2262")
-    if not all(0 <= event.time_ns <= MAX_NS for event in raw.events):
+    if raw.events and not all(0 <= event.time_ns <= MAX_NS for event in raw.events):
         raise NotASpan("the time of an event is negative or beyond the year 2262")
 
 
@@ -183,16 +201,25 @@ def _is_link(link: SpanLink) -> bool:
     return bool(ids) and link.trace_id != _NO_TRACE and link.span_id != _NO_SPAN
 
 
-def _unpacked(raw: RawSpan, key: str | None) -> list[EventRecord] | None:
-    """The events in ``atlas.events``; None where there are none, or where somebody cut it: then it stays as it is."""
-    text = raw.attributes.get(semconv.ATLAS_EVENTS)
-    if not isinstance(text, str):
-        return None
+def _unpacked(
+    raw: RawSpan, key: str | None, keeper: Keeper
+) -> tuple[Mapping[str, AttributeValue], Sequence[SpanEvent], Sequence[EventRecord]]:
+    """Attributes and events without what ``atlas.events`` holds, and that. Where somebody cut it, it stays there."""
+    text = raw.attributes[semconv.ATLAS_EVENTS]
     try:
-        events = unpack_events(text, raw.trace_id, raw.span_id, key)
+        packed = unpack_events(text, raw.trace_id, raw.span_id, key) if isinstance(text, str) else None
     except RecordError:
-        return None
-    return events if all(0 <= event.sequence <= MAX_NS for event in events) else None
+        packed = None
+    if packed is None or not all(0 <= event.sequence <= MAX_NS for event in packed):
+        left = text if keeper.by_span else keeper.looked_at(semconv.ATLAS_EVENTS, text)[1]
+        return {**raw.attributes, semconv.ATLAS_EVENTS: left}, raw.events, ()
+    # The first ones stand on the span too, for whoever looks at it elsewhere: one event is not to count twice.
+    shown = {(event.sequence, event.name) for event in packed}
+    return (
+        {name: value for name, value in raw.attributes.items() if name != semconv.ATLAS_EVENTS},
+        [event for event in raw.events if (event.time_ns, event.name) not in shown],
+        packed,
+    )
 
 
 def _count(number: int) -> int:

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from atlas_otel import semconv
-from atlas_otel.capture import Capture
+from atlas_otel.capture import Capture, Limits
 from atlas_otel.errors import RecordError
 from atlas_otel.otlp.json import decode_json, decode_tree
 from atlas_otel.otlp.protobuf import decode_protobuf
@@ -125,6 +127,62 @@ def test_no_bytes_make_the_decoder_raise_anything_else(body: bytes) -> None:
             assert isinstance(decode(body, CAPTURE), Decoded)
         except RecordError as error:
             assert "body" in str(error) or "JSON" in str(error)
+
+
+any_values = st.recursive(
+    st.one_of(
+        st.builds(AnyValue),
+        st.builds(AnyValue, string_value=st.text(st.characters(exclude_categories=["Cs"]), max_size=300)),
+        st.builds(AnyValue, bool_value=st.booleans()),
+        st.builds(AnyValue, int_value=int64),
+        st.builds(AnyValue, double_value=st.floats()),
+        st.builds(AnyValue, bytes_value=st.text(max_size=9).map(lambda text: text.encode(errors="replace"))),
+    ),
+    lambda inner: (
+        st.builds(AnyValue, array_value=st.builds(ArrayValue, values=st.lists(inner, max_size=3)))
+        | st.builds(
+            AnyValue,
+            kvlist_value=st.builds(
+                KeyValueList, values=st.lists(st.builds(KeyValue, key=keys, value=inner), max_size=3)
+            ),
+        )
+    ),
+    max_leaves=4,
+)
+pairs = st.lists(
+    st.builds(KeyValue, key=keys | st.sampled_from(["k\0", "é" * 90, semconv.ATLAS_EVENTS]), value=any_values),
+    max_size=4,
+    unique_by=lambda pair: pair.key,
+)
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+otlp_spans = st.builds(
+    Span,
+    trace_id=st.binary(min_size=16, max_size=16),
+    span_id=st.binary(min_size=8, max_size=8),
+    name=names,
+    start_time_unix_nano=moments,
+    attributes=pairs,
+    events=st.lists(st.builds(Span.Event, name=names, time_unix_nano=moments, attributes=pairs), max_size=2),
+    links=st.lists(st.builds(Span.Link, trace_id=st.just(b"t" * 16), span_id=st.just(b"s" * 8), attributes=pairs)),
+    status=st.builds(Status, message=names),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(otlp_spans, min_size=1, max_size=3), names)
+def test_what_is_looked_at_one_by_one_is_as_if_all_went_through_the_gate(spans: list[Span], scope: str) -> None:
+    request = ExportTraceServiceRequest()
+    request.resource_spans.add().scope_spans.add(scope={"name": scope}, spans=spans)
+    body = request.SerializeToString()
+    limits = Limits(max_string_bytes=200, max_value_bytes=400)
+    # A redactor makes every span take the long way.
+    one, other = (decode_protobuf(body, capture) for capture in (Capture(limits), Capture(limits, redactor=same)))
+    assert list(map(plain, one.records)) == list(map(plain, other.records))
+    assert one[1:] == other[1:]
+
+
+def same(text: str, where: str) -> str:
+    return text
 
 
 # --- one span ---------------------------------------------------------------------------------------------------
