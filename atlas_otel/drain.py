@@ -285,7 +285,8 @@ class Drain:
         if result.poisoned:
             self._poisoned += len(result.poisoned)
             first = result.poisoned[0]
-            self._log.warning("the store refused %s, which is set aside: %s", _name(first.record), first.reason)
+            # Not the reason, which quotes the row.
+            self._log.warning("the store refused %s, which is set aside with the reason", _name(first.record))
         if batch.adopted:
             self._accounts.adopted(len(batch.records) - len(result.poisoned), len(result.poisoned))
             return

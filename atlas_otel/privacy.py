@@ -55,14 +55,7 @@ def sanitize_span(record: SpanRecord, capture: Capture) -> SpanRecord:
         name=_text(record.name, "span.name", capture),
         status_message=None if record.status_message is None else _text(record.status_message, "span.status", capture),
         attributes=sanitize_attributes(record.attributes, "span", capture),
-        events=tuple(
-            SpanEvent(
-                _text(event.name, "event.name", capture),
-                event.time_ns,
-                sanitize_attributes(event.attributes, event.name, capture),
-            )
-            for event in record.events
-        ),
+        events=sanitize_events(record.events, capture),
         links=tuple(
             SpanLink(*link[:2], sanitize_attributes(link.attributes, "link", capture)) for link in record.links
         ),
@@ -81,6 +74,29 @@ def sanitize_resource(resource: Attributes, capture: Capture) -> Attributes:
 def sanitize_attributes(attributes: Attributes, where: str, capture: Capture) -> Attributes:
     """Attributes with only what ``capture`` lets pass, within its limits. ``where``: what they stand on."""
     return capture.bounded(capture.attributes(attributes, where))
+
+
+def sanitize_events(events: Iterable[SpanEvent], capture: Capture) -> tuple[SpanEvent, ...]:
+    """A span's events with only what ``capture`` lets pass."""
+    if not capture.content:
+        return _bare_events(events)
+    return tuple(
+        SpanEvent(
+            _text(event.name, "event.name", capture),
+            event.time_ns,
+            sanitize_attributes(event.attributes, event.name, capture),
+        )
+        for event in events
+    )
+
+
+def _bare_events(events: Iterable[SpanEvent]) -> tuple[SpanEvent, ...]:
+    return tuple(
+        SpanEvent(
+            event.name if _EVENT_NAME.fullmatch(event.name) else _UNNAMED, event.time_ns, permitted(event.attributes)
+        )
+        for event in events
+    )
 
 
 def sanitize_event(record: EventRecord, capture: Capture) -> EventRecord | None:
@@ -120,14 +136,7 @@ def _without_content(record: SpanRecord) -> SpanRecord:
         name=_name(record, attributes),
         status_message=_error_type(record, attributes),
         attributes=attributes,
-        events=tuple(
-            SpanEvent(
-                event.name if _EVENT_NAME.fullmatch(event.name) else _UNNAMED,
-                event.time_ns,
-                permitted(event.attributes),
-            )
-            for event in record.events
-        ),
+        events=_bare_events(record.events),
         links=tuple(SpanLink(*link[:2], permitted(link.attributes)) for link in record.links),
     )
 
@@ -192,9 +201,10 @@ def _plan(payload: JsonObject) -> JsonObject:
     for step in _objects(payload.get("steps")):
         kept: JsonObject = {**_only(step, {"id": is_id}), "description": semconv.NOT_CAPTURED}
         depends = step.get("depends_on")
-        kept["depends_on"] = [item for item in depends if is_id(item)] if isinstance(depends, list) else []
+        kept["depends_on"] = [item for item in depends if is_number(item)] if isinstance(depends, list) else []
         steps.append(kept)
-    return {"steps": steps, **_only(payload, {"execution_mode": is_type})}
+    mode = payload.get("execution_mode")
+    return {"steps": steps, **({"execution_mode": mode} if mode in ("stepwise", "single_shot") else {})}
 
 
 def _reward(payload: JsonObject) -> JsonObject:

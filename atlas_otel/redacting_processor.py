@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, Span, Status
 
 from atlas_otel import semconv
 from atlas_otel.privacy import sanitize_resource, sanitize_span
 from atlas_otel.readable import record_of
 from atlas_otel.span_record import RANK_ENDED
+from atlas_otel.span_view import ending
 from atlas_otel.state import absorbed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Set
 
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import Span as SdkSpan
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes
 
     from atlas_otel.capture import Capture
+    from atlas_otel.span_record import SpanRecord
 
 
 class RedactingProcessor(SpanProcessor):
@@ -72,24 +75,11 @@ class RedactingProcessor(SpanProcessor):
 
     def _clean(self, span: ReadableSpan) -> ReadableSpan:
         resource = self._clean_resource(span.resource)
-        if self._redacts and not _ours(span):
+        if self._redacts:
             return self._copy(span, resource)
         if resource is span.resource:
             return span
-        return ReadableSpan(
-            name=span.name,
-            context=span.context,
-            parent=span.parent,
-            resource=resource,
-            attributes=span.attributes,
-            events=span.events,
-            links=span.links,
-            kind=span.kind,
-            status=span.status,
-            start_time=span.start_time,
-            end_time=span.end_time,
-            instrumentation_scope=span.instrumentation_scope,
-        )
+        return _with(span, resource=resource)
 
     def _clean_resource(self, resource: Resource) -> Resource:
         """The resource with only what may pass; the very same one where that is all of it."""
@@ -99,24 +89,54 @@ class RedactingProcessor(SpanProcessor):
         return known[1]
 
     def _copy(self, span: ReadableSpan, resource: Resource) -> ReadableSpan:
-        clean = sanitize_span(record_of(span, rank=RANK_ENDED, version=0, resource={}), self._capture)
-        attributes: Any = clean.attributes
-        return ReadableSpan(
+        seen = record_of(span, rank=RANK_ENDED, version=0, resource={})
+        known = ending(*seen.key) if _ours(span) else None
+        clean = sanitize_span(seen, self._capture) if known is None else self._clean_own(seen, *known)
+        return _with(
+            span,
             name=clean.name,
-            context=span.context,
-            parent=span.parent,
             resource=resource,
-            attributes=attributes,
+            attributes=clean.attributes,
             events=[Event(e.name, dict(e.attributes), e.time_ns) for e in clean.events],
             links=[
                 Link(link.context, dict(kept.attributes)) for link, kept in zip(span.links, clean.links, strict=False)
             ],
-            kind=span.kind,
             status=Status(span.status.status_code, clean.status_message),
-            start_time=span.start_time,
-            end_time=span.end_time,
-            instrumentation_scope=span.instrumentation_scope,
+            instrumentation_scope=self._clean_scope(span.instrumentation_scope),
         )
+
+    def _clean_own(self, seen: SpanRecord, record: SpanRecord, mirrored: Set[int]) -> SpanRecord:
+        """A span of ours as its record has it: what we wrote was redacted then, and is not shown to a redactor again;
+        what others wrote stands in the record as far as it may pass."""
+        capture, held = self._capture, record.attributes
+        own_events = {event.time_ns: event for event in record.events}
+        name, message = record.name, record.status_message
+        if capture.content and seen.name != name:
+            name = capture.redacted(seen.name, "span.name")
+        if capture.content and seen.status_message is not None and seen.status_message != message:
+            message = capture.redacted(seen.status_message, "span.status")
+        return record._replace(
+            name=name,
+            status_message=message,
+            attributes={
+                key: value if key not in held or _same(value, held[key]) else held[key]
+                for key, value in seen.attributes.items()
+                if key in held or key == semconv.ATLAS_EVENTS
+            },
+            events=tuple(
+                event if event.time_ns in mirrored else own_events[event.time_ns]
+                for event in seen.events
+                if event.time_ns in mirrored or event.time_ns in own_events
+            ),
+            links=tuple(link._replace(attributes=capture.attributes(link.attributes, "link")) for link in seen.links),
+        )
+
+    def _clean_scope(self, scope: InstrumentationScope | None) -> InstrumentationScope | None:
+        """The scope; of its attributes, what may pass."""
+        if scope is None or not scope.attributes:
+            return scope
+        kept: Any = self._capture.attributes(dict(scope.attributes), "scope")
+        return InstrumentationScope(scope.name, scope.version, scope.schema_url, kept)
 
 
 class RedactedView(ReadableSpan, Span):
@@ -203,6 +223,32 @@ def cleaned(resource: Resource, capture: Capture) -> Resource:
     held: Any = dict(resource.attributes)
     kept: Any = sanitize_resource(held, capture)
     return resource if kept == held else Resource(kept, resource.schema_url)
+
+
+def _with(span: ReadableSpan, **changed: Any) -> ReadableSpan:
+    """A copy of a span in which some fields are others."""
+    fields: dict[str, Any] = {
+        "name": span.name,
+        "context": span.context,
+        "parent": span.parent,
+        "resource": span.resource,
+        "attributes": span.attributes,
+        "events": span.events,
+        "links": span.links,
+        "kind": span.kind,
+        "status": span.status,
+        "start_time": span.start_time,
+        "end_time": span.end_time,
+        "instrumentation_scope": span.instrumentation_scope,
+    }
+    return ReadableSpan(**{**fields, **changed})
+
+
+def _same(shown: object, held: object) -> bool:
+    """Whether a span shows a value of its record, perhaps cut by the provider's limits."""
+    if isinstance(shown, str) and isinstance(held, str):
+        return held.startswith(shown)
+    return shown == held or (isinstance(shown, tuple) and isinstance(held, (list, tuple)) and list(shown) == list(held))
 
 
 def _ours(span: ReadableSpan) -> bool:

@@ -144,7 +144,7 @@ def check_reward(
 def _hex(what: str, value: str, digits: int) -> str:
     text = value.strip().lower() if isinstance(value, str) else ""
     if len(text) != digits or not all(c in "0123456789abcdef" for c in text) or not int(text, 16):
-        raise UsageError(f"{what} is {digits} hex digits, as Jaeger shows it, not {value!r}")
+        raise UsageError(f"{what} is {digits} hex digits, as Jaeger shows it; what was given is not")
     return text
 
 

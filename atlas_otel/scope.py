@@ -18,6 +18,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanKind
 
 from atlas_otel import fork, semconv, state
 from atlas_otel.context import Frame, StepIdentity, activate, current_frame, restore, with_frame
+from atlas_otel.privacy import sanitize_events
 from atlas_otel.span_record import (
     RANK_ENDED,
     RANK_OPEN,
@@ -237,9 +238,10 @@ class Scope:
         return self._record(None, RANK_OPEN, self.instrumentation.clock.now_ns())
 
     def renamed(self, name: str) -> None:
-        """Somebody gave the span another name, through OpenTelemetry's interface."""
-        if not self._ended:
-            self.name = name
+        """Somebody gave the span another name, through OpenTelemetry's interface. It may hold content."""
+        capture = self.instrumentation.capture
+        if not self._ended and capture.content:
+            self.name = capture.bounded_text(capture.redacted(name, "span.name"))
 
     def failed(self, description: str | None) -> None:
         """Somebody said that the span failed, through OpenTelemetry's interface."""
@@ -389,8 +391,7 @@ class Scope:
         if others := self._view.others_attributes(attributes):
             attributes = {**capture.attributes(others, "span"), **attributes}
         if seen := self._view.others_events():
-            theirs = [event._replace(attributes=capture.attributes(event.attributes, event.name)) for event in seen]
-            events = [*theirs, *self._errors]
+            events = [*sanitize_events(seen, capture), *self._errors]
         return SpanRecord(
             self.trace_id,
             self.span_id,

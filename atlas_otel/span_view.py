@@ -15,14 +15,19 @@ from atlas_otel.packing import pack_events
 from atlas_otel.span_record import STATUS_ERROR, SpanEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, Sequence, Set
+    from typing import TypeAlias
 
     from opentelemetry.trace import Span, SpanContext, SpanKind
 
     from atlas_otel.span_record import Attributes, AttributeValue, EventRecord, SpanRecord
 
+    SpanKey: TypeAlias = tuple[str, str]
+
 MIRRORED_EVENTS: Final = 100
 """How many of our events a span also shows to OTel backends one by one; ``atlas.events`` holds all of them."""
+
+_ending: dict[SpanKey, tuple[SpanRecord, Set[int]]] = {}
 
 _IDS: Final = (semconv.ATLAS_KIND, semconv.ATLAS_SESSION_ID, semconv.ATLAS_STEP_ID, semconv.ATLAS_STEP_ATTEMPT)
 
@@ -130,10 +135,19 @@ class SdkView:
         if self._rewrites:
             # Limits drop what was written first: the ids that were set at the start are written again.
             span.set_attributes({key: record.attributes[key] for key in _IDS if key in record.attributes})
-        others = {(event.name, event.time_ns) for event in self.others_events()}
+        others = {event.time_ns for event in self.others_events()}  # a name may have been redacted
         for event in record.events:
-            if (event.name, event.time_ns) not in others:
+            if event.time_ns not in others:
                 span.add_event(event.name, event.attributes, event.time_ns)
         if record.status == STATUS_ERROR:
             span.set_status(Status(StatusCode.ERROR, record.status_message))
-        span.end(end_time=record.end_ns)
+        _ending[record.key] = (record, self._mirrored)
+        try:
+            span.end(end_time=record.end_ns)
+        finally:
+            del _ending[record.key]
+
+
+def ending(trace_id: str, span_id: str) -> tuple[SpanRecord, Set[int]] | None:
+    """While a span of ours ends: its record, which says what may be seen of it, and the times of our events on it."""
+    return _ending.get((trace_id, span_id))

@@ -55,7 +55,7 @@ def is_data_error(error: BaseException) -> bool:
 def translated(error: psycopg.Error, url: str) -> StoreError:
     """The error of ours for one of psycopg's: one line, without a password."""
     state = error.sqlstate
-    text = f"{describe(url)}: {scrub(str(error), url) or type(error).__name__}"
+    text = f"{describe(url)}: {scrub(_words(error), url) or type(error).__name__}"
     if state is None:
         # The server is away, or refused the connection (OperationalError), or this program is at fault.
         away = isinstance(error, psycopg.OperationalError) and not (
@@ -67,6 +67,13 @@ def translated(error: psycopg.Error, url: str) -> StoreError:
     if state in _MISSING_SCHEMA:
         return SchemaError(f"{text}; run: atlas-otel db init")
     return PermanentStoreError(text)
+
+
+def _words(error: psycopg.Error) -> str:
+    """What may stand in a log: not the rows that the server quotes (DETAIL, CONTEXT), nor a value that it refuses."""
+    if is_data_error(error):
+        return f"{type(error).__name__} ({error.sqlstate})"
+    return error.diag.message_primary or str(error)
 
 
 def translating(url: str) -> AbstractContextManager[None]:

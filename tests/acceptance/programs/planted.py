@@ -1,16 +1,22 @@
 """An agent with a secret in every place that can hold one.
 
-    planted.py SECRET GUEST_FILE
+    planted.py SECRET GUEST_FILE LOG_FILE
 
-What a processor handed to ``configure`` sees goes to GUEST_FILE.
+What a processor handed to ``configure`` sees goes to GUEST_FILE, and what loggers say to LOG_FILE. Each ``plant_…`` is
+one kind of place.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
+import decimal
+import enum
 import json
 import logging
 import os
+import pathlib
 import sys
 from typing import Any
 
@@ -20,8 +26,8 @@ from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlag
 
 import atlas_otel as atlas
 
-SECRET, guest_file = sys.argv[1:3]
-logging.basicConfig(level=logging.DEBUG)
+SECRET, guest_file, log_file = sys.argv[1:4]
+logging.basicConfig(level=logging.DEBUG, filename=log_file)
 
 
 class Guest(SpanProcessor):
@@ -51,7 +57,8 @@ telemetry = atlas.configure(
     redact=redact,
     capture_content=False if os.environ.get("PLANTED_OFF") else None,
     metadata={"caller": SECRET, SECRET: 1},
-    span_processors=[Guest()],
+    # With nobody else looking, our spans are not the SDK's: another way to the exporter.
+    span_processors=[] if os.environ.get("PLANTED_ALONE") else [Guest()],
 )
 
 
@@ -86,7 +93,129 @@ async def streamed() -> None:
         pass
 
 
-tracer = trace.get_tracer("some.library")
+@dataclasses.dataclass
+class Held:
+    value: str
+    deeper: dict[str, Any]
+
+
+class Odd:
+    """Not JSON-like: all that can be said of it is what it says of itself."""
+
+    def __repr__(self) -> str:
+        return f"Odd({SECRET})"
+
+
+class Kind(enum.Enum):
+    SECRET = SECRET
+
+
+def plant_values() -> None:
+    """Arguments of many types, and what a generator leaves behind."""
+    coded = [SECRET.encode(), bytearray(SECRET.encode()), SECRET.encode("utf-16"), pathlib.Path("/home", SECRET)]
+    shaped = [Held(SECRET, {SECRET: [SECRET]}), Odd(), Kind.SECRET, {SECRET}, frozenset([SECRET]), (SECRET,)]
+    wrapped = [json.dumps({"a": json.dumps([SECRET])}), f"https://u:{SECRET}@h/{SECRET}?q={SECRET}#{SECRET}"]
+    look_up(SECRET, {"values": [*coded, *shaped, *wrapped, RuntimeError(SECRET), decimal.Decimal(1), lambda: SECRET]})
+
+    @atlas.llm(model="m")
+    def parts(prompt: str):
+        yield SECRET[:20]
+        yield SECRET[20:]
+
+    list(parts(SECRET))
+    next(iter(parts(SECRET)))  # abandoned
+
+
+def plant_errors() -> None:
+    """Causes, contexts, notes, groups, and what ends a program."""
+
+    @atlas.tool
+    def broken(how: str) -> None:
+        try:
+            try:
+                raise KeyError(SECRET)
+            except KeyError as error:
+                raise LookupError(f"no {SECRET}") from error
+        except LookupError as error:
+            if hasattr(error, "add_note"):
+                error.add_note(f"a note on {SECRET}")
+            if how == "group" and sys.version_info >= (3, 11):
+                raise ExceptionGroup(SECRET, [error, ValueError(SECRET)]) from None  # noqa: F821
+            if how == "exit":
+                raise SystemExit(SECRET) from error
+            if how == "cancelled":
+                raise asyncio.CancelledError(SECRET) from error
+            raise RuntimeError(SECRET, {"and": SECRET}) from error
+
+    for how in ("chain", "group", "exit", "cancelled"):
+        with contextlib.suppress(BaseException):
+            broken(how)
+
+
+def plant_steps() -> None:
+    """Intermediate steps as they are pushed: paired, streamed, late, without a beginning, with fields of their own."""
+    manager = atlas.IntermediateStepManager()
+    types = atlas.IntermediateStepType
+    seen: list[Any] = []
+    subscription = manager.subscribe(seen.append)
+
+    def push(kind: Any, uuid: str, **fields: Any) -> None:
+        data = {"input": {"q": SECRET}, "output": [SECRET], "chunk": SECRET, SECRET: SECRET}
+        more = {
+            "chat_inputs": [{"role": "user", "content": SECRET}],
+            "provided_metadata": {SECRET: SECRET},
+            "x": SECRET,
+        }
+        manager.push_intermediate_step(
+            atlas.IntermediateStepPayload.model_validate(
+                {"event_type": kind, "UUID": uuid, "name": "pushed", "tags": [SECRET], "data": data, "metadata": more,
+                 "of_its_own": {SECRET: SECRET}, **fields}
+            )
+        )  # fmt: skip
+
+    for kind in ("LLM", "TOOL", "FUNCTION", "TASK", "CUSTOM", "SPAN", "WORKFLOW"):
+        push(types[f"{kind}_START"], f"u-{kind}")
+    push(types.LLM_NEW_TOKEN, "u-LLM")
+    push(types.SPAN_CHUNK, "u-SPAN")
+    push(types.ADAPTER_EVENT, "u-event", data={"output": {"event": "progress", "reason": SECRET, "payload": SECRET}})
+    for kind in ("WORKFLOW", "SPAN", "CUSTOM", "TASK", "FUNCTION", "TOOL", "LLM"):
+        push(types[f"{kind}_END"], f"u-{kind}", usage_info={"prompt_tokens": 3, "what": SECRET})
+        push(types[f"{kind}_END"], f"late-{kind}")  # without a beginning
+    push(types.TOOL_START, "u-open")  # without an end
+    subscription.unsubscribe()
+
+
+def plant_nonsense() -> None:
+    """What is refused, and said so in the log."""
+    wrong: Any = SECRET
+    atlas.set_plan(wrong)
+    atlas.set_plan([{"id": wrong, "description": SECRET}, {SECRET: SECRET}])
+    atlas.set_plan({"steps": [{"description": SECRET, "depends_on": [SECRET]}], "execution_mode": SECRET})
+    atlas.set_metadata(wrong)
+    for fields in ({"score": wrong}, {"step": wrong}, {"trace_id": wrong}, {"span_id": wrong}):
+        atlas.record_reward(**{"score": 0.5, "rationale": SECRET, **fields})
+    atlas.set_validation(wrong)
+    atlas.add_guidance(Odd())  # type: ignore[arg-type]
+    atlas.emit_event("odd", Odd())
+
+
+def plant_on_our_spans() -> None:
+    """What other instrumentations and people write on spans that are ours, through OpenTelemetry's interface."""
+    with atlas.step("theirs"):
+        span = trace.get_current_span()
+        span.set_attribute("theirs", SECRET)
+        span.set_attributes(
+            {"more": [SECRET], SECRET: 1, "gen_ai.input.messages": SECRET, "url.full": f"http://{SECRET}"}
+        )
+        span.add_event("theirs", {"text": SECRET})
+        span.add_event(f"said {SECRET}")
+        span.record_exception(ValueError(SECRET), {"why": SECRET})
+        span.add_link(SpanContext(2, 2, True, TraceFlags(1)), {"why": SECRET})
+        span.set_status(Status(StatusCode.ERROR, SECRET))
+        span.update_name(f"renamed {SECRET}")
+
+
+tracer = trace.get_tracer("some.library", "1.0", attributes={"built": SECRET, SECRET: 1})
 with atlas.session(
     f"find {SECRET}", name="agent", metadata={"note": SECRET, SECRET: SECRET}, tags=[SECRET, "plain"]
 ) as session:
@@ -134,11 +263,19 @@ with atlas.session(
         span.set_status(Status(StatusCode.ERROR, f"broken by {SECRET}"))
     with tracer.start_as_current_span(SECRET):
         pass
+    plant_values()
+    plant_errors()
+    plant_steps()
+    plant_nonsense()
+    plant_on_our_spans()
     session.final_answer = f"the answer is {SECRET}"
 try:
     with atlas.session(f"fail on {SECRET}", name="agent"), atlas.step(SECRET):
         raise RuntimeError(SECRET)
 except RuntimeError:
     pass
-atlas.record_reward(0.9, rationale=f"late: {SECRET}", session_id=key)
+late: dict[str, Any] = {"judges": [{"identifier": "j", "rationale": SECRET, SECRET: SECRET}], "raw": {SECRET: [SECRET]}}
+atlas.record_reward(0.9, rationale=f"late: {SECRET}", session_id=key, **late)
+atlas.record_reward(0.8, rationale=SECRET, session_id=key, step=1, name="style", judge="a person", **late)
+plant_steps()  # outside of any session
 telemetry.flush(float(os.environ.get("PLANTED_FLUSH_S", "20")))
