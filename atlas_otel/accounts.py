@@ -148,9 +148,12 @@ class Accounts:
 
     def accepted(self, record: Record) -> None:
         """A journal took ``record``."""
-        if is_snapshot(record):
+        if isinstance(record, EventRecord):
+            count = self._events
+        elif record.rank > RANK_OPEN:
+            count = self._spans
+        else:
             return
-        count = self._events if isinstance(record, EventRecord) else self._spans
         with self._lock:
             count.open -= 1
             count.spooled += 1

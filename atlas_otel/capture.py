@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LOSS_CAPTURE: Final = "capture_failed"
 """Counted for each value, or part of one, that could only be described, because reading it raised."""
 
-_BACKSLASH: Final = b"\\"
+_BACKSLASH: Final = ord("\\")
 _NUL: Final = b"\\u0000"  # as orjson writes it; searched from the end, which Python does in half the time
 
 _INT64_MIN: Final = -(2**63)
@@ -253,7 +253,12 @@ def _plain_json(value: object) -> bytes | None:
     if type(value) is not str and not is_plain(value):
         return None
     data = orjson.dumps(value)
-    return None if _BACKSLASH in data and data.rfind(_NUL) >= 0 else data
+    return None if holds_nul(data) else data
+
+
+def holds_nul(data: bytes) -> bool:
+    """Whether orjson wrote a NUL into ``data``, or perhaps did."""
+    return _BACKSLASH in data and data.rfind(_NUL) >= 0
 
 
 def _fits_otel(attributes: Mapping[str, AttributeValue]) -> bool:

@@ -9,7 +9,6 @@ Another process learns the session from W3C baggage, where its sender opted in (
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from opentelemetry import baggage
@@ -166,5 +165,7 @@ def restore(token: Token[Context]) -> None:
     Where the token belongs to another ``contextvars`` context (a ``with`` block that is left elsewhere than it was
     entered, a coroutine closed by the garbage collector) there is nothing to undo here, and nothing is logged.
     """
-    with suppress(ValueError, RuntimeError):
+    try:  # noqa: SIM105 — a third of what ``suppress`` takes, twice a call
         token.var.reset(token)
+    except (ValueError, RuntimeError):
+        pass

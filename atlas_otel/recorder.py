@@ -27,7 +27,7 @@ class Recorder(Protocol):
     """Takes what happened, at the moment it happened."""
 
     def span_started(self, span: OpenSpan, *, durable: bool) -> None:
-        """A span began. ``durable``: its open snapshot is recorded now (sessions, steps, pushed steps); else only
+        """A span began. ``durable``: its open snapshot is recorded now (sessions, steps); else only
         if it is still open when the writer next looks."""
 
     def span_ended(self, record: SpanRecord) -> None:

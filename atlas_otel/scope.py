@@ -52,7 +52,6 @@ class Scope:
 
     __slots__ = (
         "__weakref__",
-        "_context",
         "_ended",
         "_errors",
         "_generation",
@@ -60,6 +59,7 @@ class Scope:
         "_token",
         "_view",
         "attributes",
+        "context",
         "describe",
         "frame",
         "identity",
@@ -125,7 +125,7 @@ class Scope:
         self.span_id = format(ids.span_id, "016x")
         inside = Frame(session, self if kind == "step" else frame.step, self, frame.inherited)
         self.frame = inside
-        self._context = with_frame(inside, trace.set_span_in_context(self.span, context))
+        self.context = with_frame(inside, trace.set_span_in_context(self.span, context))
 
     @property
     def running(self) -> bool:
@@ -174,7 +174,7 @@ class Scope:
 
     def enter(self, *, context: Context | None = None) -> None:
         """Make the span current."""
-        self._token = activate(self._context if context is None else context)
+        self._token = activate(self.context if context is None else context)
 
     def leave(self) -> None:
         """Make what was current before current again."""

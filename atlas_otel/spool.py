@@ -160,13 +160,13 @@ class SpoolJournal:
                     self._accounts.refused(record, cause)
                     return False
                 part = self._current
-            assert part is not None
-            part.segment.write(data)
+                assert part is not None
+            segment = part.segment
+            segment.write(data)
             self._accounts.accepted(record)
             part.count(record, +1)
-            self._accepted += 1
-            part.upto = self._accepted
-            part.tail = part.segment.tail  # last: from here on the drain may read it
+            self._accepted = part.upto = self._accepted + 1
+            part.tail = segment.tail  # last: from here on the drain may read it
         except OSError as error:
             self._accounts.refused(record, _cause(error))
             return False

@@ -26,8 +26,7 @@ def pack_record(record: Record) -> bytes:
     """A record as it stands in the spool. Raises RecordError where a value is not JSON."""
     try:
         if isinstance(record, EventRecord):
-            *fields, payload = record
-            return orjson.dumps(("e", *fields, "")) + _END + payload.encode()
+            return b"\n".join((orjson.dumps(("e", *record[:-1], "")), record.payload.encode()))
         long = [key for key, value in record.attributes.items() if type(value) is str and len(value) > LONG]
         return _with_texts(record, long) if long else encode_record(record)
     except (UnicodeEncodeError, TypeError) as error:  # orjson's JSONEncodeError is a TypeError

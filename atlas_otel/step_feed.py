@@ -108,6 +108,11 @@ class StepFeed:
     def _renew_lock(self) -> None:
         self._lock = threading.Lock()
 
+    @property
+    def followed(self) -> bool:
+        """Whether anybody subscribes."""
+        return bool(self._subscriptions)
+
     def add(self, subscription: Subscription) -> None:
         """Have it told from now on."""
         with self._lock:
@@ -235,8 +240,11 @@ def enclosure_of(scope: SpanInForce) -> Enclosure:
     """A span in force as what stands around an event."""
     attributes = scope.attributes
     uuid = str(attributes.get(semconv.ATLAS_PUSHED_UUID, scope.span_id))
-    named = (attributes.get(key) for key in _NAMES.get(scope.kind, _NAMES["session"]))
-    name = next((one for one in named if isinstance(one, str)), scope.name)
+    name = scope.name
+    for key in _NAMES.get(scope.kind, _NAMES["session"]):
+        if isinstance(named := attributes.get(key), str):
+            name = named
+            break
     if scope.kind == "step" and scope.identity is not None:
         name = f"step_{scope.identity.id}"
     return Enclosure(uuid, name, scope.parent_span_id or semconv.ROOT_STEP, None)

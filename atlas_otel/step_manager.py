@@ -36,8 +36,9 @@ from atlas_otel.models.intermediate_step import (
     IntermediateStepState,
     InvocationNode,
 )
-from atlas_otel.projecting.events import Enclosure
+from atlas_otel.projecting.events import TOP, Enclosure
 from atlas_otel.scope import Scope
+from atlas_otel.step_capture import CapturedStep, capture_step
 from atlas_otel.step_feed import FEED, Subscription, enclosure_of
 from atlas_otel.step_spans import closing, opening, time_of
 from atlas_otel.steps import StepPairing, step_text
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from atlas_otel.models.json_types import JsonObject
     from atlas_otel.span_record import AttributeValue
     from atlas_otel.steps import Anomaly
 
@@ -61,8 +61,7 @@ class _Open:
 
     name: str
     scope: Scope
-    parent_id: str
-    ancestry: InvocationNode
+    place: Enclosure
     outer: _Open | None
     frame: Frame
     span: trace.Span
@@ -169,18 +168,17 @@ class IntermediateStepManager:
 
     def _push(self, payload: IntermediateStepPayload, placed: IntermediateStep | None) -> None:
         try:
-            step, session = self._take(payload, placed)
+            place, session = self._take(payload, placed)
         except Exception:  # the agent goes on, whatever a payload holds
             state.absorbed("push")
             return
-        FEED.pushed(step, session, self)
+        if FEED.followed:
+            FEED.pushed(placed if placed is not None else _step(place, payload), session, self)
 
     # --- recording -----------------------------------------------------------------------------------------------
 
-    def _take(
-        self, payload: IntermediateStepPayload, placed: IntermediateStep | None
-    ) -> tuple[IntermediateStep, str | None]:
-        """Record an event; it in its place, and the key of its session."""
+    def _take(self, payload: IntermediateStepPayload, placed: IntermediateStep | None) -> tuple[Enclosure, str | None]:
+        """Record an event; what stands around it, and the key of its session."""
         context = _settled(otel_context.get_current())
         with self._lock:
             held, anomaly = self._pairing.place(payload)
@@ -193,40 +191,39 @@ class IntermediateStepManager:
         session = held.scope.session if held is not None else frame.session
         key: str | None = session.key if session is not None else session_key_of(context)
         if placed is not None:
-            step, parent_id, ancestry = placed, placed.parent_id, placed.function_ancestry
+            place, ancestry = _place_of(placed), placed.function_ancestry.model_dump()
         else:
-            parent_id, ancestry = (held.parent_id, held.ancestry) if held is not None else _enclosure(context)
-            step = IntermediateStep.model_construct(parent_id=parent_id, function_ancestry=ancestry, payload=payload)
+            place = held.place if held is not None else _enclosure(context)
+            ancestry = place.to_json()
         parts = state.current()
         if not parts.enabled or suppressed():
-            return step, key
-        kept, value = _capture(parts, parent_id, ancestry, payload)
-        starts = payload.event_state is IntermediateStepState.START
-        if held is None and anomaly is None and starts:
-            opened = _open(parts, payload, value, context, parent_id, ancestry)
+            return place, key
+        captured = capture_step(parts.capture, place.uuid, ancestry, payload)
+        stage = payload.event_state
+        if held is None and anomaly is None and stage is IntermediateStepState.START:
+            opened = _open(parts, payload, captured, context, place)
             with self._lock:
                 self._pairing.opened(payload, opened)
                 if self._root is None and opened.scope.kind == "session":
                     self._root = opened
             key = opened.scope.session.key if opened.scope.session is not None else None
-            _report(opened.scope, kept, None)
-            inside = with_frame(opened.scope.frame, trace.set_span_in_context(opened.scope.span, context))
-            opened.inside = otel_context.set_value(_STEP_KEY, opened, inside)
+            _report(opened.scope, captured.text, None)
+            opened.inside = otel_context.set_value(_STEP_KEY, opened, opened.scope.context)
             activate(opened.inside)
         elif held is None and anomaly is None and frame.scope is not None:
-            _report(frame.scope, kept, None)  # what an adapter reports stands on the span in force
+            _report(frame.scope, captured.text, None)  # what an adapter reports stands on the span in force
         elif held is None:
-            _alone(parts, payload, kept, anomaly, context, frame)
+            _alone(parts, payload, captured.text, anomaly, context, frame)
         elif not held.scope.running:
             # Its span has been exported perhaps: whoever gets spans by OTLP only would never hear of this.
-            _alone(parts, payload, kept, anomaly, _inside(held, context), held.scope.frame)
-        elif payload.event_state is IntermediateStepState.END and anomaly in (None, "other_category"):
-            _report(held.scope, kept, anomaly)
-            _close(held, payload, value)
+            _alone(parts, payload, captured.text, anomaly, _inside(held, context), held.scope.frame)
+        elif stage is IntermediateStepState.END and anomaly in (None, "other_category"):
+            _report(held.scope, captured.text, anomaly)
+            _close(held, payload, captured)
         else:
-            held.chunks += payload.event_state is IntermediateStepState.CHUNK
-            _report(held.scope, kept, anomaly)
-        return step, key
+            held.chunks += stage is IntermediateStepState.CHUNK
+            _report(held.scope, captured.text, anomaly)
+        return place, key
 
 
 def _settled(context: Context) -> Context:
@@ -259,53 +256,42 @@ def _leave_ended() -> None:
         activate(settled)
 
 
-def _enclosure(context: Context) -> tuple[str, InvocationNode]:
-    """``parent_id`` and ``function_ancestry`` of what happens in ``context``."""
+def _enclosure(context: Context) -> Enclosure:
+    """What stands around what happens in ``context``."""
     scope, held = current_frame(context).scope, context.get(_STEP_KEY)
     if scope is None:
-        return semconv.ROOT_STEP, InvocationNode(function_id=semconv.ROOT_STEP, function_name=semconv.ROOT_STEP)
+        return TOP
     if isinstance(held, _Open) and scope is held.scope:
         step_uuid = str(scope.attributes.get(semconv.ATLAS_PUSHED_UUID, scope.span_id))
-        inside = Enclosure(step_uuid, held.name, held.parent_id, held.ancestry.function_name)
-    else:
-        inside = enclosure_of(scope)
-    return inside.uuid, InvocationNode.model_construct(
-        function_id=inside.uuid, function_name=inside.name, parent_id=inside.outer_uuid, parent_name=inside.outer_name
-    )
+        return Enclosure(step_uuid, held.name, held.place.uuid, held.place.name)
+    return enclosure_of(scope)
 
 
-def _capture(
-    parts: state.Instrumentation, parent_id: str, ancestry: InvocationNode, payload: IntermediateStepPayload
-) -> tuple[str, JsonObject]:
-    """The step as JSON text, redacted and whole, and its payload parsed again. Pushed payloads are not bounded."""
-    fields = payload.model_dump(mode="python")
-    fields["event_type"] = payload.event_type.value
-    step = {"parent_id": parent_id, "function_ancestry": dict(ancestry.__dict__), "payload": fields}
-    captured = parts.capture.unbounded(step, semconv.EVENT_INTERMEDIATE_STEP)
-    if captured is not None:
-        kept = captured.json
-    else:
-        from atlas_otel.privacy import event_skeleton
+def _place_of(step: IntermediateStep) -> Enclosure:
+    """What stands around a step that another manager has placed."""
+    node = step.function_ancestry
+    return Enclosure(step.parent_id, node.function_name, node.parent_id, node.parent_name)
 
-        kept = orjson.dumps(event_skeleton(semconv.EVENT_INTERMEDIATE_STEP, step)).decode()
-    value = orjson.loads(kept).get("payload")
-    return kept, value if isinstance(value, dict) else {}
+
+def _step(place: Enclosure, payload: IntermediateStepPayload) -> IntermediateStep:
+    """The step that ``payload`` is in its place."""
+    ancestry = InvocationNode.model_construct(**place.to_json())  # type: ignore[arg-type]
+    return IntermediateStep.model_construct(parent_id=place.uuid, function_ancestry=ancestry, payload=payload)
 
 
 def _open(
     parts: state.Instrumentation,
     payload: IntermediateStepPayload,
-    value: JsonObject,
+    captured: CapturedStep,
     context: Context,
-    parent_id: str,
-    ancestry: InvocationNode,
+    place: Enclosure,
 ) -> _Open:
     """Start the span of a START."""
     frame, held = current_frame(context), context.get(_STEP_KEY)
     session = frame.session
     if session is None and (key := session_key_of(context)) is not None:
         session = SessionState(key, None)
-    began = opening(value, outermost=session is None)
+    began = opening(captured.payload, outermost=session is None, texts=captured.texts)
     attributes = began.attributes
     new = session is None and began.kind == "session"
     if new:
@@ -329,12 +315,11 @@ def _open(
         session.root = scope
     if identity is not None and session is not None:
         session.ran(identity.id, scope)
-    scope.announce(durable=True)
+    scope.announce()
     return _Open(
         name=f"step_{identity.id}" if identity is not None else payload.name or began.name,
         scope=scope,
-        parent_id=parent_id,
-        ancestry=ancestry,
+        place=place,
         outer=held if isinstance(held, _Open) else None,
         frame=frame,
         span=trace.get_current_span(context),
@@ -364,10 +349,10 @@ def _identify(
     return identity
 
 
-def _close(held: _Open, payload: IntermediateStepPayload, value: JsonObject) -> None:
+def _close(held: _Open, payload: IntermediateStepPayload, captured: CapturedStep) -> None:
     """End the span of an END, and leave its context where it is the one in force."""
     scope = held.scope
-    ended = closing(scope.kind, value)
+    ended = closing(scope.kind, captured.payload, captured.texts)
     for key, attribute in ended.attributes.items():
         scope.set(key, attribute)
     if held.chunks:

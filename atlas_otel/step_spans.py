@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atlas_otel import chat, semconv
@@ -30,6 +31,7 @@ _KIND: Final[Mapping[str, Kind]] = {
     "CUSTOM": "custom",
     "SPAN": "function",
 }
+_NO_TEXTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Opening(NamedTuple):
@@ -39,6 +41,16 @@ class Opening(NamedTuple):
     name: str
     span_kind: int
     attributes: dict[str, AttributeValue]
+
+
+class _Given(NamedTuple):
+    """What stands in a field of a payload's ``data``, and that as JSON text (nothing: "")."""
+
+    value: JsonValue
+    text: str
+
+
+_NOTHING: Final = _Given(None, "")
 
 
 class Closing(NamedTuple):
@@ -53,11 +65,12 @@ def time_of(seconds: float) -> int:
     return int(min(max(seconds, 0.0), _SECONDS_MAX) * 1e9)
 
 
-def opening(payload: JsonObject, *, outermost: bool) -> Opening:
-    """The span of a START. ``outermost``: nothing encloses it, so that a WORKFLOW is the session itself."""
+def opening(payload: JsonObject, *, outermost: bool, texts: Mapping[str, str] = _NO_TEXTS) -> Opening:
+    """The span of a START. ``outermost``: nothing encloses it, so that a WORKFLOW is the session itself. ``texts``: the
+    fields of its ``data`` as JSON, where that was made already."""
     category = text(payload.get("event_type")).partition("_")[0]
     name = text(payload.get("name"))
-    given = field_of(payload, "input")
+    given = _given(payload, "input", texts)
     attributes: dict[str, AttributeValue] = {semconv.ATLAS_PUSHED_UUID: text(payload.get("UUID"))}
     if name:
         attributes[semconv.ATLAS_NAME] = name
@@ -76,22 +89,22 @@ def opening(payload: JsonObject, *, outermost: bool) -> Opening:
     return Opening(kind, shown, span_kind, attributes)
 
 
-def closing(kind: str, payload: JsonObject) -> Closing:
-    """What an END adds to the span of a step of this kind."""
-    output = field_of(payload, "output")
+def closing(kind: str, payload: JsonObject, texts: Mapping[str, str] = _NO_TEXTS) -> Closing:
+    """What an END adds to the span of a step of this kind. ``texts``: as of :func:`opening`."""
+    output = _given(payload, "output", texts)
     attributes: dict[str, AttributeValue] = {}
-    if output is not None:
+    if output.value is not None:
         key = semconv.GEN_AI_TOOL_CALL_RESULT if kind == "tool" else semconv.ATLAS_OUTPUT
-        attributes[key] = dump(output)
+        attributes[key] = output.text
     if kind == "llm":
-        _describe_answer(output, payload, attributes)
-    return Closing(attributes, _error(output, payload))
+        _describe_answer(output.value, payload, attributes)
+    return Closing(attributes, _error(output.value, payload))
 
 
-def field_of(payload: JsonObject, name: str) -> JsonValue:
-    """A field of the payload's ``data``."""
+def _given(payload: JsonObject, name: str, texts: Mapping[str, str]) -> _Given:
     data = payload.get("data")
-    return data.get(name) if isinstance(data, dict) else None
+    value = data.get(name) if isinstance(data, dict) else None
+    return _Given(value, "" if value is None else texts.get(name) or dump(value))
 
 
 def text(value: JsonValue) -> str:
@@ -100,18 +113,18 @@ def text(value: JsonValue) -> str:
 
 
 def _describe_other(
-    name: str, given: JsonValue, payload: JsonObject, attributes: dict[str, AttributeValue]
+    name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]
 ) -> tuple[str, int]:
     _keep_input(given, attributes)
     return name, _INTERNAL
 
 
 def _describe_session(
-    name: str, given: JsonValue, payload: JsonObject, attributes: dict[str, AttributeValue]
+    name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]
 ) -> tuple[str, int]:
     attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_INVOKE_AGENT
     attributes[semconv.GEN_AI_AGENT_NAME] = name
-    task = given.get("task") if isinstance(given, Mapping) else given
+    task = given.value.get("task") if isinstance(given.value, Mapping) else given.value
     if isinstance(task, str):
         attributes[semconv.ATLAS_TASK] = task
     _keep_input(given, attributes)
@@ -119,7 +132,7 @@ def _describe_session(
 
 
 def _describe_agent(
-    name: str, given: JsonValue, payload: JsonObject, attributes: dict[str, AttributeValue]
+    name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]
 ) -> tuple[str, int]:
     attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_INVOKE_AGENT
     attributes[semconv.GEN_AI_AGENT_NAME] = name
@@ -128,11 +141,11 @@ def _describe_agent(
 
 
 def _describe_step(
-    name: str, given: JsonValue, payload: JsonObject, attributes: dict[str, AttributeValue]
+    name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]
 ) -> tuple[str, int]:
     """``step_<id>`` with ``{step, context, guidance, attempt}`` (contract §5)."""
     _keep_input(given, attributes)
-    held = given if isinstance(given, Mapping) else {}
+    held = given.value if isinstance(given.value, Mapping) else {}
     planned = held.get("step")
     described = planned if isinstance(planned, Mapping) else {}
     numbered = _STEP_NAME.match(name)
@@ -148,29 +161,30 @@ def _describe_step(
 
 
 def _describe_tool(
-    name: str, given: JsonValue, payload: JsonObject, attributes: dict[str, AttributeValue]
+    name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]
 ) -> tuple[str, int]:
     attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_EXECUTE_TOOL
     attributes[semconv.GEN_AI_TOOL_NAME] = name
-    if given is not None:
-        attributes[semconv.GEN_AI_TOOL_CALL_ARGUMENTS] = dump(given)
+    if given.value is not None:
+        attributes[semconv.GEN_AI_TOOL_CALL_ARGUMENTS] = given.text
     return f"{semconv.OPERATION_EXECUTE_TOOL} {name}", _INTERNAL
 
 
 def _describe_llm(
-    name: str, given: JsonValue, payload: JsonObject, attributes: dict[str, AttributeValue]
+    name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]
 ) -> tuple[str, int]:
     attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_CHAT
     attributes[semconv.GEN_AI_REQUEST_MODEL] = name
     metadata = payload.get("metadata")
     chat_inputs = metadata.get("chat_inputs") if isinstance(metadata, dict) else None
-    rest: JsonValue = given
+    value, rest = given.value, given
     messages: object = chat_inputs
-    if chat.is_messages(given):
-        messages, rest = given, None
-    elif isinstance(given, Mapping) and chat.is_messages(given.get("messages")):
-        messages = given["messages"]
-        rest = {key: value for key, value in given.items() if key != "messages"} or None
+    if chat.is_messages(value):
+        messages, rest = value, _NOTHING
+    elif isinstance(value, Mapping) and chat.is_messages(value.get("messages")):
+        messages = value["messages"]
+        others: JsonObject = {key: one for key, one in value.items() if key != "messages"}
+        rest = _Given(others, dump(others)) if others else _NOTHING
     if chat.is_messages(messages):
         attributes[semconv.GEN_AI_INPUT_MESSAGES] = dump(chat.to_convention(messages))
     _keep_input(rest, attributes)
@@ -207,16 +221,16 @@ def _describe_answer(output: JsonValue, payload: JsonObject, attributes: dict[st
             attributes[key] = tokens
 
 
-def _keep_input(given: JsonValue, attributes: dict[str, AttributeValue]) -> None:
-    if given is not None:
-        attributes[semconv.ATLAS_INPUT] = dump(given)
+def _keep_input(given: _Given, attributes: dict[str, AttributeValue]) -> None:
+    if given.value is not None:
+        attributes[semconv.ATLAS_INPUT] = given.text
 
 
 def _error(output: JsonValue, payload: JsonObject) -> tuple[str, str] | None:
     """An END says that its step failed by ``{"error": …}`` as its output, or in its metadata."""
     metadata = payload.get("metadata")
     for held in (output, metadata):
-        if isinstance(held, Mapping) and "output" not in held:
+        if isinstance(held, dict) and "output" not in held:
             said = held.get("error")
             if isinstance(said, Mapping):
                 return text(said.get("type")) or "error", text(said.get("message"))

@@ -42,7 +42,7 @@ from atlas_otel.step_spans import closing, opening, time_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from atlas_otel.models.intermediate_step import IntermediateStepPayload
+    from atlas_otel.models.intermediate_step import IntermediateStepCategory, IntermediateStepPayload
     from atlas_otel.models.json_types import JsonObject
     from atlas_otel.span_record import Attributes, AttributeValue, Record
 
@@ -64,7 +64,7 @@ class StepPairing(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[T, str]] = {}
+        self._known: dict[str, tuple[T, IntermediateStepCategory]] = {}
         self._ended: set[str] = set()
 
     def place(self, payload: IntermediateStepPayload) -> tuple[T | None, Anomaly | None]:
@@ -87,11 +87,11 @@ class StepPairing(Generic[T]):
         self._ended.add(payload.UUID)
         if ended:
             return step, "second_end"
-        return step, None if payload.event_category.value == category else "other_category"
+        return step, None if payload.event_category is category else "other_category"
 
     def opened(self, payload: IntermediateStepPayload, step: T) -> None:
         """A START has made ``step``."""
-        self._known[payload.UUID] = (step, payload.event_category.value)
+        self._known[payload.UUID] = (step, payload.event_category)
 
     def find(self, step_uuid: str) -> T | None:
         """The step with this UUID, open or ended."""

@@ -13,22 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # The key that instrumentations of others obey: ``opentelemetry.instrumentation.utils`` reads it.
-_SUPPRESSION_KEYS: Final = ("suppress_instrumentation",)
+_KEY: Final = "suppress_instrumentation"
 
 
 def suppressed() -> bool:
     """Whether the code that asks runs under suppression, ours or OpenTelemetry's."""
-    context = otel_context.get_current()
-    return any(bool(context.get(key)) for key in _SUPPRESSION_KEYS)
+    return bool(otel_context.get_current().get(_KEY))
 
 
 @contextmanager
 def suppress_tracing() -> Iterator[None]:
     """Record nothing in the block: no span of ours, none of instrumentations that obey OpenTelemetry's suppression."""
-    context = otel_context.get_current()
-    for key in _SUPPRESSION_KEYS:
-        context = otel_context.set_value(key, True, context)
-    token = activate(context)
+    token = activate(otel_context.set_value(_KEY, True))
     try:
         yield
     finally:

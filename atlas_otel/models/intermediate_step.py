@@ -58,29 +58,15 @@ class IntermediateStepType(str, Enum):
     SPAN_END = "SPAN_END"
     ADAPTER_EVENT = "ADAPTER_EVENT"
 
-    @property
-    def category(self) -> IntermediateStepCategory:
-        """The sort of work."""
-        return _CATEGORIES[self]
+    category: IntermediateStepCategory
+    """The sort of work."""
+    state: IntermediateStepState
+    """START, CHUNK or END."""
 
-    @property
-    def state(self) -> IntermediateStepState:
-        """START, CHUNK or END."""
-        return _STATES[self]
-
-
-_CATEGORIES: Final = {
-    one: IntermediateStepCategory.CUSTOM
-    if one is IntermediateStepType.ADAPTER_EVENT
-    else IntermediateStepCategory(one.value.partition("_")[0])
-    for one in IntermediateStepType
-}
-_STATES: Final = {
-    one: IntermediateStepState(one.value.rpartition("_")[2])
-    if one.value.endswith(("_START", "_CHUNK", "_END"))
-    else IntermediateStepState.CHUNK
-    for one in IntermediateStepType
-}
+    def __init__(self, name: str) -> None:
+        custom, ends = name == "ADAPTER_EVENT", name.rpartition("_")[2]
+        self.category = IntermediateStepCategory("CUSTOM" if custom else name.partition("_")[0])
+        self.state = IntermediateStepState(ends) if ends in ("START", "END") else IntermediateStepState.CHUNK
 
 
 class StreamEventData(BaseModel):
