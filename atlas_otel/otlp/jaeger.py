@@ -9,7 +9,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Any, Final
 
-from atlas_otel.otlp.json import integer, object_of, objects, text
+from atlas_otel.otlp.json import hex_id, integer, object_of, objects, text
 from atlas_otel.otlp.spans import Decoded, NotASpan, RawSpan, Receiver
 from atlas_otel.span_record import SpanEvent, SpanLink
 
@@ -88,11 +88,11 @@ def _event(log: Mapping[str, Any], keeper: Keeper) -> SpanEvent:
 
 
 def _trace_id(span: Mapping[str, Any]) -> str:
-    return text(span.get("traceID")).lower().rjust(32, "0")  # Jaeger leaves leading zeros out
+    return hex_id(span.get("traceID")).rjust(32, "0")  # Jaeger leaves leading zeros out
 
 
 def _span_id(span: Mapping[str, Any]) -> str:
-    return text(span.get("spanID")).lower().rjust(16, "0")
+    return hex_id(span.get("spanID")).rjust(16, "0")
 
 
 def _tags(tags: object) -> dict[str, AttributeValue]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
@@ -25,6 +26,8 @@ _KINDS: Final = {
     for number, name in enumerate(("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"))
 }
 _STATUSES: Final = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
+_HEX: Final = re.compile("[0-9a-fA-F]*")
+_NOT_HEX: Final = "?" * 33
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -80,9 +83,9 @@ def _raw(span: object, keeper: Keeper) -> RawSpan:
         raise NotASpan("a span is not an object")
     status = object_of(span.get("status"))
     return RawSpan(
-        _id(span.get("traceId")),
-        _id(span.get("spanId")),
-        _id(span.get("parentSpanId")),
+        hex_id(span.get("traceId")),
+        hex_id(span.get("spanId")),
+        hex_id(span.get("parentSpanId")),
         text(span.get("name")),
         _enum(span.get("kind"), _KINDS),
         integer(span.get("startTimeUnixNano")),
@@ -95,7 +98,7 @@ def _raw(span: object, keeper: Keeper) -> RawSpan:
             for event in objects(span.get("events"))
         ],
         [
-            SpanLink(_id(link.get("traceId")), _id(link.get("spanId")), _kept(link.get("attributes"), keeper))
+            SpanLink(hex_id(link.get("traceId")), hex_id(link.get("spanId")), _kept(link.get("attributes"), keeper))
             for link in objects(span.get("links"))
         ],
         _enum(status.get("code"), _STATUSES),
@@ -121,8 +124,11 @@ def text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _id(value: object) -> str:
-    return value.lower() if isinstance(value, str) else ""
+def hex_id(value: object) -> str:
+    """An id in lower case; empty where there is none, and of a length that no id has where it is not hex."""
+    if not isinstance(value, str):
+        return ""
+    return value.lower() if _HEX.fullmatch(value) else _NOT_HEX
 
 
 def integer(value: object) -> int:

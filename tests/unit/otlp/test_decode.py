@@ -220,6 +220,7 @@ def attribute(key: str, **value: Any) -> dict[str, Any]:
         ({"spanId": "2" * 15}, "span id"),
         ({"spanId": "2" * 16 + "\n"}, "span id"),
         ({"parentSpanId": "abc"}, "parent"),
+        ({"parentSpanId": "x" * 16}, "parent"),
         ({"startTimeUnixNano": "-1"}, "start time"),
         ({"startTimeUnixNano": None}, "start time"),
         ({"startTimeUnixNano": str(2**64 - 1)}, "start time"),

@@ -96,6 +96,7 @@ def test_what_jaegers_page_downloads() -> None:
     [
         {"traceID": ""},
         {"spanID": "xyz"},
+        {"references": [{"refType": "CHILD_OF", "traceID": "af7651916cd43dd8", "spanID": "x" * 16}]},
         {"startTime": None},
         {"startTime": -5},
         {"startTime": 2**60},
