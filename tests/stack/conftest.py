@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,18 +20,11 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # what follows are modules of several tests, which no test loads
 sys.path.insert(0, str(HERE.parent / "acceptance" / "faults"))  # Postgres that is killed
 
-from processes import HOST, Collect, Collector, Jaeger, Stack  # noqa: E402
+from processes import HOST, UNAVAILABLE, Collect, Collector, Jaeger, Stack, free_port  # noqa: E402
 from server import Server  # noqa: E402
 
 ROOT = HERE.resolve().parents[1]
-UNAVAILABLE = 69
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def _env(service: str, **ours: object) -> dict[str, str]:
@@ -63,7 +55,7 @@ def running_jaeger(binaries: dict[str, str], folder: Path) -> Iterator[Jaeger]:
         "ATLAS_OTLP_GRPC_PORT",
         "ATLAS_OTLP_HTTP_PORT",
     )
-    ports = {name: _free_port() for name in names}
+    ports = {name: free_port() for name in names}
     server = Jaeger(
         name="jaeger",
         command=[binaries["jaeger"], "--config", str(ROOT / "collector" / "jaeger.yaml")],
@@ -86,7 +78,7 @@ def running_collector(
 ) -> Iterator[Collector]:
     """A Collector that sends to ``jaeger`` and to ``collect_endpoint``, its queue in ``folder``."""
     names = ("ATLAS_HEALTH_PORT", "ATLAS_OTLP_GRPC_PORT", "ATLAS_OTLP_HTTP_PORT", "ATLAS_METRICS_PORT")
-    ports = {name: _free_port() for name in names}
+    ports = {name: free_port() for name in names}
     server = Collector(
         name="collector",
         command=[binaries["collector"], "--config", str(ROOT / "collector" / "config.yaml")],
@@ -120,7 +112,7 @@ def jaeger(stack_binaries: dict[str, str], tmp_path: Path) -> Iterator[Jaeger]:
 @pytest.fixture
 def collect(database_url: str, tmp_path: Path) -> Iterator[Collect]:
     """A running ``atlas-otel collect`` that stores in the test's database."""
-    port = _free_port()
+    port = free_port()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ATLAS_", "OTEL_"))}
     server = Collect(
         name="collect",
@@ -140,7 +132,7 @@ def collect(database_url: str, tmp_path: Path) -> Iterator[Collect]:
 @pytest.fixture
 def collect_endpoint() -> str:
     """Where the Collector sends the record. Nobody is there, unless a test's own fixture of this name says so."""
-    return f"http://{HOST}:{_free_port()}"
+    return f"http://{HOST}:{free_port()}"
 
 
 @pytest.fixture
@@ -158,7 +150,7 @@ def stack(stack_binaries: dict[str, str], tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("stack")
     with (
         running_jaeger(stack_binaries, folder) as jaeger,
-        running_collector(stack_binaries, folder, jaeger, f"http://{HOST}:{_free_port()}") as collector,
+        running_collector(stack_binaries, folder, jaeger, f"http://{HOST}:{free_port()}") as collector,
     ):
         yield Stack(collector, jaeger)
 

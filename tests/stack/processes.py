@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ import pytest
 import requests
 
 HOST = "127.0.0.1"
+UNAVAILABLE = 69
+"""How a script of ``scripts/`` says that something can't be had here."""
 
 
 def eventually(check: Callable[[], Any], *, seconds: float, what: str) -> Any:
@@ -27,6 +30,18 @@ def eventually(check: Callable[[], Any], *, seconds: float, what: str) -> Any:
         if time.monotonic() > deadline:
             pytest.fail(f"{seconds:.0f} s passed, and still not: {what}")
         time.sleep(0.1)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server((HOST, 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
 
 
 def metric(url: str, name: str, labels: str = "") -> float:

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -29,7 +28,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from paced_model import INPUT_TOKENS, OUTPUT_TOKENS, PacedModel, paced_model
-from processes import HOST, Collect, Collector, Jaeger, eventually
+from processes import HOST, Collect, Collector, Jaeger, eventually, free_port, listens
 from server import Server
 
 from atlas_otel.models.session_trace import AtlasSessionTrace
@@ -93,7 +92,7 @@ class Three:
     def __init__(self, python: str, model: PacedModel, collector: Collector, folder: Path) -> None:
         self._launcher = [str(Path(python).with_name("opentelemetry-instrument")), python]
         self._folder = folder
-        ports = {POPULATION: _free_port(), WEATHER: _free_port()}
+        ports = {POPULATION: free_port(), WEATHER: free_port()}
         kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
         self._env = {
             **kept,
@@ -115,7 +114,7 @@ class Three:
         for name, port in ports.items():
             self._start(name, str(port))
         for port in ports.values():
-            eventually(lambda port=port: _listens(port), seconds=60, what=f"port {port} is listened on")
+            eventually(lambda port=port: listens(port), seconds=60, what=f"port {port} is listened on")
         self._start(AGENT)
 
     def ended(self) -> list[tuple[str, str]]:
@@ -140,16 +139,6 @@ class Three:
                 stderr=err,
             )
         self.started[name] = Process(process, printed, complained)
-
-
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex((HOST, port)) == 0
 
 
 def test_one_trace_and_one_line_while_each_part_is_killed_once(
