@@ -60,8 +60,9 @@ class _Lines:
 def open_lines(output: str | os.PathLike[str]) -> Iterator[Lines]:
     """Open ``output`` for lines: a path, or ``-`` for standard output.
 
-    Whether it can be written is found out at once, before anything is read. Where the block fails, a file that was
-    there before stays as it was. Raises ExportError where writing is impossible, or fails half-way.
+    Whether it can be written is found out at once, before anything is read. Where the block fails, or writes no line,
+    a file that was there before stays as it was, and where there was none, there is none, nor a folder that was made
+    for it. Raises ExportError where writing is impossible, or fails half-way.
     """
     name = os.fspath(output)
     with writing_errors(name):
@@ -70,11 +71,16 @@ def open_lines(output: str | os.PathLike[str]) -> Iterator[Lines]:
                 yield lines
             return
         path = Path(name).expanduser().resolve()
-        path.parent.mkdir(parents=True, exist_ok=True)
         # A pipe or a device is written to; only a file can be replaced.
-        opened = _in_place(path) if path.exists() and not path.is_file() else _replacing(path)
-        with opened as file, compressed(file, path.suffix) as packed:
-            yield _Lines(packed)
+        if path.exists() and not path.is_file():
+            with path.open("wb") as stream, compressed(stream, path.suffix) as packed:
+                yield _Lines(packed)
+            return
+        with suppress(_NoLine), _folder(path.parent), _replacing(path) as file:
+            with compressed(file, path.suffix) as packed:
+                yield (to := _Lines(packed))
+            if not to.bytes_written:
+                raise _NoLine
 
 
 @contextmanager
@@ -129,10 +135,22 @@ def zstd_module() -> Any:
     return zstd
 
 
+class _NoLine(Exception):
+    """Nothing was written, so nothing is to be kept."""
+
+
 @contextmanager
-def _in_place(path: Path) -> Iterator[IO[bytes]]:
-    with path.open("wb") as stream:
-        yield stream
+def _folder(folder: Path) -> Iterator[None]:
+    """Make ``folder`` for the block; where that fails, what was made is removed again."""
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for one in made:
+            with suppress(OSError):  # somebody else put something there meanwhile
+                one.rmdir()
+        raise
 
 
 @contextmanager

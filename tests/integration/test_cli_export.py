@@ -61,10 +61,12 @@ def exported(done: Ended) -> list[int]:
     return [json.loads(line)["session_metadata"]["session_id"] for line in done.stdout.split("\n")[:-1]]
 
 
-def test_nothing_approved_is_nothing_exported_and_the_hint_works(run: Run) -> None:
+def test_nothing_approved_is_nothing_exported_and_the_hint_works(run: Run, tmp_path: Path) -> None:
     done = run("export", "--output", "-")
     assert (done.returncode, done.stdout) == (1, "")
     assert "atlas-otel review approve ID" in done.stderr
+    assert run("export", "--output", str(tmp_path / "new" / "traces.jsonl")).returncode == 1
+    assert list(tmp_path.iterdir()) == []
     assert run("review", "approve", "2", "3").stdout == "session 2 is approved\nsession 3 is approved\n"
     done = run("export", "--output", "-", "--quiet")
     assert (done.returncode, done.stderr) == (0, "")

@@ -24,7 +24,7 @@ Json = dict[str, Any]
 def export(url: str, folder: Path, **options: Any) -> tuple[list[Json], ExportSummary]:
     path = folder / "out.jsonl"
     summary = export_jsonl(path, database_url=url, **options)
-    text = path.read_bytes()
+    text = path.read_bytes() if summary.lines else b""
     assert len(text) == summary.bytes
     lines = [json.loads(line) for line in text.split(b"\n")[:-1]]
     assert len(lines) == summary.lines

@@ -52,6 +52,33 @@ def test_what_fails_half_way_leaves_what_was_there(tmp_path: Path, failure: Base
     assert [p.name for p in tmp_path.iterdir()] == ["a.jsonl"]
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_no_line_no_file(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "deep" / "er" / name, [])
+    assert list(tmp_path.iterdir()) == []
+    path = tmp_path / "deep" / name
+    write(path, [b"old"])
+    before = path.read_bytes()
+    write(path, [])
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_folders_that_were_made_for_what_failed_are_removed_unless_somebody_uses_them(
+    tmp_path: Path, used: bool
+) -> None:
+    def lines() -> Iterator[bytes]:
+        yield b"1"
+        if used:
+            (tmp_path / "deep" / "note").touch()
+        raise RuntimeError("half-way")
+
+    with pytest.raises(RuntimeError):
+        write(tmp_path / "deep" / "er" / "a.jsonl", lines())
+    assert sorted(tmp_path.rglob("*")) == ([tmp_path / "deep", tmp_path / "deep" / "note"] if used else [])
+
+
 def test_permissions_are_those_of_an_ordinary_file(tmp_path: Path) -> None:
     plain, ours = tmp_path / "plain", tmp_path / "ours"
     plain.touch()
