@@ -18,11 +18,10 @@ from typing import NamedTuple
 import psycopg
 import pytest
 import yaml
-from kafka import TOPIC, Kafka, make_kafka
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from processes import HOST, UNAVAILABLE, Collect, Collector, eventually, free_port
+from processes import HOST, UNAVAILABLE, Collect, Collector, Server, eventually, free_port, listens
 
 from atlas_otel import semconv
 
@@ -30,7 +29,19 @@ pytestmark = pytest.mark.timeout(180)
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "collector" / "scale-out"
+KAFKA = [sys.executable, str(ROOT / "scripts" / "kafka.py")]
+TOPIC = "atlas-spans"
 SESSION = "e" * 32
+
+
+class Kafka(Server):
+    """A broker. Its ``health_url`` is where it listens: ``host:port``."""
+
+    def healthy(self) -> bool:
+        """Whether it takes connections."""
+        assert self.process is not None
+        assert self.process.poll() is None, f"{self.name} ended: {self.log.read_text()[-2000:]}"
+        return listens(int(self.health_url.rpartition(":")[2]))
 
 
 class Tiers(NamedTuple):
@@ -44,14 +55,31 @@ class Tiers(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def kafka_class_path() -> str:
-    """Kafka, fetched first where that is possible; else the test is skipped."""
-    command = [sys.executable, str(ROOT / "scripts" / "fetch_kafka.py")]
-    fetched = subprocess.run(command, capture_output=True, text=True, check=False)
+def kafka_is_here() -> None:
+    """Fetch Kafka where that is possible; else the test is skipped."""
+    fetched = subprocess.run([*KAFKA, "fetch"], capture_output=True, text=True, check=False)
     if fetched.returncode == UNAVAILABLE:
         pytest.skip(fetched.stderr.strip())
     assert fetched.returncode == 0, fetched.stderr
-    return fetched.stdout.strip()
+
+
+@pytest.fixture
+def kafka(kafka_is_here: None, tmp_path: Path) -> Iterator[Kafka]:
+    """A running broker with the topic."""
+    port = free_port()
+    server = Kafka(
+        name="kafka",
+        command=[*KAFKA, "serve", str(tmp_path / "kafka"), str(port)],
+        env=dict(os.environ),
+        health_url=f"{HOST}:{port}",
+        log=tmp_path / "kafka.log",
+    )
+    try:
+        server.start()
+        subprocess.run([*KAFKA, "topic", str(port), TOPIC], check=True, capture_output=True, timeout=60)
+        yield server
+    finally:
+        server.kill()
 
 
 @pytest.fixture
@@ -122,7 +150,7 @@ class _Making:
 @pytest.fixture
 def tiers(
     stack_binaries: dict[str, str],
-    kafka_class_path: str,
+    kafka: Kafka,
     certificate: tuple[Path, Path],
     database_url: str,
     tmp_path: Path,
@@ -130,8 +158,6 @@ def tiers(
     cert, key = certificate
     with ExitStack() as stack:
         making = _Making(stack_binaries["collector"], tmp_path, stack)
-        kafka = make_kafka(kafka_class_path, tmp_path / "kafka", free_port(), free_port())
-        stack.callback(kafka.kill)
         there = {"ATLAS_KAFKA": kafka.health_url, "ATLAS_TOPIC": TOPIC}
         collects = [making.collect(f"collect-{number}", database_url) for number in range(2)]
         workers = [
