@@ -26,7 +26,7 @@ class Clock:
         fork.in_child(self._renew_lock)
 
     def _renew_lock(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def now_ns(self) -> int:
         """The time, at least one nanosecond later than any answer before."""

@@ -82,7 +82,7 @@ class SessionState:
         fork.in_child(self._renew_lock)
 
     def _renew_lock(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
 
     def plan(self, steps: Mapping[int, str]) -> None:
         """Take over a plan: descriptions by step id. Steps that ran keep their numbers."""

@@ -45,7 +45,7 @@ class AtlasSpanExporter(SpanExporter):
         """How many spans were not exported."""
 
     def _renew_lock(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Journal the traces of agents and models; FAILURE where any of it was not taken."""

@@ -3,6 +3,11 @@
 A child inherits every lock as it was at the fork. One that another thread of the parent held stays held for ever, since
 that thread is not there to let go of it. So whatever has a lock that the agent's thread may wait for says here how it
 makes it anew; nothing is asked on the path of a call.
+
+Such a lock is reentrant too: a signal handler or a finaliser may record on the very thread that holds it.
+
+The locks of imports are Python's own, and are not made anew: a module that a thread was amid importing can never be
+imported in the child. Ours are imported late, on the drain's thread too, so a fork waits until such imports are done.
 """
 
 from __future__ import annotations

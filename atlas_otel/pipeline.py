@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("atlas_otel")
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 _telemetry: Telemetry | None = None
 
 
 def _renew_lock() -> None:
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
 
 
 fork.in_child(_renew_lock)

@@ -58,7 +58,7 @@ listener: Recorder | None = None
 
 _current = Instrumentation()
 _harm = Counter[str]()
-_harm_lock = threading.Lock()
+_harm_lock = threading.RLock()
 
 
 def current() -> Instrumentation:
@@ -87,7 +87,7 @@ def absorbed(cause: str) -> None:
 
 def _renew_lock() -> None:
     global _harm_lock
-    _harm_lock = threading.Lock()
+    _harm_lock = threading.RLock()
 
 
 fork.in_child(_renew_lock)

@@ -106,7 +106,7 @@ class StepFeed:
         self._telling = threading.local()
 
     def _renew_lock(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     @property
     def followed(self) -> bool:

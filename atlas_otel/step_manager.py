@@ -112,7 +112,7 @@ class IntermediateStepManager:
         """The first pushed step that is a session."""
 
     def _renew_lock(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def subscribe(
         self,

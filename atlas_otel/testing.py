@@ -76,7 +76,7 @@ class Recording:
         self.forked = 0
 
     def _renew_lock(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def span_started(self, span: OpenSpan, *, durable: bool) -> None:
         """Keep the span, and the open snapshot of a session or step."""

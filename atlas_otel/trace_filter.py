@@ -33,7 +33,7 @@ class TraceFilter:
 
     def _after_fork(self) -> None:
         """Begin empty: what waits is the parent's to record."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         # A trace's waiting spans; None once it is known to be recorded.
         self._traces: OrderedDict[int, list[ReadableSpan] | None] = OrderedDict()
 

@@ -89,6 +89,7 @@ _ASYNC_GENERATOR = """
 async def {name}({parameters}):
     generator = __atlas_function({forward})
     observer = __atlas_enter({named}, streaming=True)
+    left = __atlas_left(observer)
     step, value = generator.__anext__, ()
     try:
         while True:
@@ -127,7 +128,23 @@ async def {name}({parameters}):
         if observer is not None:
             observer.raised(error)
         raise
+    finally:
+        left.observer = None
 """
+
+
+class _Left:
+    """Stands in an async generator's frame. One whose loop was closed under it is collected without being closed, so
+    that not even its ``finally`` runs: then this tells the observer that nobody will come back for it."""
+
+    __slots__ = ("observer",)
+
+    def __init__(self, observer: Observer | None) -> None:
+        self.observer = observer
+
+    def __del__(self) -> None:
+        if self.observer is not None:
+            self.observer.broken_off()
 
 
 def wrap(function: F, enter: Enter, *, ignore: Collection[str] = ()) -> F:
@@ -177,6 +194,7 @@ def _generate(function: Callable[..., Any], enter: Enter, ignore: frozenset[str]
         "__atlas_function": function,
         "__atlas_enter": _by_wrapped_names(function, parameters, enter, hidden),
         "__atlas_drive": _drive,
+        "__atlas_left": _Left,
     }
     exec(compile(source, f"<atlas_otel wrapper of {name}>", "exec"), scope)  # noqa: S102 - our own template
     wrapper: Callable[..., Any] = scope[name if name.isidentifier() else "call"]

@@ -43,7 +43,7 @@ class EventEmitter:
         self.malformed = 0
 
     def _renew_lock(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     async def __call__(self, event: AdapterTelemetryEvent | Mapping[str, Any]) -> None:
         """Record ``event`` (contract §5)."""

@@ -1,4 +1,5 @@
-"""A child of a fork waits for no lock that a thread of its parent held: nobody lets go of it there."""
+"""A child of a fork waits for no lock that a thread of its parent held: nobody lets go of it there. Nor does a thread
+wait for itself."""
 
 from __future__ import annotations
 
@@ -73,9 +74,24 @@ def test_a_lock_that_was_held_at_the_fork(case: str) -> None:
         assert _in_child(act) == 0
 
 
+@pytest.mark.parametrize("case", sorted(_cases()))
+def test_a_lock_that_its_own_thread_holds(case: str) -> None:
+    """A signal handler or a finaliser came in between."""
+    lock, act = _cases()[case]
+
+    def interrupted() -> None:
+        with lock():
+            act()
+
+    assert _in_child(interrupted) == 0
+
+
 def test_every_lock_is_made_anew() -> None:
     for path in sorted(PACKAGE.rglob("*.py")):
         text = path.read_text("utf-8")
+        assert "threading.Lock()" not in text or path.name == "embedded.py", (
+            f"{path.name}: a lock that is not reentrant"
+        )
         if re.search(r"threading\.(R?Lock|Condition|Semaphore)\(", text):
             wanted = OTHERWISE.get(path.name, "fork.in_child(")
             found = PACKAGE / "drain.py" if wanted == "drain" else path
