@@ -10,7 +10,6 @@ newest is refused, and counted; what was accepted stays.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import threading
 import time
@@ -23,7 +22,7 @@ from atlas_otel.errors import RecordError
 from atlas_otel.journal import Batch
 from atlas_otel.span_record import RANK_OPEN, EventRecord, Record, encode_record
 from atlas_otel.spool_adoption import Adoption
-from atlas_otel.spool_folder import default_root, open_folder
+from atlas_otel.spool_folder import DISK_FULL, default_root, make_folder, open_folder
 from atlas_otel.spool_owner import SPARE_SUFFIX, Owner, tokens, used_bytes
 from atlas_otel.spool_record import pack_record, unpack_record
 from atlas_otel.spool_segment import MAGIC, Frames, Segment, SegmentReader, frame, reserves_blocks
@@ -43,7 +42,6 @@ REFUSED_FILE: Final = "refused.jsonl"
 _RETRY_NS: Final = 1_000_000_000
 """How long a refusal for lack of room stands before the disk is asked again."""
 _ADOPT_EVERY_S: Final = 5.0
-_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _KEPT_OPEN: Final = 2
 """How many full segments stay mapped, so that they can be used again; a backlog must not take descriptors."""
 _BREATH_S: Final = 0.00005
@@ -95,7 +93,8 @@ class SpoolJournal:
         """Make the folder (SpoolError where that fails); files come with the first record."""
         self.durable = True
         self._accounts = accounts
-        self.folder = open_folder(root or default_root(), target)
+        self._root, self._target = root or default_root(), target
+        self.folder = open_folder(self._root, target)
         self._mapped = reserves_blocks(self.folder)
         self._max_bytes = max_bytes
         self._segment_bytes = min(segment_bytes, max_bytes)
@@ -199,6 +198,7 @@ class SpoolJournal:
     def _next_segment(self, size: int) -> Segment | None:
         owner = self._owner
         if owner is None:
+            make_folder(self._root, self._target)  # at the start there may have been no room for it
             owner = self._owner = Owner.create(self.folder)
         self._number += 1
         path = owner.path(self._number)
@@ -392,6 +392,8 @@ class SpoolJournal:
             self._current = None
             for part in self._parts:
                 part.segment.close()
+                if not left:  # all that could be read back was
+                    self._accounts.lost(part.spans, part.events, "spool_error")
             if self._spare is not None:
                 self._spare.close()
                 with contextlib.suppress(OSError):
@@ -421,4 +423,4 @@ class SpoolJournal:
 
 
 def _cause(error: OSError) -> Cause:
-    return "disk_full" if error.errno in _DISK_FULL else "spool_error"
+    return "disk_full" if error.errno in DISK_FULL else "spool_error"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENV_SPOOL_DIR: Final = "ATLAS_OTEL_SPOOL_DIR"
+DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What a disk says that has no room, or a quota."""
 TARGET_FILE: Final = "target"
 """In each database's folder: which one it is, for people. Never a secret."""
 
@@ -31,21 +34,30 @@ def target_folder(root: Path, target: str) -> Path:
     return root / hashlib.blake2b(target.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 
-def open_folder(root: Path, target: str) -> Path:
-    """Make the folder for ``target``, private, and say in it what it is for. Raises SpoolError."""
+def make_folder(root: Path, target: str) -> None:
+    """Make the folder for ``target``, private, and say in it what it is for. Idempotent. Raises OSError."""
     folder = target_folder(root, target)
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)  # it may have been made under another umask
+    note = folder / TARGET_FILE
+    if not note.exists() or not note.stat().st_size:
+        fd = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8", errors="replace") as file:
+            file.write(target + "\n")
+
+
+def open_folder(root: Path, target: str) -> Path:
+    """:func:`make_folder`, where there is room for it. Raises SpoolError where this user may not.
+
+    A disk that is full now is as one that is full later: what comes is refused and counted until there is room.
+    """
     try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        folder.chmod(0o700)  # it may have been made under another umask
-        note = folder / TARGET_FILE
-        if not note.exists():
-            fd = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            with os.fdopen(fd, "w", encoding="utf-8", errors="replace") as file:
-                file.write(target + "\n")
+        make_folder(root, target)
     except OSError as error:
-        raise SpoolError(
-            f"the spool folder {folder} cannot be used ({error.strerror}): set {ENV_SPOOL_DIR} to a folder that this "
-            "user may write to"
-        ) from None
-    return folder
+        if error.errno not in DISK_FULL:
+            raise SpoolError(
+                f"the spool folder {target_folder(root, target)} cannot be used ({error.strerror}): "
+                f"set {ENV_SPOOL_DIR} to a folder that this user may write to"
+            ) from None
+    return target_folder(root, target)

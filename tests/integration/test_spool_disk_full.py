@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -72,15 +73,74 @@ _PROGRAM = textwrap.dedent("""
 """)
 
 
-@pytest.mark.skipif(shutil.which("unshare") is None or sys.platform != "linux", reason="needs unshare")
-def test_a_full_disk_is_no_signal_and_costs_only_what_it_refuses(tmp_path: Path) -> None:
+_AT_THE_START = textwrap.dedent("""
+    import os, subprocess, sys, time
+    from pathlib import Path
+
+    disk = Path(sys.argv[1])
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,nr_inodes=8", "tmpfs", str(disk)], check=True)
+    kept = [disk / f"somebody's {number}" for number in range(7)]
+    for path in kept:
+        path.write_bytes(b"x")  # no inode is left: not even a folder can be made
+    try:
+        (disk / "one more").mkdir()
+    except OSError as error:
+        assert error.errno == 28, error
+    else:
+        sys.exit("the disk is not full")
+
+    import atlas_otel as atlas
+
+    os.environ["ATLAS_OTEL_SPOOL_DIR"] = str(disk / "state" / "spool")
+    telemetry = atlas.configure(database_url="host=127.0.0.1 port=1 dbname=none", console=False)
+
+    @atlas.tool
+    def work(number):
+        return number
+
+    with atlas.session("while it is full"):
+        assert [work(number) for number in range(50)] == list(range(50))
+    accounts = telemetry.accounts
+    assert accounts.balances
+    assert set(accounts.dropped) == {"disk_full"}, accounts
+    assert accounts.spans.lost == 51
+    for path in kept:
+        path.unlink()
+    time.sleep(1.2)  # the disk is asked again each second
+    with atlas.session("when there is room"):
+        work(1)
+    accounts = telemetry.accounts
+    assert accounts.balances
+    assert (accounts.spans.lost, accounts.spans.spooled) == (51, 2), accounts
+    print("done")
+""")
+
+
+def _unshared(program: str, disk: Path) -> subprocess.CompletedProcess[str]:
+    """Run it where it may mount a disk of its own on the folder ``disk``."""
     unshare = ["unshare", "--mount", "--map-root-user", "--user"]
-    if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode != 0:
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode
+    ):
         pytest.skip("this machine lets nobody make a mount namespace")
-    disk = tmp_path / "disk"
     disk.mkdir()
-    done = subprocess.run(
-        [*unshare, sys.executable, "-c", _PROGRAM, str(disk)], capture_output=True, text=True, timeout=60, check=False
-    )
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "ATLAS_"))}
+    command = [*unshare, sys.executable, "-c", program, str(disk)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=kept)
+
+
+def test_a_full_disk_is_no_signal_and_costs_only_what_it_refuses(tmp_path: Path) -> None:
+    done = _unshared(_PROGRAM, tmp_path / "disk")
     assert done.returncode == 0, done.stderr
     assert done.stdout == "done\n"
+
+
+def test_a_disk_that_is_full_at_the_start_stops_no_agent(tmp_path: Path) -> None:
+    """There is no way around it through memory: what is accepted is kept as promised, or it is refused and counted."""
+    done = _unshared(_AT_THE_START, tmp_path / "disk")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "done\n"
+    assert "Traceback" not in done.stderr
+    assert "atlas-otel: not recorded: " in done.stderr
+    assert "disk_full" in done.stderr
