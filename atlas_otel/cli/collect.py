@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -49,14 +47,16 @@ def collect(
     spool_mib: Annotated[
         int, typer.Option(metavar="N", min=8, help="The most that waits in files while the database is away, in MiB.")
     ] = 1024,
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, max=64, help="Processes that share the port, for more than one core.")
+    ] = 1,
 ) -> None:
     """Settings from the environment, as in an agent; then the server, until it is asked to stop."""
     from atlas_otel import settings
-    from atlas_otel.collect.server import CollectOptions
+    from atlas_otel.collect.server import CollectOptions, log_to_stderr
     from atlas_otel.collect.server import collect as serve
 
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    log_to_stderr()
     if durability not in (None, "spool", "memory"):
         raise UsageError(f"--durability is spool or memory, not {durability!r}")
     in_force = settings.resolve({"durability": durability}, os.environ)
@@ -74,6 +74,7 @@ def collect(
             max_body_bytes=max_body_mib * 1024 * 1024,
             max_held_bytes=4 * max_body_mib * 1024 * 1024,
             spool_bytes=spool_mib * 1024 * 1024,
+            workers=workers,
         ),
         typer.echo,
     )

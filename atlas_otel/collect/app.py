@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from atlas_otel.collect.answers import Encoding
     from atlas_otel.collect.body import Receive
     from atlas_otel.collect.intake import Intake, ReceivedAccounts
+    from atlas_otel.collect.shared_numbers import SharedNumbers
 
     Send = Callable[[Any], Awaitable[None]]
 
@@ -34,6 +35,8 @@ METRICS: Final = "/v1/metrics"
 _SIGNALS: Final = (TRACES, LOGS, METRICS)
 _NO_METRICS: Final = "metrics are not kept here: traces are, and what logs say of model calls"
 _RETRY_FULL_S: Final = 5
+_SHARE_S: Final = 1.0
+"""How old another worker's numbers may be."""
 _AT_ONCE: Final = 8
 """Requests that are decoded and stored at one time: they share one interpreter anyway."""
 
@@ -52,6 +55,7 @@ class Collector:
         token: str | None,
         max_body_bytes: int,
         max_held_bytes: int,
+        shared: SharedNumbers | None = None,
     ) -> None:
         self._intake = intake
         self._accounts = accounts
@@ -61,6 +65,7 @@ class Collector:
         self._budget = Budget(max_held_bytes)
         self._working = asyncio.Semaphore(_AT_ONCE)
         self._requests: Counter[int] = Counter()
+        self._shared = shared
         self._bytes = 0
         self._refused = 0
 
@@ -89,6 +94,12 @@ class Collector:
             self._requests[500] += 1
             defect = Refusal(503, "the collector failed on this request; send it again", retry_after=_RETRY_FULL_S)
             await _refuse(send, defect, encoding or "protobuf")
+
+    async def keep_shared(self) -> None:
+        """Let the other workers know this one's numbers, until cancelled."""
+        while self._shared is not None:
+            self._shared.keep(self._numbers())
+            await asyncio.sleep(_SHARE_S)
 
     async def _export(
         self, path: str, method: str, headers: Mapping[bytes, bytes], encoding: Encoding | None, receive: Receive
@@ -145,6 +156,10 @@ class Collector:
                 return 503, b"full\n", "text/plain"
             return 200, b"ready; the database is away\n" if self._intake.store_failures else b"ready\n", "text/plain"
         self._authorize(headers)
+        numbers = self._numbers()
+        return 200, (numbers if self._shared is None else self._shared.all(numbers)).encode(), METRICS_TYPE
+
+    def _numbers(self) -> str:
         received = Received(
             dict(sorted(self._requests.items())),
             self._bytes,
@@ -152,7 +167,7 @@ class Collector:
             dict(self._accounts.turned_away),
             self._intake.store_failures,
         )
-        return 200, prometheus_text(self._accounts.snapshot(), received).encode(), METRICS_TYPE
+        return prometheus_text(self._accounts.snapshot(), received)
 
     def _authorize(self, headers: Mapping[bytes, bytes]) -> None:
         if self._token is None:

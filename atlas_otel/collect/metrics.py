@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.accounts import AccountsSnapshot
 
+STORE_FAILURES: Final = "atlas_otel_collect_store_failures"
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 

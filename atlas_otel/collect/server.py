@@ -8,7 +8,9 @@ import logging
 import signal
 import socket
 import ssl
+import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from atlas_otel.capture import Capture, Limits
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from atlas_otel.collect.shared_numbers import SharedNumbers
     from atlas_otel.settings import Settings
 
 DEFAULT_PORT: Final = 4320
@@ -44,8 +47,8 @@ _log = logging.getLogger("atlas_otel.collect")
 
 @dataclass(frozen=True)
 class CollectOptions:
-    """How to listen, and how much to take. ``max_held_bytes``: of all bodies in memory at one time;
-    ``spool_bytes``: of what waits for the database in files."""
+    """How to listen, and how much to take. ``max_held_bytes``: of all bodies in memory at one time, in each worker;
+    ``spool_bytes``: of what waits for the database in files. ``workers``: processes that share the port."""
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
@@ -56,6 +59,7 @@ class CollectOptions:
     max_body_bytes: int = 64 * 1024 * 1024
     max_held_bytes: int = 256 * 1024 * 1024
     spool_bytes: int | None = None
+    workers: int = 1
 
     def check(self) -> None:
         """Raises ConfigError for what would let anybody in, or cannot work."""
@@ -76,13 +80,34 @@ def collect(settings: Settings, options: CollectOptions, listening: Callable[[st
     ``settings``: the database, and what may be kept. ``listening`` is called with the address once connections are
     taken. Raises ConfigError where it cannot begin.
     """
-    try:
-        import uvicorn
-    except ImportError:
-        raise ConfigError("atlas-otel collect needs a web server: pip install 'atlas-otel[collect]'") from None
-
+    if find_spec("uvicorn") is None:
+        raise ConfigError("atlas-otel collect needs a web server: pip install 'atlas-otel[collect]'")
     options.check()
     _check_tls(options)
+    assert settings.database_url is not None
+    check_database_url(settings.database_url)
+    with _bind(options.host, options.port) as listener:
+        scheme = "https" if options.tls_cert else "http"
+        host, port = listener.getsockname()[:2]
+        address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{TRACES}"
+        if options.workers == 1:
+            return serve(settings, options, listener, lambda: listening(address))
+        from atlas_otel.collect.workers import supervise
+
+        return supervise(settings, options, listener, lambda: listening(address))
+
+
+def serve(
+    settings: Settings,
+    options: CollectOptions,
+    listener: socket.socket,
+    listening: Callable[[], None],
+    *,
+    shared: SharedNumbers | None = None,
+) -> bool:
+    """The same in this process, at ``listener``. ``shared``: the numbers of all workers at one port."""
+    import uvicorn
+
     accounts = ReceivedAccounts()
     capture = Capture(
         Limits(settings.max_string_bytes, settings.max_value_bytes),
@@ -91,8 +116,6 @@ def collect(settings: Settings, options: CollectOptions, listening: Callable[[st
         on_loss=accounts.absorbed,
     )
     assert settings.database_url is not None
-    check_database_url(settings.database_url)
-    listener = _bind(options.host, options.port)
     storage = storage_for(
         settings.database_url,
         settings.durability,
@@ -101,9 +124,6 @@ def collect(settings: Settings, options: CollectOptions, listening: Callable[[st
         project_every_s=_PROJECT_EVERY_S,
         spool_bytes=options.spool_bytes,
     )
-    scheme = "https" if options.tls_cert else "http"
-    host, port = listener.getsockname()[:2]
-    address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{TRACES}"
 
     class _Server(uvicorn.Server):
         """Ends its process with 0 when it is asked to stop, and says when it listens."""
@@ -111,18 +131,23 @@ def collect(settings: Settings, options: CollectOptions, listening: Callable[[st
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             storage.drain.wake()  # what an earlier process left unprojected
-            listening(address)
+            listening()
 
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:
-            before = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGTERM, signal.SIGINT)}
+            # A terminal's Ctrl-C reaches every worker and the process over them, which asks them to stop; whoever asks
+            # all of them, too, must not end one that is storing what it has.
+            asked_by = (signal.SIGTERM, signal.SIGINT) if shared is None else (signal.SIGTERM,)
+            before = {one: signal.signal(one, self.handle_exit) for one in asked_by}
+            if shared is not None:
+                before = dict.fromkeys(asked_by, signal.SIG_IGN)
             try:
                 yield
             finally:
                 for one, handler in before.items():
                     signal.signal(one, handler)
 
-    async def serve() -> None:
+    async def run() -> None:
         app = Collector(
             Intake(storage, accounts, wait_s=_COMMIT_S),
             accounts,
@@ -130,6 +155,7 @@ def collect(settings: Settings, options: CollectOptions, listening: Callable[[st
             token=options.token,
             max_body_bytes=options.max_body_bytes,
             max_held_bytes=options.max_held_bytes,
+            shared=shared,
         )
         config = uvicorn.Config(
             app,
@@ -143,15 +169,23 @@ def collect(settings: Settings, options: CollectOptions, listening: Callable[[st
             ssl_certfile=options.tls_cert,
             ssl_keyfile=options.tls_key,
         )
+        keeping = asyncio.create_task(app.keep_shared())
         await _Server(config).serve(sockets=[listener])
+        keeping.cancel()
 
-    asyncio.run(serve())
+    asyncio.run(run())
     away = storage.journal.durable and storage.drain.failures > 0
     complete = storage.drain.shutdown(_DRAIN_AWAY_S if away else _DRAIN_S)
     waiting = accounts.snapshot()
     if not complete:
         _log.warning("stopped with %d spans and %d events not stored", waiting.spans.spooled, waiting.events.spooled)
     return complete
+
+
+def log_to_stderr() -> None:
+    """Say on stderr what is to be said."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
 def _bind(host: str, port: int) -> socket.socket:
