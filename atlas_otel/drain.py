@@ -9,6 +9,7 @@ growing, jittered pause; what the store refuses for good, record by record, is s
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sys
 import threading
@@ -22,6 +23,7 @@ from atlas_otel import fork
 from atlas_otel.accounts import count_spans_and_events
 from atlas_otel.errors import RetryableStoreError, StoreError
 from atlas_otel.quiet_log import QuietLog
+from atlas_otel.reaping import reaped
 from atlas_otel.store_writer import StoreWriter
 
 if TYPE_CHECKING:
@@ -227,7 +229,23 @@ class Drain:
                 self._accounts.absorbed("drain")
                 self._log.warning("the writer failed and goes on: %s", type(error).__name__)
                 self._pause(_RETRY_MOST_S)
+        if self._finishing and not self._journal.durable:
+            self._mark_unfinished()
         self._writer.close()
+
+    def _mark_unfinished(self) -> None:
+        """Nobody after this process knows what it leaves open where that is only in memory: it says so itself.
+
+        Not a part of the accounts: the spans stay open there.
+        """
+        for _ in range(2):  # spans that began a moment ago are taken in at the second look
+            list(self._running.look())
+        marks = [reaped(span, time.time_ns()) for span in self._running.look_again()]
+        with contextlib.suppress(StoreError):  # then `db reap` does it, one day
+            if marks:
+                self._writer.write(marks)
+                while self._writer.project(_PROJECT_LIMIT) >= _PROJECT_LIMIT:
+                    pass
 
     def _cycle(self) -> bool:
         """One turn; whether there was nothing left to do."""

@@ -267,6 +267,38 @@ def test_shutdown_with_a_frozen_server_is_bounded(pipeline, proxy, database_url)
     assert now.spans.stored == 10
 
 
+def test_what_a_process_leaves_open_is_abandoned_once_it_has_ended(pipeline, database_url):
+    """With a spool by the next process, which it leaves its files to; with memory by itself, as nobody else knows."""
+    p = pipeline(database_url)
+    opened = _span(0)._replace(rank=RANK_OPEN, end_ns=None)
+
+    class Session:
+        def snapshot(self) -> SpanRecord | None:
+            return opened
+
+    session = Session()
+    p.recorder.span_started(session, durable=True)
+    p.recorder.span_started(late := _Running(), durable=False)
+    p.recorder.span_ended(_span(1))
+    assert p.drain.shutdown(10.0)
+    assert late is not None
+    now = p.accounts.snapshot()
+    assert now.balances
+    assert (now.spans.stored, now.spans.open) == (1, 1)
+    if p.journal.durable:
+        p.journal._owner.close()  # as its process' end does
+        following = pipeline(database_url)
+        following.drain.wake()
+    deadline = time.monotonic() + 20
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        while (found := connection.execute("SELECT status, metadata->>'failure' FROM sessions").fetchone())[
+            0
+        ] != "failed":
+            assert time.monotonic() < deadline, found
+            time.sleep(0.05)
+    assert "abandoned" in found[1]
+
+
 def test_a_missing_table_is_no_loss(pipeline, database_url):
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("ALTER TABLE atlas_otel.span_events RENAME TO elsewhere")

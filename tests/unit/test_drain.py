@@ -279,7 +279,7 @@ def test_a_record_that_the_store_refuses_is_set_aside_and_named(pipeline, caplog
     assert now.spans.stored == 5
     assert now.spans.dropped == {"poisoned": 1}
     assert f"{3:016x}" in caplog.text
-    assert "NUL in text" in caplog.text
+    assert "NUL in text" not in caplog.text, "what a database says of a row may quote it"
 
 
 def test_a_record_that_breaks_the_store_is_found_among_the_others(pipeline):
