@@ -15,6 +15,7 @@ import orjson
 
 from atlas_otel import privacy_allowlist as allowlist
 from atlas_otel.bounding import bound_strings, bound_text, bound_tree, longest_string
+from atlas_otel.known_utf8 import decoded
 from atlas_otel.normalise import MAX_NODES, is_plain, to_tree
 from atlas_otel.redaction import BUDGET_S, FAILED, LOSS_FAILED, Guard
 from atlas_otel.value_forms import clean, describe
@@ -97,7 +98,7 @@ class Capture:
                 data = _plain_json(value)
                 if data is not None:
                     if len(data) <= self._short or self._within(value, len(data)):
-                        return Captured(data.decode(), 0)
+                        return Captured(decoded(data), 0)
                     return self._bounded(orjson.loads(data), len(data), 0)
             except Exception:  # noqa: S110 — orjson refused it, or it changed meanwhile: the careful way has an answer
                 pass
@@ -114,7 +115,7 @@ class Capture:
         if not self._plain or not self.content:
             return None
         data = _plain_json(value)
-        return data.decode() if data is not None else None
+        return decoded(data) if data is not None else None
 
     def unbounded(self, value: object, where: str) -> Captured | None:
         """``value`` as JSON, normalised and redacted but whole; None where content is not captured."""

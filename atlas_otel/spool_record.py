@@ -15,6 +15,7 @@ from typing import Final
 import orjson
 
 from atlas_otel.errors import RecordError
+from atlas_otel.known_utf8 import encoded
 from atlas_otel.span_record import EventRecord, Record, SpanRecord, decode_record, encode_record
 
 LONG: Final = 2048
@@ -26,7 +27,7 @@ def pack_record(record: Record) -> bytes:
     """A record as it stands in the spool. Raises RecordError where a value is not JSON."""
     try:
         if isinstance(record, EventRecord):
-            return b"\n".join((orjson.dumps(("e", *record[:-1], "")), record.payload.encode()))
+            return b"\n".join((orjson.dumps(("e", *record[:-1], "")), encoded(record.payload)))
         long = [key for key, value in record.attributes.items() if type(value) is str and len(value) > LONG]
         return _with_texts(record, long) if long else encode_record(record)
     except (UnicodeEncodeError, TypeError) as error:  # orjson's JSONEncodeError is a TypeError
@@ -35,7 +36,7 @@ def pack_record(record: Record) -> bytes:
 
 def _with_texts(span: SpanRecord, keys: list[str]) -> bytes:
     attributes = dict(span.attributes)
-    texts = [str(attributes[key]).encode() for key in keys]
+    texts = [encoded(str(attributes[key])) for key in keys]
     attributes.update((key, len(text)) for key, text in zip(keys, texts, strict=True))
     return _END.join((encode_record(span._replace(attributes=attributes)), orjson.dumps(keys), b"".join(texts)))
 

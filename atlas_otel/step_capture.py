@@ -12,6 +12,7 @@ import orjson
 
 from atlas_otel import semconv
 from atlas_otel.capture import holds_nul
+from atlas_otel.known_utf8 import decoded
 from atlas_otel.models.intermediate_step import IntermediateStepPayload, StreamEventData, TraceMetadata, UsageInfo
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _plain(
             written[name] = orjson.Fragment(text)
     step = {"parent_id": parent_id, "function_ancestry": ancestry, "payload": written}
     whole = orjson.dumps(step, option=_NATIVE)
-    return None if holds_nul(whole) else CapturedStep(whole.decode(), fields, texts)
+    return None if holds_nul(whole) else CapturedStep(decoded(whole), fields, texts)
 
 
 def _careful(
