@@ -4,6 +4,7 @@
 #   make lint types imports test-suite test-wheel         the parts of `make test`
 #   make test-stack  the Collector and Jaeger, for real   make stack   only build them (Go)
 #   make soak SECONDS=3600   agents, random faults, and accounts that must balance
+#   make budget      instructions of the hot path, counted (valgrind)
 #   make bench       the benchmarks, some 20 minutes; writes docs/performance.md   make bench CASES="decorated stall"
 #   make up          Postgres, Jaeger, Collector (Docker)  make down    stop them; what they hold stays
 #   make lock        resolve the lock again               make clean   forget what was built
@@ -24,7 +25,7 @@ WHEEL_TESTS ?= tests/wheel tests/acceptance --ignore=tests/acceptance/faults
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup demo test lint types imports test-suite test-wheel test-stack stack soak bench up down lock format \
+.PHONY: help setup demo test lint types imports test-suite test-wheel test-stack stack soak budget bench up down lock format \
   clean
 
 help:
@@ -74,6 +75,10 @@ test-stack: setup
 SECONDS ?= 600
 soak: setup
 	$(BIN)/python tests/acceptance/faults/soak.py --seconds $(SECONDS) $(SOAK_ARGS)
+
+# The hot path's instructions, beside a raw span's: on a noisy machine too, a path that became slower is seen.
+budget: setup
+	$(BIN)/python -m benchmarks.budget $(BUDGET_ARGS)
 
 # Each peer gets an environment of its own, once a user. A goal that is missed is shown, and is no failure.
 bench: setup
