@@ -269,7 +269,7 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
     from atlas_otel.storage import open_storage
 
     capture = Capture(
-        Limits(in_force.max_string_bytes, in_force.max_value_bytes),
+        Limits(in_force.max_string_bytes, in_force.max_value_bytes, in_force.redactor_seconds),
         content=in_force.capture_content,
         redactor=build_redactor(in_force.redact),
         on_loss=state.absorbed,

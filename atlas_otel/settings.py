@@ -44,6 +44,8 @@ class Settings:
     """Put the session's key into W3C baggage, which goes out with each instrumented HTTP call (no argument)."""
     exit_timeout_s: float = 2.0
     """How long the end of the program waits for what is not yet stored (no argument)."""
+    redactor_seconds: float = 0.25
+    """How long a redactor may take for one captured value before later ones are withheld (no argument)."""
     quiet_s: float = 5.0
     """How long nothing must come for a session that came over OTLP and has ended before it reads so (no argument)."""
     root_wait_s: float = 300.0
@@ -129,6 +131,7 @@ _KINDS: Final[dict[str, type]] = {
     "max_string_bytes": int,
     "max_value_bytes": int,
     "exit_timeout_s": float,
+    "redactor_seconds": float,
     "quiet_s": float,
     "root_wait_s": float,
 }

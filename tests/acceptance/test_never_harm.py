@@ -102,11 +102,16 @@ telemetry = atlas.configure(span_processors=[Guest()])
     "a redactor that is slow": """
 telemetry = atlas.configure(redact=lambda text, where: time.sleep(0.2) or text)
 """,
+    "a redactor over the time that a setting gives it": """
+import os
+os.environ["ATLAS_OTEL_REDACTOR_SECONDS"] = "0.001"
+telemetry = atlas.configure(redact=lambda text, where: time.sleep(0.01) or text)
+""",
     "a redactor that answers nonsense": "telemetry = atlas.configure(redact=lambda text, where: 7)",
     "an encoder": """
 telemetry = atlas.configure()
 from atlas_otel import spool
-spool.encode_record = breaks
+spool.pack_record = breaks
 """,
     "a reducer": """
 telemetry = atlas.configure()

@@ -63,6 +63,7 @@ SAMPLES: Final[dict[str, tuple[str, Any]]] = {
     "jaeger_url": ("http://jaeger", "http://jaeger"),
     "propagate_session": ("true", True),
     "exit_timeout_s": ("0.5", 0.5),
+    "redactor_seconds": ("0.01", 0.01),
     "quiet_s": ("0", 0.0),
     "root_wait_s": ("60", 60.0),
 }
