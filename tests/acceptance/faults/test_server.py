@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import time
 from collections.abc import Callable
 
@@ -194,6 +195,23 @@ def test_the_exit_is_bounded_and_what_is_left_waits(how: str, database_url: str,
     lines = agent.said.read_text().splitlines()
     assert len(lines) <= 2, f"a line a minute: {lines}"
     agents.check(database_url, by=proxy.url)
+
+
+def test_a_collector_that_never_answers_holds_up_neither_agent_nor_exit(database_url: str, agents: Agents) -> None:
+    """It takes connections, and all that is sent; no word comes back."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        agent = agents.start(database_url, ATLAS_TEST_FLUSH_S="0.1", OTEL_EXPORTER_OTLP_ENDPOINT=endpoint)
+        _wait_for(300, database_url)
+        began = time.monotonic()
+        report = agent.finish()
+        took = time.monotonic() - began
+    assert report["shutdown_s"] < 4, "two seconds are promised; this machine is shared"
+    assert took < 15, "nor is the interpreter held up after that"
+    assert report["balances"], report
+    assert report["dropped"] == {}
+    assert len(agent.said.read_text().splitlines()) <= 4, agent.said.read_text()
+    agents.check(database_url)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
