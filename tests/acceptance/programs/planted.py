@@ -188,6 +188,8 @@ def plant_steps() -> None:
 def plant_nonsense() -> None:
     """What is refused, and said so in the log."""
     wrong: Any = SECRET
+    for name in ("trace_id", "span_id"):  # first: the log takes one line a minute, and these are what is told of
+        atlas.record_reward(0.5, **{name: wrong})
     atlas.set_plan(wrong)
     atlas.set_plan([{"id": wrong, "description": SECRET}, {SECRET: SECRET}])
     atlas.set_plan({"steps": [{"description": SECRET, "depends_on": [SECRET]}], "execution_mode": SECRET})
