@@ -33,6 +33,8 @@ LOSS_CAPTURE: Final = "capture_failed"
 _BACKSLASH: Final = ord("\\")
 _NUL: Final = b"\\u0000"  # as orjson writes it; searched from the end, which Python does in half the time
 
+_OURS: Final = "atlas."
+"""How the attributes that we write ourselves begin."""
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
 
@@ -162,8 +164,13 @@ class Capture:
             return {}
 
     def bounded(self, attributes: Mapping[str, AttributeValue]) -> Mapping[str, AttributeValue]:
-        """Attributes of a foreign span or event, each within the limits."""
-        kept = {key: self._bounded_attribute(value) for key, value in attributes.items()}
+        """Attributes of a foreign span or event, each within the limits.
+
+        Ours were bounded where they were captured, or are whole on purpose (pushed steps): they stay as they came.
+        """
+        kept = {
+            key: value if key.startswith(_OURS) else self._bounded_attribute(value) for key, value in attributes.items()
+        }
         return kept if any(kept[key] is not value for key, value in attributes.items()) else attributes
 
     def bounded_text(self, text: str) -> str:

@@ -105,7 +105,7 @@ def sanitize_event(record: EventRecord, capture: Capture) -> EventRecord | None:
     The payload of an event of unknown kind does not pass with content off.
     """
     if capture.content:
-        return record._replace(payload=capture.bounded_json(capture.redacted(record.payload, record.name)))
+        return record._replace(payload=capture.redacted(record.payload, record.name))
     payload = _loads(record.payload)
     kept = event_skeleton(record.name, payload) if isinstance(payload, dict) else {}
     return record._replace(payload=orjson.dumps(kept).decode()) if kept else None

@@ -80,7 +80,7 @@ def event_records(logs: Iterable[RawLog], capture: Capture) -> list[EventRecord]
         text = orjson.dumps(to_tree(payload).tree).decode()
         record = sanitize_event(EventRecord(log.trace_id, log.span_id, sequence, None, log.name, text), capture)
         if record is not None:
-            found[record.key] = record
+            found[record.key] = record._replace(payload=capture.bounded_json(record.payload))
     return list(found.values())
 
 

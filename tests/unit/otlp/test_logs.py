@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from atlas_otel import semconv
-from atlas_otel.capture import Capture
+from atlas_otel.capture import Capture, Limits
 from atlas_otel.errors import RecordError
 from atlas_otel.otlp.logs import RawLog, decode_logs_json, decode_logs_protobuf, event_records
 from atlas_otel.projection import SessionFold, project
@@ -128,6 +128,13 @@ def test_content_is_kept_out_or_redacted_where_that_is_asked_for() -> None:
     assert event_records([*SAID, secret], Capture(content=False)) == []
     (event,) = event_records([secret], Capture(redactor=build_redactor(["secrets"])))
     assert "sk-ant" not in event.payload
+
+
+@pytest.mark.parametrize("body", [{"content": "x" * 5000}, {"content": ["y" * 200] * 100}])
+def test_a_long_one_is_cut_and_stays_json(body: dict[str, Any]) -> None:
+    (event,) = event_records([log("gen_ai.user.message", body)], Capture(Limits(200, 1000)))
+    assert len(event.payload) <= 1000
+    assert "atlas" in orjson.dumps(orjson.loads(event.payload)).decode()
 
 
 def _value(value: Any) -> dict[str, Any]:
