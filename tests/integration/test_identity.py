@@ -118,7 +118,8 @@ PROGRAM = """
 def test_a_long_stream_on_anothers_provider_comes_back_whole(database_url: str, tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAM), encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ATLAS_", "OTEL_"))}
-    environment |= {"ATLAS_OTEL_DATABASE_URL": database_url, "ATLAS_OTEL_SPOOL_DIR": str(tmp_path / "spool")}
+    environment |= {"ATLAS_OTEL_DATABASE_URL": database_url, "ATLAS_OTEL_SPOOL_DIR": str(tmp_path / "spool"),
+                    "ATLAS_OTEL_EXIT_TIMEOUT_S": "30"}  # fmt: skip
     done = subprocess.run(
         [sys.executable, str(tmp_path / "program.py"), str(tmp_path)],
         env=environment, capture_output=True, text=True, timeout=100, check=False,
