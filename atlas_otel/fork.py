@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _IMPORTED_LATE: Final = frozenset({"atlas_otel", "opentelemetry", "orjson", "psycopg", "psycopg_binary", "pydantic"})
-_OUR_THREADS: Final = "atlas-otel"
 _IMPORT_S: Final = 2.0
 """The longest that a fork waits: the database driver takes a tenth of that."""
 
@@ -56,18 +55,22 @@ def _forget(gone: weakref.ref[object]) -> None:
 
 
 def _importing() -> bool:
-    """Whether another thread is amid importing what a child may need: anything, where it is a thread of ours."""
-    ours = {thread.ident for thread in threading.enumerate() if thread.name.startswith(_OUR_THREADS)}
+    """Whether another thread is amid an import of what a child may need, or one that such a module asked for.
+
+    Takes no lock: a signal handler may fork.
+    """
     for ident, top in sys._current_frames().items():
         frame: FrameType | None = top if ident != threading.get_ident() else None
         while frame is not None:
-            code = frame.f_code
+            code, caller = frame.f_code, frame.f_back
             # Its frame, and not sys.modules, where a module comes only after it was looked for on the disk.
             if code.co_name == "_find_and_load" and code.co_filename.startswith("<frozen importlib"):
-                package = str(frame.f_locals.get("name")).partition(".")[0]
-                if ident in ours or package in _IMPORTED_LATE:
+                importer = caller.f_globals.get("__name__") if caller is not None else None
+                if any(
+                    str(name).partition(".")[0] in _IMPORTED_LATE for name in (frame.f_locals.get("name"), importer)
+                ):
                     return True
-            frame = frame.f_back
+            frame = caller
     return False
 
 
