@@ -46,19 +46,24 @@ def alternate_both(
     names = list(sides)
     taken: dict[str, list[float]] = {name: [] for name in names}
     used: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(-warm, rounds):
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
-            if between is not None:
-                between()
-            gc.collect()
-            side = sides[name]
-            start, cpu = perf_counter(), thread_time()
-            side()
-            ended, cpu_ended = perf_counter(), thread_time()
-            if number >= 0:
-                taken[name].append(ended - start)
-                used[name].append(cpu_ended - cpu)
+    gc.collect()
+    gc.freeze()  # what was imported is not looked through again before each side
+    try:
+        for number in range(-warm, rounds):
+            first = number % len(names)
+            for name in names[first:] + names[:first]:
+                if between is not None:
+                    between()
+                gc.collect()
+                side = sides[name]
+                start, cpu = perf_counter(), thread_time()
+                side()
+                ended, cpu_ended = perf_counter(), thread_time()
+                if number >= 0:
+                    taken[name].append(ended - start)
+                    used[name].append(cpu_ended - cpu)
+    finally:
+        gc.unfreeze()
     return taken, used
 
 
