@@ -1,7 +1,7 @@
 """Reads sessions out of the contract's tables, a few at a time, from one snapshot of the database.
 
 What is held at once is bounded by bytes, not by a count of sessions: :data:`CHUNK_BYTES` of stored rows, or one
-session where that is larger.
+session where that is larger; and one session's events, which are most of what there is to read.
 """
 
 from __future__ import annotations
@@ -109,24 +109,23 @@ class Reader:
         return dict(self._connection.execute(query, self._filters(selection)).fetchall())
 
     def _page(self, page: Sequence[int], event_limit: int | None) -> Generator[StoredSession, None, None]:
-        sizes = {row[0]: (row[1], row[2]) for row in self._rows("sizes", page)}
+        sizes: dict[int, int] = dict(self._rows("sizes", page))
         chunk: list[int] = []
         held = 0
         for session_id in page:
-            size = sizes[session_id][1]
+            size = sizes[session_id]
             if chunk and held + size > CHUNK_BYTES:
-                yield from self._chunk(chunk, sizes, event_limit)
+                yield from self._chunk(chunk, event_limit)
                 chunk, held = [], 0
             chunk.append(session_id)
             held += size
-        yield from self._chunk(chunk, sizes, event_limit)
+        yield from self._chunk(chunk, event_limit)
 
-    def _chunk(
-        self, ids: Sequence[int], sizes: Mapping[int, tuple[int, int]], event_limit: int | None
-    ) -> Generator[StoredSession, None, None]:
+    def _chunk(self, ids: Sequence[int], event_limit: int | None) -> Generator[StoredSession, None, None]:
         keys = keys_of(self._connection, ids)
         steps = self._steps(ids)
         sessions = {row[0]: row[1:] for row in self._rows("sessions", ids)}
+        totals: dict[int, int] = dict(self._rows("event_counts", ids)) if event_limit is not None else {}
         with closing(self._events(ids, event_limit)) as rows:
             by_session = groupby(rows, itemgetter(0))
             following, events = next(by_session, _NO_EVENTS)
@@ -136,7 +135,7 @@ class Reader:
                     held = list(events)
                     following, events = next(by_session, _NO_EVENTS)
                 columns = sessions.pop(session_id)
-                parts = (steps.pop(session_id, []), held, sizes[session_id][0])
+                parts = (steps.pop(session_id, []), held, totals.get(session_id, len(held)))
                 yield StoredSession._make((session_id, keys.get(session_id), *columns, *parts))
 
     def _steps(self, ids: Sequence[int]) -> dict[int, list[StoredStep]]:
