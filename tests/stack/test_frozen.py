@@ -21,7 +21,7 @@ from processes import Collector, Jaeger, eventually
 from server import Server
 
 PROGRAM = Path(__file__).parent / "programs" / "steady_agent.py"
-SPANS = 150 * 21  # of one "work": a session's span and its calls'
+SPANS = 60 * 21  # of one "work": a session's span and its calls'
 NO_WAIT_S = 1.0
 EXIT_S = 2.0 + 5.0  # what is promised, and room for a busy machine
 
@@ -43,6 +43,7 @@ class Agent:
             "ATLAS_OTEL_SPOOL_DIR": str(folder / "spool"),
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
             "OTEL_BSP_MAX_QUEUE_SIZE": "20000",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "60",  # seconds until the SDK gives a batch up; its default is 10
         }
         self._complained = folder / "agent.err"
         with self._complained.open("wb") as log:

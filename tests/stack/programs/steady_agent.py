@@ -1,6 +1,6 @@
 """A decorated agent that works when it is told to: a word on standard input, an answer in JSON on standard output.
 
-``work``: 3,000 tool calls in 150 sessions; the longest of them in seconds. ``flush``: whether all was stored and sent,
+``work``: 1,200 tool calls in 60 sessions; the longest of them in seconds. ``flush``: whether all was stored and sent,
 and the accounts. The end of its input ends it.
 """
 
@@ -12,7 +12,7 @@ import time
 
 import atlas_otel as atlas
 
-SESSIONS, CALLS = 150, 20
+SESSIONS, CALLS = 60, 20
 telemetry = atlas.configure("steady-agent")
 
 
@@ -34,7 +34,7 @@ def work() -> dict[str, object]:
 
 
 def flush() -> dict[str, object]:
-    done = telemetry.flush(20)
+    done = telemetry.flush(60)
     accounts = telemetry.accounts
     return {
         "done": done,
