@@ -44,7 +44,12 @@ class Part:
             self._process = subprocess.Popen(command, env={**os.environ, **env}, stdout=out, stderr=out)
         self.url = url
         self.metrics = metrics
-        until(lambda: self._answers(health), f"{command[0]} answers; see {log}")
+        try:
+            until(lambda: self._answers(health), f"{command[0]} answers; see {log}")
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            raise
 
     def cpu_s(self) -> float:
         """Processor time that it has used so far."""
