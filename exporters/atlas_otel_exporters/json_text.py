@@ -60,12 +60,14 @@ def _loses_nothing(text: bytes, alike: bytes) -> bool:
     run = alike.find(_LONG_NUMBER)
     while run >= 0:
         before = text[max(run - _MOST_BEFORE_THE_RUN, 0) : run]
-        number = _NUMBER.match(text, run - len(before) + len(before.rstrip(b"-.0123456789")))
+        start = run - len(before) + len(before.rstrip(b"-.0123456789"))
+        number = _NUMBER.match(text, start)
         if number is None or number.end() < run:
             return False
-        digits = number[0].decode()
-        if isinstance(_integer(digits) if number[1] is None else _decimal(digits), orjson.Fragment):
-            return False
+        if text[start - 1 : start] != b'"':  # an id, say
+            digits = number[0].decode()
+            if isinstance(_integer(digits) if number[1] is None else _decimal(digits), orjson.Fragment):
+                return False
         run = alike.find(_LONG_NUMBER, number.end())
     return True
 
