@@ -26,6 +26,8 @@ _ORDER: Final = (
     "ingest",
     "imports",
 )
+_BUSY: Final = 1.5
+"""The load average from which on others take a part of two cores."""
 _INTRODUCTION: Final = """# Performance
 
 Written by `make bench`; don't edit it. What is slow is in here as well as what is fast.
@@ -71,6 +73,11 @@ def _goals(results: Sequence[Result]) -> str:
     rows = [one for result in results for one in result.found if isinstance(one, Finding) and one.goal is not None]
     missed = sum(1 for one in rows if not one.met)
     lines = [f"## Goals\n\n{len(rows)} goals, {missed or 'none'} missed.\n"]
+    load = max((result.load for result in results), default=0.0)
+    if load > _BUSY:
+        lines.append(
+            f"**The machine was busy with other work (a load of up to {load:g}): a quiet one may say otherwise.**\n"
+        )
     return "\n".join([*lines, *_table(rows)]) + "\n"
 
 

@@ -83,6 +83,8 @@ def test_the_page_shows_what_is_missed_and_what_was_not_measured() -> None:
     assert "More with `code`." in page
     assert "/some/folder" not in page
     assert "quick run" not in page
+    assert "was busy" not in page
+    assert "load of up to 7" in write([Result("case", "", FINDINGS, 1.0, 15, load=7.0)], SETTING)[0]
     assert list(plots) == ["cost-by-size.svg"]
     assert "(performance/cost-by-size.svg)" in page
     # A failed case is seen although the others are fine, and each goal stands in the first table and in its case's.
