@@ -1,4 +1,4 @@
-"""The contract's rows in the binary COPY format, as the staging tables of ``project_staging.sql`` take them. Pure."""
+"""The contract's rows in the binary COPY format, columns as ``rows_writer`` lists them. Pure."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     )
 
 
-def session_to_copy(session_id: int, session: SessionRow, plan: JsonObject) -> bytes:
-    """A row of ``sessions_in``."""
+def session_to_copy(session_id: int, session: SessionRow) -> bytes:
+    """A row of ``sessions``."""
     return row(
         integer(session_id),
         text(session.task),
@@ -46,12 +46,16 @@ def session_to_copy(session_id: int, session: SessionRow, plan: JsonObject) -> b
         text(session.teacher_learning),
         text(session.review_status),
         text(session.review_notes),
-        _json(plan),
     )
 
 
+def plan_to_copy(session_id: int, plan: JsonObject) -> bytes:
+    """A row of ``plans``."""
+    return row(integer(session_id), _json(plan))
+
+
 def step_to_copy(session_id: int, step: StepResultRow) -> bytes:
-    """A row of ``step_results_in``."""
+    """A row of ``step_results``."""
     return row(
         integer(session_id),
         integer(step.step_id),
@@ -64,12 +68,12 @@ def step_to_copy(session_id: int, step: StepResultRow) -> bytes:
 
 
 def attempt_to_copy(session_id: int, attempt: StepAttemptRow) -> bytes:
-    """A row of ``step_attempts_in``."""
+    """A row of ``step_attempts``."""
     return row(integer(session_id), integer(attempt.step_id), integer(attempt.attempt), _json(attempt.evaluation))
 
 
 def guidance_to_copy(session_id: int, note: GuidanceRow) -> bytes:
-    """A row of ``guidance_notes_in``."""
+    """A row of ``guidance_notes``."""
     return row(integer(session_id), integer(note.step_id), integer(note.sequence), text(note.note))
 
 
@@ -85,7 +89,7 @@ def changed_event_to_copy(event_id: int, event: TrajectoryEventRow) -> bytes:
 
 
 def known_event_to_copy(event_id: int, session_id: int, event: TrajectoryEventRow) -> bytes:
-    """A row of ``trajectory_in``."""
+    """A row of ``trajectory``."""
     return row(integer(session_id), bigint(event.time_ns), text(event.key), raw(content_hash(event)), integer(event_id))
 
 

@@ -1,9 +1,11 @@
 -- Where COPY puts the rows of a projection before they are compared with the stored ones. Of this connection only.
+-- Rows of a session that has none yet go into the tables themselves.
 CREATE TEMPORARY TABLE IF NOT EXISTS sessions_in (
     id INTEGER, task TEXT, status TEXT, metadata JSONB, created_at TIMESTAMPTZ, completed_at TIMESTAMPTZ,
     final_answer TEXT, reward JSONB, reward_stats JSONB, reward_audit JSONB, student_learning TEXT,
-    teacher_learning TEXT, review_status TEXT, review_notes TEXT, plan JSONB
+    teacher_learning TEXT, review_status TEXT, review_notes TEXT
 ) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS plans_in (session_id INTEGER, plan JSONB) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS step_results_in (
     session_id INTEGER, step_id INTEGER, trace TEXT, output TEXT, evaluation JSONB, attempts INTEGER, metadata JSONB
 ) ON COMMIT DELETE ROWS;

@@ -35,7 +35,7 @@ WITH session AS (
 ),
 plan AS (
     INSERT INTO public.plans AS stored (session_id, plan)
-    SELECT id, plan FROM sessions_in
+    SELECT session_id, plan FROM plans_in
     ON CONFLICT (session_id) DO UPDATE SET plan = excluded.plan WHERE stored.plan IS DISTINCT FROM excluded.plan
     RETURNING session_id
 ),

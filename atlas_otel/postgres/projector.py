@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import psycopg
@@ -14,16 +16,19 @@ from atlas_otel.postgres.reader import read_records_since
 from atlas_otel.postgres.rows import UNREPRESENTABLE
 from atlas_otel.postgres.rows_writer import Target, Written
 from atlas_otel.postgres.sql import statement
+from atlas_otel.span_record import SpanRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from atlas_otel.models.rows import SessionRows
     from atlas_otel.postgres.following import Fold
+    from atlas_otel.postgres.rows_writer import Outcome
     from atlas_otel.span_record import Record
     from atlas_otel.store import Patience
 
 _SESSIONS_PER_TRANSACTION: Final = 50
+_SESSIONS_AT_ONCE: Final = 10
 
 
 class _Dirty(NamedTuple):
@@ -105,8 +110,31 @@ class Projector:
             return {}
 
     def _project_together(self, dirty: Sequence[_Dirty]) -> dict[str, Followed]:
-        # In the order in which they began: so run their numbers, and what is ordered by them.
-        folded = sorted(self._fold(dirty), key=_began)
+        done: list[_Done] = []
+        followed: dict[str, Followed] = {}
+        folding = self._fold(dirty)
+        folded = list(islice(folding, _SESSIONS_AT_ONCE))
+        while folded:
+            upcoming: list[_Folded] = []
+            # While the server takes in the events of one session, the next one is computed.
+            targets, outcome = self._write(folded, partial(_take_one, folding, upcoming))
+            for item in folded:
+                key, target = item.session.key, targets.get(item.session.key)
+                session_id = target.id if target is not None else item.session.id
+                awaits = item.rows.awaits if item.rows is not None else Calm.STIRRING
+                wait_s = self._needed_s(awaits) - item.session.idle_s if self._calm(item.session) < awaits else None
+                done.append(_Done(item.session, session_id, session_id in outcome.changed, item.error, awaits, wait_s))
+                if target is not None:
+                    written = Written(target.rows, outcome.event_ids[target.id])
+                    followed[key] = Followed(target.id, item.session.revision, item.fold, item.records, written)
+            emptied = [item.session.key for item in folded if not item.records]
+            if emptied:
+                self._connection.execute("SELECT atlas_otel.remove_emptied(%s::text[])", [emptied])
+            folded = [*upcoming, *islice(folding, _SESSIONS_AT_ONCE - len(upcoming))]
+        self._done(done)
+        return followed
+
+    def _write(self, folded: Sequence[_Folded], meanwhile: Callable[[], object]) -> tuple[dict[str, Target], Outcome]:
         missing = sum(item.session.id is None and item.rows is not None for item in folded)
         fresh = iter(rows_writer.next_ids(self._connection, "public.sessions", missing))
         targets: dict[str, Target] = {}
@@ -115,29 +143,20 @@ class Projector:
                 held = item.session.id
                 target_id = next(fresh) if held is None else held
                 targets[item.session.key] = Target(target_id, held is None, item.rows, item.before)
-        outcome = rows_writer.write_rows(self._connection, list(targets.values()))
-        done, followed = [], {}
-        for item in folded:
-            key, target = item.session.key, targets.get(item.session.key)
-            session_id = target.id if target is not None else item.session.id
-            awaits = item.rows.awaits if item.rows is not None else Calm.STIRRING
-            wait_s = self._needed_s(awaits) - item.session.idle_s if self._calm(item.session) < awaits else None
-            done.append(_Done(item.session, session_id, session_id in outcome.changed, item.error, awaits, wait_s))
-            if target is not None:
-                written = Written(target.rows, outcome.event_ids[target.id])
-                followed[key] = Followed(target.id, item.session.revision, item.fold, item.records, written)
-        if emptied := [item.session.key for item in folded if not item.records]:
-            self._connection.execute("SELECT atlas_otel.remove_emptied(%s::text[])", [emptied])
-        self._done(done)
-        return followed
+        return targets, rows_writer.write_rows(self._connection, list(targets.values()), meanwhile)
 
-    def _fold(self, dirty: Sequence[_Dirty]) -> list[_Folded]:
+    def _fold(self, dirty: Sequence[_Dirty]) -> Iterator[_Folded]:
+        """Compute the rows of these sessions, each when it is asked for.
+
+        In the order in which they began: so run their numbers, and what is ordered by them.
+        """
         held = {s.key: self._following.take(s.key, s.id, s.projected_revision) for s in dirty}
         since = {key: followed.revision if followed else 0 for key, followed in held.items()}
         # The revisions of `dirty` were read before the records: what is written meanwhile leaves its session dirty,
         # and its records are read again.
         records = read_records_since(self._connection, since)
-        return [self._folded(session, held[session.key], records[session.key]) for session in dirty]
+        for session in sorted(dirty, key=lambda one: (_began(records[one.key]), one.key)):
+            yield self._folded(session, held[session.key], records[session.key])
 
     def _folded(self, session: _Dirty, followed: Followed | None, records: Sequence[Record]) -> _Folded:
         fold = followed.fold if followed else self._new_fold()
@@ -178,5 +197,11 @@ class Projector:
         )
 
 
-def _began(item: _Folded) -> tuple[str, str]:
-    return (item.rows.session.created_at.isoformat() if item.rows is not None else "", item.session.key)
+def _began(records: Sequence[Record]) -> int:
+    """When the first span started."""
+    return min((record.start_ns for record in records if isinstance(record, SpanRecord)), default=0)
+
+
+def _take_one(folding: Iterator[_Folded], into: list[_Folded]) -> None:
+    if len(into) < _SESSIONS_AT_ONCE:
+        into.extend(islice(folding, 1))

@@ -1,11 +1,15 @@
-"""Writes the contract's rows of sessions, only what differs from the stored ones."""
+"""Writes the contract's rows of sessions, only what differs from the stored ones.
+
+The rows of a session that had none are copied straight into the tables. Others are compared by the server: they go
+through staging tables of the same columns, each ``<table>_in``.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import groupby
+from itertools import groupby, islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from atlas_otel.postgres import contract_rows, copy_buffer
 from atlas_otel.postgres.sql import statement
@@ -24,6 +28,19 @@ if TYPE_CHECKING:
     from atlas_otel.models.rows import SessionRows
 
 RowT = TypeVar("RowT")
+
+_COLUMNS: Final[Mapping[str, str]] = {
+    "sessions": "id, task, status, metadata, created_at, completed_at, final_answer, reward, reward_stats, "
+    "reward_audit, student_learning, teacher_learning, review_status, review_notes",
+    "plans": "session_id, plan",
+    "step_results": "session_id, step_id, trace, output, evaluation, attempts, metadata",
+    "step_attempts": "session_id, step_id, attempt, evaluation",
+    "guidance_notes": "session_id, step_id, sequence, note",
+}
+"""Tables that others refer to first."""
+_CLEAR: Final = "; ".join(f"DELETE FROM {table}_in" for table in _COLUMNS).encode()  # noqa: S608  (constants)
+_EVENTS: Final = "public.trajectory_events (id, session_id, event, created_at)"
+_KNOWN: Final = "session_id, time_ns, key, content_hash, event_id"
 _Surplus = tuple[str, int, int, int]  # relation, sessions.id, step, attempt or sequence
 
 
@@ -72,25 +89,35 @@ def next_ids(connection: psycopg.Connection, table: str, count: int) -> list[int
     return sorted(value for (value,) in rows)
 
 
-def write_rows(connection: psycopg.Connection, targets: Sequence[Target]) -> Outcome:
-    """Write the rows of these sessions, inside the transaction of the caller."""
-    staged: dict[str, list[bytes]] = defaultdict(list)
+def write_rows(connection: psycopg.Connection, targets: Sequence[Target], meanwhile: Callable[[], object]) -> Outcome:
+    """Write the rows of these sessions, inside the transaction of the caller.
+
+    ``meanwhile`` is called now and then while the server is busy with rows that were sent: it must not use the
+    connection.
+    """
+    new: dict[str, list[bytes]] = {table: [] for table in _COLUMNS}
+    staged: dict[str, list[bytes]] = {table: [] for table in _COLUMNS}
     surplus: list[_Surplus] = []
     for target in targets:
-        _stage(target, staged)
+        _encode(target, new if target.is_new else staged)
         if target.before is not None:
             surplus += _surplus(target.id, target.before.rows, target.rows)
+    changed = {target.id for target in targets if target.is_new}
     with connection.cursor() as cursor:
-        for table, lines in staged.items():
-            _copy(cursor, table, lines)
-        changed = {session_id for (session_id,) in cursor.execute(statement("project_write"))} if staged else set()
+        for table, columns in _COLUMNS.items():
+            _copy(cursor, f"public.{table} ({columns})", new[table])
+            _copy(cursor, f"{table}_in ({columns})", staged[table])
+        if any(staged.values()):
+            changed.update(session_id for (session_id,) in cursor.execute(statement("project_write")))
+            cursor.execute(_CLEAR)
     unknown = [target.id for target in targets if target.before is None and not target.is_new]
     if unknown:
         surplus += connection.execute(statement("project_surplus"), {"ids": unknown}).fetchall()
     _remove(connection, surplus)
     stored = _stored_events(connection, unknown)
     changes = {target.id: _trajectory(target, stored) for target in targets}
-    event_ids = _write_trajectories(connection, changes)
+    event_ids = _append_events(connection, targets, changes, meanwhile)
+    _alter_events(connection, changes)
     changed.update(session_id for _, session_id, _, _ in surplus)
     changed.update(session_id for session_id, change in changes.items() if change)
     return Outcome(
@@ -99,17 +126,20 @@ def write_rows(connection: psycopg.Connection, targets: Sequence[Target]) -> Out
     )
 
 
-def _stage(target: Target, staged: dict[str, list[bytes]]) -> None:
+def _encode(target: Target, lines: Mapping[str, list[bytes]]) -> None:
+    """Add what may differ from the stored rows to the lines of each table."""
     session_id, rows = target.id, target.rows
     before = target.before.rows if target.before is not None else None
-    if before is None or (before.session, before.plan) != (rows.session, rows.plan):
-        staged["sessions_in"].append(contract_rows.session_to_copy(session_id, rows.session, rows.plan))
+    if before is None or before.session != rows.session:
+        lines["sessions"].append(contract_rows.session_to_copy(session_id, rows.session))
+    if before is None or before.plan != rows.plan:
+        lines["plans"].append(contract_rows.plan_to_copy(session_id, rows.plan))
     for step in _differing(before.steps if before else (), rows.steps, attrgetter("step_id")):
-        staged["step_results_in"].append(contract_rows.step_to_copy(session_id, step))
+        lines["step_results"].append(contract_rows.step_to_copy(session_id, step))
     for attempt in _differing(before.attempts if before else (), rows.attempts, attrgetter("step_id", "attempt")):
-        staged["step_attempts_in"].append(contract_rows.attempt_to_copy(session_id, attempt))
+        lines["step_attempts"].append(contract_rows.attempt_to_copy(session_id, attempt))
     for note in _differing(before.guidance if before else (), rows.guidance, attrgetter("step_id", "sequence")):
-        staged["guidance_notes_in"].append(contract_rows.guidance_to_copy(session_id, note))
+        lines["guidance_notes"].append(contract_rows.guidance_to_copy(session_id, note))
 
 
 def _differing(before: Sequence[RowT], after: Sequence[RowT], number: Callable[[RowT], Hashable]) -> Iterable[RowT]:
@@ -154,35 +184,57 @@ def _trajectory(target: Target, stored: Mapping[int, Sequence[StoredEvent]]) -> 
     return difference(stored.get(target.id, ()), target.rows.events)
 
 
-def _write_trajectories(
-    connection: psycopg.Connection, changes: Mapping[int, TrajectoryChange]
+def _append_events(
+    connection: psycopg.Connection,
+    targets: Sequence[Target],
+    changes: Mapping[int, TrajectoryChange],
+    meanwhile: Callable[[], object],
 ) -> dict[int, Sequence[int]]:
-    """Write these changes; by session, the ids of the rows that were appended."""
-    fresh = next_ids(connection, "public.trajectory_events", sum(len(change.appended) for change in changes.values()))
-    new: list[bytes] = []
+    """Append events and note which they are; by session, the ids of their rows."""
+    ids = next_ids(connection, "public.trajectory_events", sum(len(change.appended) for change in changes.values()))
+    if not ids:
+        return dict.fromkeys(changes, ())
+    fresh = iter(ids)
+    appended: dict[int, Sequence[int]] = {
+        session_id: list(islice(fresh, len(change.appended))) for session_id, change in changes.items()
+    }
+    known: list[bytes] = []
+    with connection.cursor() as cursor:
+        with cursor.copy(f"COPY {_EVENTS} FROM STDIN (FORMAT BINARY)".encode()) as copy:
+            copy.write(copy_buffer.HEADER)
+            for target in targets:
+                new = list(zip(appended[target.id], changes[target.id].appended, strict=True))
+                copy.write(b"".join(contract_rows.event_to_copy(one, target.id, event) for one, event in new))
+                known += [contract_rows.known_event_to_copy(one, target.id, event) for one, event in new]
+                meanwhile()
+            copy.write(copy_buffer.TRAILER)
+        if all(target.is_new for target in targets):
+            _copy(cursor, f"atlas_otel.trajectory ({_KNOWN})", known)
+        else:
+            _know(cursor, known)
+    return appended
+
+
+def _alter_events(connection: psycopg.Connection, changes: Mapping[int, TrajectoryChange]) -> None:
     altered: list[bytes] = []
     known: list[bytes] = []
-    appended: dict[int, Sequence[int]] = {}
     for session_id, change in changes.items():
-        ids, fresh = fresh[: len(change.appended)], fresh[len(change.appended) :]
-        appended[session_id] = ids
-        for event_id, event in change.changed:
-            altered.append(contract_rows.changed_event_to_copy(event_id, event))
-            known.append(contract_rows.known_event_to_copy(event_id, session_id, event))
-        for event_id, event in zip(ids, change.appended, strict=True):
-            new.append(contract_rows.event_to_copy(event_id, session_id, event))
-            known.append(contract_rows.known_event_to_copy(event_id, session_id, event))
+        altered += [contract_rows.changed_event_to_copy(one, event) for one, event in change.changed]
+        known += [contract_rows.known_event_to_copy(one, session_id, event) for one, event in change.changed]
         if change.removed or change.forgotten:
             _forget(connection, session_id, change)
-    with connection.cursor() as cursor:
-        _copy(cursor, "public.trajectory_events (id, session_id, event, created_at)", new)
-        if altered:
+    if altered:
+        with connection.cursor() as cursor:
             _copy(cursor, "trajectory_changed_in", altered)
             cursor.execute(statement("project_trajectory_change"))
-        if known:
-            _copy(cursor, "trajectory_in", known)
-            cursor.execute(statement("project_trajectory_know"))
-    return appended
+            cursor.execute("DELETE FROM trajectory_changed_in")
+            _know(cursor, known)
+
+
+def _know(cursor: psycopg.Cursor, lines: Sequence[bytes]) -> None:
+    _copy(cursor, f"trajectory_in ({_KNOWN})", lines)
+    cursor.execute(statement("project_trajectory_know"))
+    cursor.execute("DELETE FROM trajectory_in")
 
 
 def _forget(connection: psycopg.Connection, session_id: int, change: TrajectoryChange) -> None:
