@@ -9,6 +9,9 @@ What goes where is the contract's (§2, §3). Choices of ours:
 - A session that ran no step, and whose plan isn't of several, has one step: the task itself, with the session's answer
   as its output and the session's judgements as its own. It appears when the session is over.
 - A step that other spans say they stand in counts as run, also before its own span has come.
+- The transcript of an attempt that runs and holds more than 256 spans goes on only when the time since its beginning
+  has doubled: else all of it would be written again with each span. Its trajectory events are there at once, and the
+  whole transcript when the attempt, or the session, is over.
 - What we compute wins over a caller's metadata of the same key, which is kept under ``caller_metadata``.
 """
 

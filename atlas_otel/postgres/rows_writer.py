@@ -109,10 +109,11 @@ def write_rows(connection: psycopg.Connection, targets: Sequence[Target], meanwh
             _copy(cursor, f"{table}_in ({columns})", staged[table])
         if any(staged.values()):
             changed.update(session_id for (session_id,) in cursor.execute(statement("project_write")))
-            cursor.execute(_CLEAR)
     unknown = [target.id for target in targets if target.before is None and not target.is_new]
     if unknown:
         surplus += connection.execute(statement("project_surplus"), {"ids": unknown}).fetchall()
+    if any(staged.values()):
+        connection.execute(_CLEAR)
     _remove(connection, surplus)
     stored = _stored_events(connection, unknown)
     changes = {target.id: _trajectory(target, stored) for target in targets}

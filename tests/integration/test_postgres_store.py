@@ -243,6 +243,27 @@ def test_a_session_keeps_its_id_and_rows_of_others_are_left_alone(
     assert resolve_session(database, "9" * 40) is None
 
 
+def test_many_sessions_at_once_some_new_some_known(store: PostgresStore, database: psycopg.Connection) -> None:
+    def some(numbers: range, version: int) -> list[SpanRecord]:
+        ids = ((n, k) for n in reversed(numbers) for k in range(3))
+        return [span(n * 10 + k, f"s{n:02}", name=f"{n}/{k}/{version}", version=T + version) for n, k in ids]
+
+    store.write(some(range(0, 30, 2), 1))
+    assert store.project() == 15
+    store.write(some(range(40), 2))
+    assert store.project() == 40
+
+    for n in range(40):
+        rows = store.rows(f"s{n:02}")
+        assert rows is not None
+        assert rows.session.task == f"{n}/0/2"
+        assert [orjson.loads(event.event)["n"] for event in rows.events] == [f"{n}/{k}/2" for k in range(3)]
+    began = "SELECT key FROM atlas_otel.sessions ORDER BY id"
+    keys = [key for (key,) in database.execute(began).fetchall()]
+    assert keys == [f"s{n:02}" for n in (*range(0, 30, 2), *range(1, 30, 2), *range(30, 40))]
+    assert database.execute("SELECT count(*) FROM trajectory_events").fetchone() == (120,)
+
+
 def test_a_session_whose_rows_somebody_deleted_gets_new_ones(
     store: PostgresStore, database: psycopg.Connection
 ) -> None:
