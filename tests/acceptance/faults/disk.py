@@ -20,7 +20,7 @@ class Disk:
             ["mount", "-t", "tmpfs", *size, "tmpfs", str(folder)], capture_output=True, text=True, check=False
         )
         if done.returncode:
-            raise PermissionError(done.stderr.strip())
+            raise PermissionError(done.stderr.strip().partition("\n")[0])
 
     @property
     def free(self) -> int:
