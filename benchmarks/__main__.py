@@ -14,7 +14,7 @@ from time import perf_counter
 from benchmarks.commit import ROOT
 from benchmarks.options import Options
 from benchmarks.running import RESULTS, names, run_apart, run_here
-from benchmarks.saving import load, save
+from benchmarks.saving import load
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,7 +36,6 @@ def main(arguments: list[str] | None = None) -> int:
         start = perf_counter()
         if asked.here:
             result = run_here(case, options)
-            save(result, RESULTS)
         else:
             print(f"{case} …", file=sys.stderr, flush=True)
             result = run_apart(case, options)

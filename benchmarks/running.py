@@ -30,21 +30,29 @@ def names() -> list[str]:
 
 
 def run_here(case: str, options: Options) -> Result:
-    """Measure a case in this process. What it raises becomes the result's ``error``."""
+    """Measure a case in this process, and save what it finds, also amid it. What it raises becomes an ``error``."""
     found: list[Finding | Growth] = []
     about, error = "", ""
-    load = round(os.getloadavg()[0], 1)
+    busy, measured = round(os.getloadavg()[0], 1), commit()
     start = perf_counter()
+
+    def keep(why: str) -> Result:
+        seconds = perf_counter() - start
+        result = Result(case, about, found, seconds, options.rounds, options.quick, why, busy, measured)
+        save(result, RESULTS)
+        return result
+
     try:
         module = importlib.import_module(f"benchmarks.cases.{case}")
         about = inspect.cleandoc(module.__doc__ or "")
         for one in module.measure(options):
             found.append(one)
+            keep("it was ended before it was done")
             print(f"  {said(one)}", file=sys.stderr, flush=True)
     except Exception as failure:
         traceback.print_exc()
         error = " ".join(f"{type(failure).__name__}: {failure}".split())
-    return Result(case, about, found, perf_counter() - start, options.rounds, options.quick, error, load, commit())
+    return keep(error)
 
 
 def run_apart(case: str, options: Options) -> Result:

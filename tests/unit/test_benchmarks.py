@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
@@ -18,6 +21,9 @@ from benchmarks.options import Options
 from benchmarks.plot import bars, draw
 from benchmarks.report import Setting, clean, write
 from benchmarks.saving import Result, load, save
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 FINDINGS = [
@@ -145,6 +151,25 @@ def test_a_peer_that_cannot_be_installed_says_why(tmp_path: Path, monkeypatch: p
     with pytest.raises(environments.NotInstalled, match=r"no-such-package|at-all|nowhere"):
         environments.peer_python("absent")
     assert not list((tmp_path / "cache").rglob("ready"))
+
+
+def test_what_a_case_found_before_it_failed_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(options: Options) -> Iterator[Finding]:
+        yield FINDINGS[0]
+        amid = load("fails", tmp_path)
+        assert amid is not None
+        assert amid.error  # a case that is killed here is not taken for one that is done
+        raise RuntimeError(f"lost {options.rounds} rows")
+
+    module = ModuleType("benchmarks.cases.fails", "It fails.")
+    vars(module)["measure"] = measure
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(running, "RESULTS", tmp_path)
+    result = running.run_here("fails", Options(rounds=3))
+    assert (result.found, result.error) == ([FINDINGS[0]], "RuntimeError: lost 3 rows")
+    kept = load("fails", tmp_path)
+    assert kept is not None
+    assert (kept.found, kept.error) == (result.found, result.error)
 
 
 def test_quick_picks_the_small_size() -> None:
