@@ -17,10 +17,10 @@ from pydantic_ai.mcp import MCPToolset
 
 def tools() -> MCPToolset:
     if url := os.environ.get("MCP_URL"):
-        return MCPToolset(url)
+        return MCPToolset(url, init_timeout=60)
     server = str(Path(__file__).with_name("mcp_server.py"))
     # Clients over stdio hand down a few variables only: the server is recorded where it gets all.
-    return MCPToolset(StdioTransport(command=sys.executable, args=[server], env=dict(os.environ)))
+    return MCPToolset(StdioTransport(command=sys.executable, args=[server], env=dict(os.environ)), init_timeout=60)
 
 
 async def main() -> None:
