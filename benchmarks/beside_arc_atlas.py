@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import atlas_otel
 from atlas_otel import IntermediateStepManager, IntermediateStepPayload, IntermediateStepType
@@ -16,6 +17,9 @@ from atlas_otel.models.intermediate_step import StreamEventData
 from benchmarks.measuring import alternate_both, ratio
 from benchmarks.peers import arc_atlas
 from benchmarks.task import ARGUMENT, RESULT, Raw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _CALLS = 100
 _WARM = 2
@@ -33,20 +37,27 @@ def main() -> None:
     raw_call = raw.sync_call()
     manager = IntermediateStepManager()
 
+    def two_payloads(take: Callable[[IntermediateStepPayload], object]) -> None:
+        start = IntermediateStepPayload(
+            event_type=IntermediateStepType.TOOL_START, name="search", data=StreamEventData(input=ARGUMENT)
+        )
+        take(start)
+        end = IntermediateStepPayload(
+            event_type=IntermediateStepType.TOOL_END,
+            UUID=start.UUID,
+            name="search",
+            data=StreamEventData(input=ARGUMENT, output=RESULT),
+        )
+        take(end)
+
     def ours() -> None:
         with atlas_otel.session("bench"):
             for _ in range(_CALLS):
-                start = IntermediateStepPayload(
-                    event_type=IntermediateStepType.TOOL_START, name="search", data=StreamEventData(input=ARGUMENT)
-                )
-                manager.push_intermediate_step(start)
-                end = IntermediateStepPayload(
-                    event_type=IntermediateStepType.TOOL_END,
-                    UUID=start.UUID,
-                    name="search",
-                    data=StreamEventData(input=ARGUMENT, output=RESULT),
-                )
-                manager.push_intermediate_step(end)
+                two_payloads(manager.push_intermediate_step)
+
+    def payloads() -> None:
+        for _ in range(_CALLS):
+            two_payloads(id)
 
     def arc() -> None:
         for _ in range(_CALLS):
@@ -57,7 +68,7 @@ def main() -> None:
             for _ in range(_CALLS):
                 raw_call(ARGUMENT)
 
-    sides = {"ours": ours, "arc": arc, "raw": spans}
+    sides = {"ours": ours, "arc": arc, "raw": spans, "payloads": payloads}
     taken, used = alternate_both(sides, asked.rounds, between=lambda: telemetry.flush(60), warm=_WARM)
     telemetry.flush(60)
     accounts = telemetry.accounts
@@ -65,6 +76,7 @@ def main() -> None:
         "beside_arc": asdict(ratio(taken["ours"], taken["arc"])),
         "beside_raw": asdict(ratio(taken["ours"], taken["raw"])),
         "arc_beside_raw": asdict(ratio(taken["arc"], taken["raw"])),
+        "payloads_beside_arc": asdict(ratio(taken["payloads"], taken["arc"])),
         "cpu_beside_arc": asdict(ratio(used["ours"], used["arc"])),
         "expected": (asked.rounds + _WARM) * _CALLS,
         "steps": accounts.spans.stored - asked.rounds - _WARM,  # less the sessions

@@ -68,5 +68,7 @@ def _findings(durability: str, goal: float | None, line: str) -> Iterable[Findin
     path = f"START + END, `{durability}`"
     note = f"of the calling thread's CPU time {Ratio(**said['cpu_beside_arc']).brief}"
     yield Finding(path, _ARC, goal, Ratio(**said["beside_arc"]), checked=checked, note=note)
+    floor = "making the two payloads alone, nothing pushed"
+    yield Finding(floor, _ARC, None, Ratio(**said["payloads_beside_arc"]), checked=checked)
     yield Finding(path, _RAW, None, Ratio(**said["beside_raw"]), checked=checked)
     yield Finding("arc-atlas, START + END", _RAW, None, Ratio(**said["arc_beside_raw"]), checked=checked)
