@@ -40,6 +40,7 @@ _COLUMNS: Final[Mapping[str, str]] = {
 """Tables that others refer to first."""
 _CLEAR: Final = "; ".join(f"DELETE FROM {table}_in" for table in _COLUMNS).encode()  # noqa: S608  (constants)
 _EVENTS: Final = "public.trajectory_events (id, session_id, event, created_at)"
+_EVENTS_A_STATEMENT: Final = 10_000
 _KNOWN: Final = "session_id, time_ns, key, content_hash, event_id"
 _Surplus = tuple[str, int, int, int]  # relation, sessions.id, step, attempt or sequence
 
@@ -217,25 +218,25 @@ def _append_events(
 
 
 def _alter_events(connection: psycopg.Connection, changes: Mapping[int, TrajectoryChange]) -> None:
-    altered: list[bytes] = []
-    known: list[bytes] = []
-    for session_id, change in changes.items():
-        altered += [contract_rows.changed_event_to_copy(one, event) for one, event in change.changed]
-        known += [contract_rows.known_event_to_copy(one, session_id, event) for one, event in change.changed]
-        if change.removed or change.forgotten:
-            _forget(connection, session_id, change)
-    if altered:
-        with connection.cursor() as cursor:
-            _copy(cursor, "trajectory_changed_in", altered)
-            cursor.execute(statement("project_trajectory_change"))
-            cursor.execute("DELETE FROM trajectory_changed_in")
-            _know(cursor, known)
+    with connection.cursor() as cursor:
+        for session_id, change in changes.items():
+            # A late event moves all that come after it: of a long session too many for one statement's time.
+            for at in range(0, len(change.changed), _EVENTS_A_STATEMENT):
+                block = change.changed[at : at + _EVENTS_A_STATEMENT]
+                altered = [contract_rows.changed_event_to_copy(one, event) for one, event in block]
+                _copy(cursor, "trajectory_changed_in", altered)
+                cursor.execute(statement("project_trajectory_change"))
+                cursor.execute("DELETE FROM trajectory_changed_in")
+                _know(cursor, [contract_rows.known_event_to_copy(one, session_id, event) for one, event in block])
+            if change.removed or change.forgotten:
+                _forget(connection, session_id, change)
 
 
 def _know(cursor: psycopg.Cursor, lines: Sequence[bytes]) -> None:
-    _copy(cursor, f"trajectory_in ({_KNOWN})", lines)
-    cursor.execute(statement("project_trajectory_know"))
-    cursor.execute("DELETE FROM trajectory_in")
+    for at in range(0, len(lines), _EVENTS_A_STATEMENT):
+        _copy(cursor, f"trajectory_in ({_KNOWN})", lines[at : at + _EVENTS_A_STATEMENT])
+        cursor.execute(statement("project_trajectory_know"))
+        cursor.execute("DELETE FROM trajectory_in")
 
 
 def _forget(connection: psycopg.Connection, session_id: int, change: TrajectoryChange) -> None:
