@@ -14,6 +14,8 @@ from atlas_otel.privacy import sanitize_attributes
 from atlas_otel.value_forms import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from atlas_otel.capture import Capture
     from atlas_otel.span_record import AttributeValue
 
@@ -31,6 +33,7 @@ class Keeper:
         """Whether attributes are left as they came, to be decided about when the whole span is there."""
         limits = capture.limits
         self._short = min(limits.max_string_bytes, limits.max_value_bytes) // _BYTES_OF_A_CHARACTER
+        self._plain_keys: set[str] = set()
 
     def pair(self, key: str, value: AttributeValue) -> tuple[str, AttributeValue]:
         """What is kept of one attribute."""
@@ -41,9 +44,11 @@ class Keeper:
             kept = _INT64_MIN <= value <= _INT64_MAX  # type: ignore[operator]
         elif kind is float:
             kept = value - value == 0.0  # type: ignore[operator]
+        elif kind is list:
+            kept = self._are_plain(value)  # type: ignore[arg-type]
         else:
             kept = kind is bool or value is None
-        if kept and self.is_plain(key):
+        if kept and (key in self._plain_keys or self._is_plain_key(key)):
             return key, value
         # Events that came packed are looked at one by one, when they are unpacked.
         packed = key == semconv.ATLAS_EVENTS and kind is str
@@ -59,3 +64,16 @@ class Keeper:
         if len(text) > self._short or "\0" in text:
             return False
         return text.isascii() or clean(text) == text
+
+    def _is_plain_key(self, key: str) -> bool:
+        plain = self.is_plain(key)
+        if plain:
+            self._plain_keys.add(key)
+        return plain
+
+    def _are_plain(self, items: Sequence[object]) -> bool:
+        """The same of a few short texts. Escaped and with all that stands between them they may be twice as long."""
+        texts = [item for item in items if type(item) is str]
+        if len(texts) < len(items) or sum(map(len, texts)) + len(texts) > self._short // 2:
+            return False
+        return all(map(self.is_plain, texts))

@@ -155,7 +155,10 @@ def _enum(value: object, names: Mapping[str, int]) -> int:
 
 def _kept(pairs: object, keeper: Keeper) -> dict[str, AttributeValue]:
     """The attributes of a span, an event or a link."""
-    return dict([keeper.pair(text(pair.get("key")), _value(pair.get("value"))) for pair in objects(pairs)])
+    if not isinstance(pairs, list):
+        return {}
+    pair = keeper.pair
+    return dict([pair(text(one.get("key")), _value(one.get("value"))) for one in pairs if isinstance(one, dict)])
 
 
 def _attributes(pairs: object) -> dict[str, AttributeValue]:
@@ -167,7 +170,7 @@ def _value(value: object) -> AttributeValue:
         return None
     for name, held in value.items():
         if name == "stringValue":
-            return text(held)
+            return held if type(held) is str else text(held)
         if name == "intValue":
             return integer(held)
         if name == "boolValue":
