@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from atlas_otel.span_record import AttributeValue
     from atlas_otel.steps import Anomaly
 
+_REMEMBERED: Final = 1000
+"""Ended steps that a manager knows: a second END is seen as that; a manager may live as long as its process."""
+
 _STEP_KEY: Final = otel_context.create_key("atlas-otel-pushed-step")
 
 
@@ -107,7 +110,7 @@ class IntermediateStepManager:
     def __init__(self) -> None:
         self._renew_lock()
         fork.in_child(self._renew_lock)
-        self._pairing: StepPairing[_Open] = StepPairing()
+        self._pairing: StepPairing[_Open] = StepPairing(_REMEMBERED)
         self._root: _Open | None = None
         """The first pushed step that is a session."""
 

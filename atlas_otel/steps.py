@@ -60,12 +60,15 @@ _SEQUENCE_MAX: Final = 2**62
 class StepPairing(Generic[T]):
     """Pairs events by UUID, never by a stack: interleaved and parallel steps come out right.
 
-    ``T`` is whatever stands for an open step (a scope, a span under construction).
+    ``T`` is whatever stands for an open step (a scope, a span under construction). Of ended steps the latest
+    ``remembered`` are known (None: all); what comes for an older one is as if it had never started.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, remembered: int | None = None) -> None:
         self._known: dict[str, tuple[T, IntermediateStepCategory]] = {}
-        self._ended: set[str] = set()
+        self._ended: dict[str, None] = {}
+        """In the order of their ends."""
+        self._remembered = remembered
 
     def place(self, payload: IntermediateStepPayload) -> tuple[T | None, Anomaly | None]:
         """The step that an event belongs to, where it has one, and what is odd about it. An END closes the step; for a
@@ -84,9 +87,12 @@ class StepPairing(Generic[T]):
         ended = payload.UUID in self._ended
         if state is IntermediateStepState.CHUNK:
             return step, "chunk_after_end" if ended else None
-        self._ended.add(payload.UUID)
         if ended:
             return step, "second_end"
+        self._ended[payload.UUID] = None
+        if self._remembered is not None and len(self._ended) > self._remembered:
+            oldest = next(iter(self._ended))
+            del self._ended[oldest], self._known[oldest]
         return step, None if payload.event_category is category else "other_category"
 
     def opened(self, payload: IntermediateStepPayload, step: T) -> None:

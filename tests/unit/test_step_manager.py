@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry import baggage
 from opentelemetry import context as otel_context
+from opentelemetry.trace import NoOpTracer
 
 import atlas_otel as atlas
 from atlas_otel import semconv, state
@@ -24,8 +26,10 @@ from atlas_otel.models.intermediate_step import (
     StreamEventData,
 )
 from atlas_otel.projection import project
+from atlas_otel.recorder import NullRecorder
+from atlas_otel.scope import Scope
 from atlas_otel.step_feed import FEED
-from atlas_otel.step_manager import IntermediateStepManager
+from atlas_otel.step_manager import _REMEMBERED, IntermediateStepManager
 from atlas_otel.steps import from_records, pushed_steps
 from atlas_otel.testing import Recording, recording
 
@@ -210,6 +214,34 @@ def test_a_stream_of_thousands_of_chunks(recorded: Recording) -> None:
     steps = from_records(recorded.all)
     assert [s.data.chunk for s in steps[1:-1] if s.data is not None] == [str(number) for number in range(5000)]
     assert recorded.span("chat m").attributes[semconv.ATLAS_STREAM_CHUNKS] == 5000
+
+
+def test_a_manager_that_lives_long_forgets_what_ended_long_ago(recorded: Recording) -> None:
+    push = Pushes()
+    push(Type.WORKFLOW_START, "w", "run", input="q")
+    for number in range(2 * _REMEMBERED):
+        push(Type.TOOL_START, f"t{number}", "tool", input="x")
+        push(Type.TOOL_END, f"t{number}", "tool", output="y")
+    push(Type.TOOL_END, f"t{number}", "tool", output="again")
+    push(Type.TOOL_END, "t0", "tool", output="again")
+    push(Type.WORKFLOW_END, "w", "run", output="a")
+    anomalies = [s.attributes[semconv.ATLAS_ANOMALY] for s in recorded.spans if semconv.ATLAS_ANOMALY in s.attributes]
+    assert anomalies == ["second_end", "end_without_start"]
+    assert len(recorded.spans) == 1 + 2 * _REMEMBERED + 2
+
+
+def test_what_is_forgotten_takes_no_memory() -> None:
+    before = state.install(state.Instrumentation(tracer=NoOpTracer(), recorder=NullRecorder(), records=True))
+    try:
+        push = IntermediateStepManager().push_intermediate_step
+        push(payload(Type.WORKFLOW_START, "w", "run", input="q"))
+        for number in range(2 * _REMEMBERED):
+            push(payload(Type.TOOL_START, f"t{number}", "tool", input="x"))
+            push(payload(Type.TOOL_END, f"t{number}", "tool", output="y"))
+        gc.collect()
+        assert _REMEMBERED <= sum(isinstance(one, Scope) for one in gc.get_objects()) < _REMEMBERED + 100
+    finally:
+        state.install(before)
 
 
 def test_pushed_payloads_are_whole(recorded: Recording) -> None:
