@@ -21,6 +21,7 @@ from opentelemetry.context import Context
 
 from atlas_otel import fork
 from atlas_otel.accounts import count_spans_and_events
+from atlas_otel.courtesy import be_courteous
 from atlas_otel.errors import RetryableStoreError, StoreError
 from atlas_otel.quiet_log import QuietLog
 from atlas_otel.reaping import reaped
@@ -219,6 +220,7 @@ class Drain:
         for key in _SUPPRESSION_KEYS:
             context = otel_context.set_value(key, True, context)
         otel_context.attach(context)
+        be_courteous()
         self._urgent.wait(_LINGER_S)
         while not self._closing:
             try:

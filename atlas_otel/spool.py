@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from atlas_otel.courtesy import unhurried
 from atlas_otel.errors import RecordError
 from atlas_otel.journal import Batch
 from atlas_otel.span_record import RANK_OPEN, EventRecord, Record, encode_record
@@ -44,8 +45,6 @@ _RETRY_NS: Final = 1_000_000_000
 _ADOPT_EVERY_S: Final = 5.0
 _KEPT_OPEN: Final = 2
 """How many full segments stay mapped, so that they can be used again; a backlog must not take descriptors."""
-_BREATH_S: Final = 0.00005
-"""Long enough for another thread to take the interpreter over, which sleep(0) is not."""
 _PAUSE_S: Final = 0.0005
 """Housekeeping lets go of the interpreter this long between slices of its work."""
 
@@ -280,13 +279,11 @@ class SpoolJournal:
 
     def _decoded(self, part: _Part, frames: Frames) -> Batch:
         batch = Batch([], size=sum(map(len, frames.payloads)))
-        for index, payload in enumerate(frames.payloads):
+        for payload in unhurried(frames.payloads):
             with contextlib.suppress(RecordError):
                 record = unpack_record(payload)
                 batch.records.append(record)
                 part.count(record, -1)
-            if index % 64 == 63:
-                time.sleep(_BREATH_S)
         self._taken += len(frames.payloads) + frames.damaged
         batch.upto = self._taken
         return batch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from atlas_otel.courtesy import unhurried
 from atlas_otel.postgres import rows
 from atlas_otel.span_record import RecordSet, SpanRecord
 from atlas_otel.store import PoisonedRecord
@@ -49,7 +50,7 @@ class Batch(NamedTuple):
 def merged(records: Iterable[Record]) -> tuple[Batch, list[PoisonedRecord]]:
     """Merge ``records``; those that cannot be compared, since they cannot be encoded, come back beside."""
     joined, refused = RecordSet(), []
-    for record in records:
+    for record in unhurried(records):
         try:
             joined.add(record)
         except rows.UNREPRESENTABLE as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import psycopg
 
+from atlas_otel.courtesy import unhurried
 from atlas_otel.models.rows import Calm
 from atlas_otel.postgres import rows_writer
 from atlas_otel.postgres.failures import is_data_error
@@ -163,7 +164,7 @@ class Projector:
         count = len(records) + (followed.records if followed else 0)
         before = followed.written if followed else None
         try:
-            for record in records:
+            for record in unhurried(records):
                 fold.add(record)
             rows = fold.rows(self._calm(session))
         except Exception as failure:  # noqa: BLE001

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import orjson
 from psycopg.adapt import Loader
 
+from atlas_otel.courtesy import unhurried
 from atlas_otel.models.rows import (
     GuidanceRow,
     SessionRow,
@@ -93,9 +94,9 @@ def read_records_since(connection: psycopg.Connection, revisions: Mapping[str, i
         hashes = list({row.resource_hash for row in span_rows})
         cursor.execute("SELECT hash, attributes FROM atlas_otel.resources WHERE hash = ANY (%s)", [hashes])
         resources: dict[bytes, Attributes] = {key: orjson.loads(attributes) for key, attributes in cursor}
-        for span in span_rows:
+        for span in unhurried(span_rows):
             found[cast("str", span.session_key)].append(rows.from_span_row(span, resources.get(span.resource_hash, {})))
-        for row in cursor.execute(_EVENTS, since):
+        for row in unhurried(cursor.execute(_EVENTS, since)):
             event = rows.EventRow(*row)
             event = event._replace(payload=cast("bytes", event.payload).decode())
             found[cast("str", event.session_key)].append(rows.from_event_row(event))

@@ -11,6 +11,7 @@ from itertools import groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
+from atlas_otel.courtesy import unhurried
 from atlas_otel.postgres import contract_rows, copy_buffer
 from atlas_otel.postgres.sql import statement
 from atlas_otel.postgres.trajectory import (
@@ -205,9 +206,11 @@ def _append_events(
         with cursor.copy(f"COPY {_EVENTS} FROM STDIN (FORMAT BINARY)".encode()) as copy:
             copy.write(copy_buffer.HEADER)
             for target in targets:
-                new = list(zip(appended[target.id], changes[target.id].appended, strict=True))
-                copy.write(b"".join(contract_rows.event_to_copy(one, target.id, event) for one, event in new))
-                known += [contract_rows.known_event_to_copy(one, target.id, event) for one, event in new]
+                new, lines = zip(appended[target.id], changes[target.id].appended, strict=True), []
+                for one, event in unhurried(new):
+                    lines.append(contract_rows.event_to_copy(one, target.id, event))
+                    known.append(contract_rows.known_event_to_copy(one, target.id, event))
+                copy.write(b"".join(lines))
                 meanwhile()
             copy.write(copy_buffer.TRAILER)
         if all(target.is_new for target in targets):

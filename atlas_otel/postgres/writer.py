@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import psycopg
 
+from atlas_otel.courtesy import unhurried
 from atlas_otel.postgres import copy_buffer, rows
 from atlas_otel.postgres.sql import statement
 from atlas_otel.span_record import SpanRecord
@@ -53,7 +54,7 @@ class _Encoder:
     def chunks(self, records: Iterable[Record]) -> Iterator[bytes]:
         """What COPY takes for these records, piece by piece."""
         chunk, size = [copy_buffer.HEADER], 0
-        for record in records:
+        for record in unhurried(records):
             row = self._row(record)
             chunk.append(row)
             size += len(row)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from atlas_otel.courtesy import unhurried
 from atlas_otel.dialects.genai_events import is_message_event
 from atlas_otel.models.rows import Calm, SessionRows
 from atlas_otel.projecting.addressing import Addressing
@@ -124,14 +125,14 @@ class SessionFold:
         placing, noting = self._placing, self._noting
         fresh = [self._records.spans[one] for one in self._fresh]
         touched, shifted = placing.update(fresh, key, still=self._calm == Calm.STILL)
-        for one in self._fresh | self._fresh_notes:
+        for one in unhurried(self._fresh | self._fresh_notes):
             noting.read(one, self._records.spans.get(one), placing.facts.get(one))
         stated = noting.plan
         renamed = self._stepping.update(touched, stated)
         self._tokens.update(touched)
         self._governance.update(touched)
         self._changed_ns = dict.fromkeys(shifted | {placing.nodes[one].owner for one in renamed}, 0)
-        for one in touched | (self._fresh_notes & placing.nodes.keys()):
+        for one in unhurried(touched | (self._fresh_notes & placing.nodes.keys())):
             owner, changed_ns = placing.nodes[one].owner, self._read(one, moved=one in touched)
             self._changed_ns[owner] = min(self._changed_ns.get(owner, changed_ns), changed_ns)
         self._versions.update(self._changed_ns.keys())
@@ -168,13 +169,13 @@ class SessionFold:
     # --- trajectory events ---------------------------------------------------------------------------------------
 
     def _put_events(self, moved: set[SpanKey]) -> None:
-        for key in moved | (self._fresh_notes & self._placing.nodes.keys()):
+        for key in unhurried(moved | (self._fresh_notes & self._placing.nodes.keys())):
             node = self._placing.nodes[key]
             if node.role != "step":  # a step's own events come with its rows
                 around, attempt = self._enclosure(node.parent), self._stepping.attempt_of(key)
                 opened_ns = self._noting.opened_ns(key) if node.role == "session" else None
                 self._timeline.put(key, span_events(node, self._name(node), around, attempt, opened_ns=opened_ns))
-        for key in moved | self._fresh | self._fresh_notes:
+        for key in unhurried(moved | self._fresh | self._fresh_notes):
             around = self._enclosure(key if key in self._placing.nodes else None)
             rows = [row for note in self._noting.on(key) for row in note_events(note, around)]
             self._timeline.put((key, "notes"), rows)
@@ -207,7 +208,7 @@ class SessionFold:
     def _step_views(self, plan: Plan, addressed: Addressed) -> list[StepView]:
         steps = {step.id: step for step in plan.steps}
         views = {}
-        for step_id in sorted(self._stepping.owners):
+        for step_id in unhurried(sorted(self._stepping.owners)):
             signature, parts = self._step_parts(steps[step_id], addressed)
             held = self._views.get(step_id)
             if held is not None and held[0] == signature:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from atlas_otel import semconv
+from atlas_otel.courtesy import unhurried
 from atlas_otel.dialects import facts_of
 from atlas_otel.dialects.genai_events import with_events
 from atlas_otel.models.rows import Calm
@@ -61,7 +62,7 @@ class Placing:
         ``still``: the parent of another instrumentation's outermost span, where it is not here, is not to be expected.
         """
         touched, moving = set(), set()
-        for span in spans:
+        for span in unhurried(spans):
             said = self._said.get(span.key)
             facts = facts_of(with_events(span, said.values()) if said else span)
             touched.add(span.key)

@@ -6,6 +6,8 @@ from bisect import bisect_left
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from atlas_otel.courtesy import unhurried
+
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
@@ -36,7 +38,7 @@ class Timeline:
         """All events, oldest first. Those before the first change are not looked at again."""
         gone: set[tuple[int, str]] = set()
         come: list[TrajectoryEventRow] = []
-        for source, before in self._changed.items():
+        for source, before in unhurried(self._changed.items()):
             after = self._made[source]
             gone.update(_place(row) for row in before if row not in after)
             come += [row for row in after if row not in before]
