@@ -312,17 +312,17 @@ def test_a_missing_table_is_no_loss(pipeline, database_url):
 
 def test_a_server_out_of_connections_is_waited_for(pipeline, database_url, admin):
     name = conninfo_to_dict(database_url)["dbname"]
+    role = f"writer_of_{name}"  # roles are the server's, which other tests use at the same time
     admin.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT 0')
-    admin.execute("DROP ROLE IF EXISTS drain_writer")
-    admin.execute("CREATE ROLE drain_writer LOGIN")
-    admin.execute(f'GRANT ALL ON DATABASE "{name}" TO drain_writer')
+    admin.execute(f'CREATE ROLE "{role}" LOGIN')
+    admin.execute(f'GRANT ALL ON DATABASE "{name}" TO "{role}"')
     with psycopg.connect(database_url, autocommit=True) as connection:
         for schema in ("public", "atlas_otel"):
-            connection.execute(f"GRANT ALL ON SCHEMA {schema} TO drain_writer")
+            connection.execute(f'GRANT ALL ON SCHEMA {schema} TO "{role}"')
             for what in ("TABLES", "SEQUENCES"):
-                connection.execute(f"GRANT ALL ON ALL {what} IN SCHEMA {schema} TO drain_writer")
+                connection.execute(f'GRANT ALL ON ALL {what} IN SCHEMA {schema} TO "{role}"')
     try:
-        p = pipeline(make_conninfo(database_url, user="drain_writer"))
+        p = pipeline(make_conninfo(database_url, user=role))
         p.record(0, 20)
         assert not p.drain.flush(1.0)
         admin.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT -1')
@@ -330,8 +330,8 @@ def test_a_server_out_of_connections_is_waited_for(pipeline, database_url, admin
         p.drain.shutdown(5.0)
     finally:
         with psycopg.connect(database_url, autocommit=True) as connection:
-            connection.execute("DROP OWNED BY drain_writer")
-        admin.execute("DROP ROLE drain_writer")
+            connection.execute(f'DROP OWNED BY "{role}"')
+        admin.execute(f'DROP ROLE "{role}"')
 
 
 def test_two_pipelines_write_one_session(pipeline, database_url):
