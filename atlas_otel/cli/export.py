@@ -136,7 +136,7 @@ def export(
 def _report(summary: ExportSummary, output: str, *, quiet: bool, follow: bool) -> None:
     for session_id, reason in summary.unreadable.items():
         typer.echo(f"session {session_id} was left out: {reason}", err=True)
-    if not quiet:
+    if not quiet and (summary.sessions or follow):
         place = "standard output" if output == "-" else output
         typer.echo(
             f"{summary.sessions} sessions, {summary.steps} steps, {summary.events} events: "
@@ -145,6 +145,7 @@ def _report(summary: ExportSummary, output: str, *, quiet: bool, follow: bool) -
         )
         if summary.revisions:
             typer.echo(f"  written again: {summary.revisions}", err=True)
+    if not quiet:
         for reason, count in summary.skipped.items():
             typer.echo(f"  left out: {count} ({reason})", err=True)
     if summary.sessions == 0 and not follow:
