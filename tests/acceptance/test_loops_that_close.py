@@ -57,10 +57,11 @@ def test_a_loop_that_ends_before_its_work(way: str, database_url: str, tmp_path:
         ).fetchone()
     assert set(sessions) == {("failed",)}
     assert running == (0,)
-    found = Counter((kind, "abandoned" if way == "exit" and kind == "llm" else error) for kind, error in ended)
-    wanted = ENDS[way]
+    found, wanted = Counter(ended), ENDS[way]
     if way == "exit":
-        wanted = Counter({(kind, "abandoned" if kind == "llm" else error): n for (kind, error), n in wanted.items()})
+        # What is alive as the interpreter ends is closed before the spool is, or after: then the next process says so.
+        assert {error for _, error in ended} <= {"GeneratorExit", "abandoned", None}
+        found, wanted = Counter(kind for kind, _ in ended), Counter(kind for kind, _ in wanted.elements())
     else:
         assert cut == ((1,) if ("llm", None) in wanted else (0,)), "the stream was broken off"
     assert found == wanted
