@@ -239,7 +239,7 @@ def test_what_is_forgotten_takes_no_memory() -> None:
             push(payload(Type.TOOL_START, f"t{number}", "tool", input="x"))
             push(payload(Type.TOOL_END, f"t{number}", "tool", output="y"))
         gc.collect()
-        assert _REMEMBERED <= sum(isinstance(one, Scope) for one in gc.get_objects()) < _REMEMBERED + 100
+        assert _REMEMBERED <= sum(type(one) is Scope for one in gc.get_objects()) < _REMEMBERED + 100
     finally:
         state.install(before)
 
