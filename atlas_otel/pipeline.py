@@ -7,6 +7,7 @@ where there is none. No thread and no network before the first record.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import sys
@@ -401,7 +402,14 @@ def _at_exit(telemetry: Telemetry) -> None:
     accounts = telemetry.accounts
     if lost := accounts.dropped:
         causes = ", ".join(f"{number} {cause}" for cause, number in sorted(lost.items()))
-        print(f"atlas-otel: not recorded: {causes} (spans and events)", file=sys.stderr)  # noqa: T201
+        _say(f"not recorded: {causes} (spans and events)")
     if unsent := accounts.handed - accounts.sent:
-        said = f"not sent over OTLP: {unsent} of {accounts.handed} spans, which Jaeger lacks"
-        print(f"atlas-otel: {said}", file=sys.stderr)  # noqa: T201
+        _say(f"not sent over OTLP: {unsent} of {accounts.handed} spans, which Jaeger lacks")
+
+
+def _say(text: str) -> None:
+    stream = sys.stderr
+    if stream is None:  # a service's process may have none, and print() would take the agent's stdout instead
+        return
+    with contextlib.suppress(OSError, ValueError):  # closed, or whoever read it is gone
+        print(f"atlas-otel: {text}", file=stream)

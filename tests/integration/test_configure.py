@@ -269,6 +269,23 @@ def test_a_dead_database_stops_neither_the_agent_nor_its_exit(tmp_path: Path) ->
     assert monotonic() - began < 10, "exit is bounded: two seconds, and the imports"
 
 
+@pytest.mark.parametrize(
+    ("stderr", "times"), [("sys.stderr", 1), ("None", 0)], ids=["there is standard error", "there is none"]
+)
+def test_what_was_lost_is_said_on_standard_error_and_never_in_the_agents_output(stderr: str, times: int) -> None:
+    done = run(
+        AGENT
+        + f"""
+    import sys
+    atlas.configure(database_url="postgresql://u@127.0.0.1:9/none", durability="memory", console=False)
+    agent()
+    sys.stderr = {stderr}
+"""
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.count("atlas-otel: not recorded: 3 shutdown") == times
+
+
 AUTO = """
     from opentelemetry import trace
     with trace.get_tracer("framework").start_as_current_span("chat m", attributes={"gen_ai.operation.name": "chat"}):
