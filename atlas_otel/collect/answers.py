@@ -18,7 +18,6 @@ _CODES: Final = {
     401: 16,  # UNAUTHENTICATED
     404: 12,  # UNIMPLEMENTED
     405: 12,
-    408: 4,  # DEADLINE_EXCEEDED
     413: 3,
     415: 3,
     429: 8,  # RESOURCE_EXHAUSTED

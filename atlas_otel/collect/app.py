@@ -85,6 +85,12 @@ class Collector:
             await _answer(send, status, body, kind)
         except Disconnected:
             self._requests[499] += 1
+        except asyncio.CancelledError:
+            # The process stops, and has waited for this request for as long as it may. Without an answer of ours the
+            # server's would be 500, at which a sender by the specification gives up what it holds.
+            self._requests[503] += 1
+            stopping = Refusal(503, "the collector stops; send it again", retry_after=_RETRY_FULL_S)
+            await _refuse(send, stopping, encoding or "protobuf")
         except Refusal as refusal:
             if path in _SIGNALS:
                 self._requests[refusal.status] += 1

@@ -64,7 +64,9 @@ class Body:
             try:
                 message = await asyncio.wait_for(receive(), _READ_S)
             except asyncio.TimeoutError:
-                raise Refusal(408, f"no more of the body came for {_READ_S:.0f} s") from None
+                # Not 408, at which a sender by the specification gives the body up.
+                slow = f"no more of the body came for {_READ_S:.0f} s; send it again"
+                raise Refusal(503, slow, retry_after=1) from None
             if message["type"] == "http.disconnect":
                 raise Disconnected
             chunk: bytes = message.get("body", b"")

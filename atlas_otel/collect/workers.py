@@ -57,6 +57,7 @@ def supervise(
 class _Workers:
     def __init__(self, settings: Settings, options: CollectOptions, listener: socket.socket, folder: Path) -> None:
         self._arguments = (settings, options, listener, folder)
+        self._listener = listener
         self._count = options.workers
         self._folder = folder
         self._running: list[SpawnProcess] = []
@@ -114,6 +115,7 @@ class _Workers:
                 self._begin()[1].close()
 
     def _stop(self) -> bool:
+        self._listener.close()  # else who comes now would wait for workers that take nobody any more
         for process in self._running:
             process.terminate()
         deadline = time.monotonic() + STOP_S

@@ -34,13 +34,14 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 def load_json(data: bytes | str) -> object:
     """What a JSON text says. Raises RecordError where it is none.
 
-    orjson refuses lone surrogates, which JavaScript's encoder writes: those texts take the slower way.
+    orjson refuses lone surrogates, which JavaScript's encoder writes, and what is not UTF-8: those texts take the slower
+    way.
     """
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
         try:
-            return json.loads(data)
+            return json.loads(data.decode(errors="replace") if isinstance(data, bytes) else data)
         except (ValueError, RecursionError):
             raise RecordError("the body is not JSON") from None
 
@@ -55,7 +56,7 @@ def decode_json(body: bytes | str, capture: Capture) -> Decoded:
 
 def decode_tree(tree: object, capture: Capture) -> Decoded:
     """The same, of JSON that is parsed already."""
-    if not isinstance(tree, dict) or not isinstance(tree.get("resourceSpans", []), list):
+    if not isinstance(tree, dict) or not isinstance(tree.get("resourceSpans") or [], list):
         raise RecordError("the JSON is not an ExportTraceServiceRequest")
     receiver = Receiver(capture)
     for of_resource in objects(tree.get("resourceSpans")):

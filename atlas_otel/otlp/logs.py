@@ -46,10 +46,16 @@ class RawLog(NamedTuple):
 def decode_logs_protobuf(body: bytes, capture: Capture) -> list[EventRecord]:
     """The event records of an ``ExportLogsServiceRequest``. Raises RecordError where ``body`` is none."""
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+    from opentelemetry.proto.logs.v1 import logs_pb2
 
+    from atlas_otel.otlp.utf8 import in_utf8
+
+    # ``LogsData`` is the same on the wire as an ``ExportLogsServiceRequest``.
     try:
-        request = ExportLogsServiceRequest.FromString(body)
+        try:
+            request = logs_pb2.LogsData.FromString(body)
+        except DecodeError:
+            request = logs_pb2.LogsData.FromString(in_utf8(body, logs_pb2, "LogsData"))
     except DecodeError:
         raise RecordError("the body is not an ExportLogsServiceRequest in protobuf") from None
     return event_records(_of_protobuf(request), capture)
@@ -58,7 +64,7 @@ def decode_logs_protobuf(body: bytes, capture: Capture) -> list[EventRecord]:
 def decode_logs_json(body: bytes, capture: Capture) -> list[EventRecord]:
     """The same in JSON."""
     tree = otlp_json.load_json(body)
-    if not isinstance(tree, dict) or not isinstance(tree.get("resourceLogs", []), list):
+    if not isinstance(tree, dict) or not isinstance(tree.get("resourceLogs") or [], list):
         raise RecordError("the JSON is not an ExportLogsServiceRequest")
     return event_records(_of_json(tree), capture)
 

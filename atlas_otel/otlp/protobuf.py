@@ -24,14 +24,25 @@ _REMEMBERED_BYTES: Final = 128
 def decode_protobuf(body: bytes, capture: Capture) -> Decoded:
     """The records of an ``ExportTraceServiceRequest``. Raises RecordError where ``body`` is none."""
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from opentelemetry.proto.trace.v1 import trace_pb2
 
+    from atlas_otel.otlp.utf8 import in_utf8
+
+    try:
+        return _decoded(body, capture)
+    except DecodeError:
+        pass
+    try:
+        return _decoded(in_utf8(body, trace_pb2, "TracesData"), capture)
+    except DecodeError:
+        raise RecordError("the body is not an ExportTraceServiceRequest in protobuf") from None
+
+
+def _decoded(body: bytes, capture: Capture) -> Decoded:
     from atlas_otel.otlp.wire import request_class
 
     receiver = Receiver(capture)
-    try:
-        _receive(request_class().FromString(body), receiver)
-    except DecodeError:
-        raise RecordError("the body is not an ExportTraceServiceRequest in protobuf") from None
+    _receive(request_class().FromString(body), receiver)
     return receiver.decoded()
 
 

@@ -369,6 +369,40 @@ def test_a_graceful_stop_stores_what_came(start: Any, database: psycopg.Connecti
         collector.get("/healthz")
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_request_that_a_stop_cuts_short_is_one_to_send_again(
+    start: Any, database: psycopg.Connection, workers: str
+) -> None:
+    """Its sender is slow, or stands still: at any other answer than these few it would give up what it holds."""
+    collector = start("--workers", workers)
+    body = request(*range(1, 200)).SerializeToString()
+    head = (
+        "POST /v1/traces HTTP/1.1\r\nhost: here\r\ncontent-type: application/x-protobuf\r\n"
+        f"content-length: {len(body)}\r\n\r\n"
+    ).encode()
+    with (
+        socket.create_connection(("127.0.0.1", collector.port)) as slow,
+        socket.create_connection(("127.0.0.1", collector.port)) as still,
+    ):
+        for sender in (slow, still):
+            sender.sendall(head + body[:100])
+            sender.settimeout(30)
+        assert collector.post(request(1).SerializeToString()).is_success
+        time.sleep(0.5)
+        collector.process.send_signal(signal.SIGTERM)
+        time.sleep(1)
+        with pytest.raises(httpx.ConnectError):
+            collector.get("/healthz")
+        slow.sendall(body[100:])
+        assert slow.recv(1_000).startswith(b"HTTP/1.1 200 ")
+        answer = still.recv(1_000)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 5\r\n" in answer
+    assert collector.process.wait(30) == 0
+    assert stored(database) == 199
+    assert "Traceback" not in collector.said()
+
+
 def test_metrics_count_what_was_asked(start: Any, eventually: Any) -> None:
     collector = start()
     collector.post(request(1, 2).SerializeToString())

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
+from opentelemetry.proto.trace.v1 import trace_pb2
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from atlas_otel import semconv
@@ -18,6 +19,7 @@ from atlas_otel.errors import RecordError
 from atlas_otel.otlp.json import decode_json, decode_tree
 from atlas_otel.otlp.protobuf import decode_protobuf
 from atlas_otel.otlp.spans import Decoded
+from atlas_otel.otlp.utf8 import in_utf8
 from atlas_otel.packing import pack_events
 from atlas_otel.redaction import build_redactor
 from atlas_otel.span_record import (
@@ -287,6 +289,63 @@ def test_lone_surrogates_as_javascript_writes_them() -> None:
     record = decode_json(body, CAPTURE).records[0]
     assert isinstance(record, SpanRecord)
     assert (record.name, record.attributes) == ("a\ufffd", {"k\ufffd": "\ufffd"})
+
+
+def test_a_string_that_is_not_utf_8_costs_none_of_the_others() -> None:
+    """As C++ and PHP write them, and Collectors hand them on with what others sent."""
+    request = ExportTraceServiceRequest()
+    of_resource = request.resource_spans.add()
+    of_resource.resource.attributes.add(key="service.name", value=AnyValue(string_value="BAD"))
+    of_scope = of_resource.scope_spans.add()
+    of_scope.scope.name = "BAD"
+    span = of_scope.spans.add(trace_id=b"x" * 16, span_id=b"\xff" * 8, start_time_unix_nano=T, name="BAD")
+    span.trace_state = span.status.message = "BAD"
+    values = [
+        AnyValue(string_value="BAD"),
+        AnyValue(string_value=""),
+        AnyValue(bytes_value=b"\xff"),
+        AnyValue(array_value=ArrayValue(values=[AnyValue(string_value="BAD"), AnyValue(int_value=1)])),
+        AnyValue(kvlist_value=KeyValueList(values=[KeyValue(key="BAD", value=AnyValue(string_value="é"))])),
+    ]
+    span.attributes.extend(KeyValue(key=f"BAD{place}", value=value) for place, value in enumerate(values))
+    span.events.add(name="BAD", time_unix_nano=T).attributes.add(key="BAD", value=AnyValue(bool_value=True))
+    span.links.add(trace_id=b"x" * 16, span_id=b"y" * 8).attributes.add(key="BAD", value=AnyValue(bool_value=True))
+    of_scope.spans.add(trace_id=b"x" * 16, span_id=b"z" * 8, start_time_unix_nano=T, name="good")
+    whole = request.SerializeToString()
+
+    decoded = decode_protobuf(whole.replace(b"BAD", b"B\xffD"), CAPTURE)
+
+    assert not decoded.refused
+    first, second = decoded.records
+    assert isinstance(first, SpanRecord)
+    said = "B\ufffdD"
+    assert (first.span_id, first.name, first.scope, first.status_message) == ("ff" * 8, said, said, said)
+    assert first.resource == {"service.name": said}
+    assert first.attributes == {
+        f"{said}0": said,
+        f"{said}1": "",
+        f"{said}2": {"type": "bytes", "size": 1, "base64": "/w=="},
+        f"{said}3": [said, 1],
+        f"{said}4": {said: "é"},
+    }
+    assert first.events == (SpanEvent(said, T, {said: True}),)
+    assert [link.attributes for link in first.links] == [{said: True}]
+    assert isinstance(second, SpanRecord)
+    assert (second.name, second.span_id) == ("good", b"z".hex() * 8)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(span_records(), min_size=1, max_size=3))
+def test_what_is_utf_8_passes_the_way_for_what_is_not_unchanged(wire: Any, records: list[SpanRecord]) -> None:
+    body = wire.protobuf([wire.sdk_span(record) for record in records])
+    same = in_utf8(body, trace_pb2, "TracesData")
+    assert decode_protobuf(same, CAPTURE) == decode_protobuf(body, CAPTURE)
+
+
+def test_json_that_is_not_utf_8_and_json_that_says_null() -> None:
+    body = json.dumps(one(name="BAD")).encode().replace(b"BAD", b"B\xffD")
+    assert decode_json(body, CAPTURE).records[0].name == "B\ufffdD"  # type: ignore[union-attr]
+    assert decode_json(b'{"resourceSpans": null}', CAPTURE) == decode_json(b"{}", CAPTURE)
 
 
 def test_nesting_without_end_is_refused_or_marked() -> None:

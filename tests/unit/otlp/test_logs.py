@@ -207,3 +207,17 @@ def test_what_is_none_is_refused_and_breaks_nothing(body: bytes) -> None:
     for decode in (decode_logs_json, decode_logs_protobuf):
         with suppress(RecordError):
             decode(body, CAPTURE)
+
+
+def test_a_string_that_is_not_utf_8_costs_none_of_the_others() -> None:
+    request = ExportLogsServiceRequest()
+    held = request.resource_logs.add().scope_logs.add().log_records
+    for number, said in enumerate(("BAD", "good")):
+        made = held.add(
+            trace_id=bytes.fromhex(TRACE), span_id=bytes.fromhex(SPAN), time_unix_nano=T + number,
+            event_name="gen_ai.user.message",
+        )  # fmt: skip
+        _set(made.body, {"content": said})
+    body = request.SerializeToString().replace(b"BAD", b"B\xffD")
+    events = decode_logs_protobuf(body, CAPTURE)
+    assert [orjson.loads(event.payload)["content"] for event in events] == ["B\ufffdD", "good"]
