@@ -19,7 +19,7 @@ app = command_app()
     name="import",
     help="Store traces from files: OTLP in JSON lines, as the Collector's file exporter writes them, or Jaeger's JSON, "
     "packed with gzip or not; - is standard input. Importing again changes nothing. Exit code 1 where something could "
-    "not be taken; the rest is stored.",
+    "not be taken, 2 where something named is not there; the rest is stored.",
 )
 def import_traces(
     files: Annotated[list[str] | None, typer.Argument(metavar="FILE...", help="What to import.")] = None,
@@ -66,12 +66,16 @@ def import_traces(
         imported = importer.finish()
     for problem in imported.problems:
         typer.echo(problem, err=True)
-    if not quiet:
+    for failure in imported.failures[:-1]:
+        typer.echo(f"atlas-otel: {failure}", err=True)
+    if not quiet and (imported.traces or not imported.failures):
         said = (
             f"imported {imported.spans} spans and {imported.events} events of {len(imported.traces)} traces; "
             f"{imported.sessions} sessions computed"
         )
         lacking = f"; not taken: {imported.refused} spans, {imported.unread} lines" if not imported.complete else ""
         typer.echo(said + lacking)
+    if imported.failures:
+        raise imported.failures[-1]
     if not imported.complete:
         raise typer.Exit(1)

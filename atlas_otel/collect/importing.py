@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import sys
+import zlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from atlas_otel.capture import Capture
+    from atlas_otel.errors import AtlasOtelError
     from atlas_otel.span_record import Record
     from atlas_otel.store import Store
 
@@ -40,11 +42,13 @@ class Imported:
     unread: int = 0
     refused: int = 0
     problems: list[str] = field(default_factory=list)
+    failures: list[AtlasOtelError] = field(default_factory=list)
+    """Files that could not be opened, and traces that a Jaeger did not give: nothing is known of what they hold."""
 
     @property
     def complete(self) -> bool:
         """Whether everything was taken."""
-        return not (self.unread or self.refused)
+        return not (self.unread or self.refused or self.failures)
 
     def problem(self, text: str) -> None:
         """Remember one, while there are few."""
@@ -63,19 +67,25 @@ class Importer:
         self.imported = Imported()
 
     def add_file(self, name: str) -> None:
-        """A file of JSON lines, or of one document; gzip or not; ``-``: standard input. Raises UsageError."""
+        """A file of JSON lines, or of one document; gzip or not; ``-``: standard input.
+
+        Of one that ends in the midst, or is broken from somewhere on, what comes before is taken.
+        """
         try:
             with _opened(name) as file:
-                for number, document in _documents(file):
-                    self._add(f"{name}, line {number}", document)
+                self._add_lines(name, file)
         except (OSError, EOFError) as error:
             reason = getattr(error, "strerror", None) or "it is not whole"
-            raise UsageError(f"cannot read {name}: {reason}") from None
+            self.imported.failures.append(UsageError(f"cannot read {name}: {reason}"))
 
     def add_from_jaeger(self, url: str, trace_id: str) -> None:
-        """A trace from Jaeger's ``/api/v3``. Raises UsageError where it has none such, StoreError where it is away."""
-        for number, document in _documents(io.BytesIO(_from_jaeger(url, trace_id))):
-            self._add(f"trace {trace_id}, line {number}", document)
+        """A trace from Jaeger's ``/api/v3``."""
+        try:
+            found = _from_jaeger(url, trace_id)
+        except (UsageError, StoreError) as error:
+            self.imported.failures.append(error)
+        else:
+            self._add_lines(f"trace {trace_id}", io.BytesIO(found))
 
     def finish(self) -> Imported:
         """Store what waits, and bring the sessions' rows up to date."""
@@ -84,6 +94,15 @@ class Importer:
         while done := self._store.project():
             self.imported.sessions += done
         return self.imported
+
+    def _add_lines(self, name: str, file: Iterable[bytes]) -> None:
+        lines = _Lines(file)
+        for number, document in _documents(lines):
+            self._add(f"{name}, line {number}", document)
+        if lines.broken is not None:
+            self.imported.unread += 1
+            said = f"{name}, after line {lines.read}: {lines.broken}; what stands before it is taken"
+            self.imported.problems.append(said)  # however many there are
 
     def _add(self, place: str, document: bytes) -> None:
         try:
@@ -123,25 +142,66 @@ def _opened(name: str) -> Iterator[IO[bytes]]:
         yield cast("IO[bytes]", held.enter_context(gzip.open(source))) if packed else source
 
 
+class _Lines:
+    """The lines of a file, as far as it can be read. ``broken``: why it could be no further."""
+
+    def __init__(self, file: Iterable[bytes]) -> None:
+        self._file = file
+        self.read = 0
+        self.broken: str | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for line in self._file:
+                self.read += 1
+                yield line
+        except EOFError:
+            self.broken = "the gzip file ends in the midst"
+        except (zlib.error, gzip.BadGzipFile):
+            self.broken = "the gzip file is broken"
+        except OSError as error:
+            self.broken = error.strerror or "it cannot be read"
+
+
 def _documents(file: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     """JSON documents with their line: one on each line, or a single one on many."""
-    lines = iter(file)
-    for number, line in enumerate(lines, 1):
-        if number == 1 and not _is_whole(line):
-            yield 1, b"".join((line, *lines))
+    lines = ((number, line) for number, line in enumerate(file, 1) if line.strip())
+    if (first := next(lines, None)) is None:
+        return
+    if _goes_on(first[1]):
+        second = next(lines, None)
+        if second is None or _is_between(first[1]) or not _is_object(second[1]):
+            rest = [second, *lines] if second is not None else []
+            yield first[0], b"".join((first[1], *(line for _, line in rest)))
             return
-        if line.strip():
-            yield number, line
+        # A torn line, for the next is whole.
+        yield first
+        yield second
+    else:
+        yield first
+    yield from lines
 
 
-def _is_whole(line: bytes) -> bool:
-    if not line.strip():
-        return True
+def _goes_on(line: bytes) -> bool:
+    """Whether a line begins a document and does not end it."""
+    said = line.strip()
+    return said.startswith((b"{", b"[")) and not said.endswith(b"}") and not _is_json(said)
+
+
+def _is_between(line: bytes) -> bool:
+    """Whether a line ends where a document can go on."""
+    return line.rstrip().endswith((b"{", b"[", b","))
+
+
+def _is_object(line: bytes) -> bool:
+    return line.lstrip().startswith(b"{") and _is_json(line)
+
+
+def _is_json(text: bytes) -> bool:
     try:
-        load_json(line)
+        load_json(text)
     except RecordError:
-        # A broken line among lines, or the first of a document that goes on: such a line opens and does not close.
-        return line.rstrip().endswith((b"}", b"]")) and line.lstrip()[:1] == b"{"
+        return False
     return True
 
 

@@ -34,8 +34,7 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 def load_json(data: bytes | str) -> object:
     """What a JSON text says. Raises RecordError where it is none.
 
-    orjson refuses lone surrogates, which JavaScript's encoder writes, and what is not UTF-8: those texts take the slower
-    way.
+    orjson refuses lone surrogates, which JavaScript's encoder writes, and what is not UTF-8: those take the slower way.
     """
     try:
         return orjson.loads(data)

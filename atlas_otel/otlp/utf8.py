@@ -1,7 +1,7 @@
 """OTLP messages with strings that are not UTF-8, made readable.
 
 Such a string makes the whole message unreadable, and some senders write them, which Collectors hand on in the midst of
-what others sent. On the wire ``string`` and ``bytes`` are the same: so here all strings are bytes, until they are right.
+what others sent. On the wire ``string`` and ``bytes`` are the same: here all strings are bytes, until they are right.
 """
 
 from __future__ import annotations

@@ -89,6 +89,76 @@ def test_what_cannot_be_taken_is_named_and_the_rest_is_stored(database_url: str,
     assert stored(database_url) == (2, 1)
 
 
+_PACKED = gzip.compress("".join(json.dumps(line(number)) + "\n" for number in range(1, 3001)).encode())
+
+
+@pytest.mark.parametrize(
+    ("packed", "why"),
+    [
+        (_PACKED[: len(_PACKED) // 2], "ends in the midst"),
+        (_PACKED + b"what is this?", "is broken"),
+        (_PACKED + _PACKED[:10] + b"\xff" * 100, "is broken"),
+    ],
+)
+def test_of_a_packed_file_that_is_not_whole_what_can_be_read_is_stored(
+    database_url: str, tmp_path: Path, capsys: Any, packed: bytes, why: str
+) -> None:
+    torn, other = tmp_path / "torn.json.gz", tmp_path / "other.json"
+    torn.write_bytes(packed)
+    other.write_text(json.dumps(line(9_999)))
+
+    code, out, err = imported(database_url, capsys, str(torn), str(other))
+
+    assert code == 1
+    assert f"the gzip file {why}" in err.splitlines()[-1]
+    spans, sessions = stored(database_url)
+    assert spans == 3_001 if packed.startswith(_PACKED) else 1_000 < spans < 3_000
+    assert sessions == 1
+    assert out.startswith(f"imported {spans} spans and 0 events of 1 traces; 1 sessions computed; not taken: ")
+
+
+def test_what_is_not_there_costs_nothing_else(database_url: str, tmp_path: Path, capsys: Any, jaeger: str) -> None:
+    first, last = tmp_path / "first.json", tmp_path / "last.json"
+    first.write_text(json.dumps(line(10)))
+    last.write_text(json.dumps(line(11)))
+    code, out, err = imported(
+        database_url, capsys, str(first), str(tmp_path / "nowhere.json"), str(tmp_path), str(last),
+        "--jaeger-url", jaeger, "--trace-id", "2" * 32, "--trace-id", "1" * 32,
+    )  # fmt: skip
+    assert code == 2
+    assert out.startswith("imported 4 spans ")
+    assert stored(database_url) == (4, 1)
+    assert len(err.splitlines()) == 3
+    assert all(said.startswith("atlas-otel: ") for said in err.splitlines())
+
+
+@pytest.mark.parametrize(
+    "torn", [b'{"resourceSpans": [{"scopeSp', b'anId": "1"}]}]}]}', b'{"a": b}', b'{"a": [1', b"\n\n"]
+)
+def test_a_torn_line_costs_itself_wherever_it_stands(
+    database_url: str, tmp_path: Path, capsys: Any, torn: bytes
+) -> None:
+    file = tmp_path / "traces.json"
+    whole = [json.dumps(line(number)).encode() for number in range(1, 5)]
+    file.write_bytes(b"\n".join([torn, *whole[:2], torn, *whole[2:]]))
+    code, _, err = imported(database_url, capsys, str(file))
+    assert (code, len(err.splitlines())) == ((1, 2) if torn.strip() else (0, 0))
+    assert stored(database_url) == (4, 1)
+
+
+@pytest.mark.parametrize("before", ["", "\n \n"])
+@pytest.mark.parametrize("form", ["indented", "a line each"])
+def test_one_document_in_other_shapes(database_url: str, tmp_path: Path, capsys: Any, before: str, form: str) -> None:
+    file = tmp_path / "one.json"
+    one = line(1, 2)
+    spans = one["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    inner = ",\n".join(json.dumps(span) for span in spans)
+    by_line = f'{{"resourceSpans": [{{"scopeSpans": [{{"spans": [\n{inner}\n]}}]}}]}}'
+    file.write_text(before + (by_line if form == "a line each" else json.dumps(one, indent=1)))
+    assert imported(database_url, capsys, str(file))[0] == 0
+    assert stored(database_url) == (2, 1)
+
+
 def test_standard_input(database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     raw = io.BytesIO(gzip.compress(json.dumps(line(1, 2, 3)).encode()))
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BufferedReader(raw)))  # type: ignore[arg-type]
