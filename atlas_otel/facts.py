@@ -25,6 +25,11 @@ class Usage(NamedTuple):
     output_tokens: int | None = None
     total_tokens: int | None = None
     cached_tokens: int | None = None
+    """Of those that went in: read from a cache."""
+    cache_write_tokens: int | None = None
+    """Of those that went in: written to a cache."""
+    reasoning_tokens: int | None = None
+    """Of those that came out: reasoning."""
 
     @property
     def total(self) -> int:

@@ -96,6 +96,10 @@ _FORMS: Final[tuple[tuple[Callable[[object], bool], tuple[str, ...]], ...]] = (
             semconv.OPENINFERENCE_PROVIDER,
             semconv.OPENINFERENCE_SYSTEM,
             semconv.LLM_REQUEST_TYPE,
+            semconv.GEN_AI_RESPONSE_FINISH_REASON,
+            semconv.GEN_AI_RESPONSE_STOP_REASON,
+            semconv.LLM_RESPONSE_FINISH_REASON,
+            semconv.LLM_RESPONSE_STOP_REASON,
             "http.request.method",
             "http.method",
             "rpc.system",
@@ -136,6 +140,7 @@ _FORMS: Final[tuple[tuple[Callable[[object], bool], tuple[str, ...]], ...]] = (
             "http.status_code",
             "rpc.grpc.status_code",
             semconv.LLM_USAGE_TOTAL_TOKENS,
+            semconv.LLM_USAGE_REASONING_TOKENS,
         ),
     ),
 )

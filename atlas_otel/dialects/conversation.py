@@ -36,6 +36,23 @@ def text_part(text: object) -> dict[str, Any]:
     return {"type": "text", "content": text}
 
 
+def reasoning_part(text: object) -> dict[str, Any]:
+    """A part that is what a model thought before it spoke."""
+    return {"type": "reasoning", "content": text}
+
+
+def parts_of_text(content: object) -> object:
+    """The parts that a content is the JSON of; any other content as it is, also one that happens to be JSON."""
+    found = opened(content) if isinstance(content, str) else content
+    if not isinstance(found, list) or not all(_is_part(part) for part in found):
+        return content
+    return [_openai_part(part) for part in found] or content
+
+
+def _is_part(value: object) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("type"), str)
+
+
 def tool_call(call_id: object, name: object, arguments: object) -> dict[str, Any]:
     """A part that calls a tool; the arguments as the model wrote them."""
     call = {"type": "tool_call", "id": call_id, "name": name, "arguments": arguments}
@@ -62,11 +79,10 @@ def openai_message(value: Mapping[str, Any], role: str) -> dict[str, Any]:
             function = call.get("function")
             held = function if isinstance(function, Mapping) else call
             calls.append(tool_call(call.get("id"), held.get("name"), held.get("arguments")))
-    said_by = value.get("role", role)
-    content = opened(value.get("content"))
+    said_by, content = value.get("role", role), parts_of_text(value.get("content"))
     return message(
         said_by,
-        content=[_openai_part(part) for part in content] if isinstance(content, list) else value.get("content"),
+        content=[_openai_part(part) for part in content] if isinstance(content, list) else content,
         tool_calls=calls,
         tool_call_id=value.get("tool_call_id", value.get("id")) if said_by == "tool" else None,
         name=value.get("name"),

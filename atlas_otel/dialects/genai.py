@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel import semconv
 from atlas_otel.dialects import genai_events, reading
-from atlas_otel.dialects.conversation import as_messages, message, tool_call
+from atlas_otel.dialects.conversation import as_messages, message, parts_of_text, reasoning_part, tool_call
 from atlas_otel.dialects.indexed import listed, mapping, sequence
 from atlas_otel.json_text import JsonText, dump
 
@@ -27,12 +27,14 @@ _KIND_OF_OPERATION: Final[Mapping[str, Kind]] = {
     "generate_content": "llm",
     semconv.OPERATION_EXECUTE_TOOL: "tool",
     semconv.OPERATION_INVOKE_AGENT: "agent",
-    "create_agent": "agent",
+    "create_agent": "function",  # it does nothing of a task; frameworks write it, in a trace of its own, as they begin
     "invoke_workflow": "agent",
     "plan": "function",
     "retrieval": "function",
     "embeddings": "function",
 }
+_THINKING: Final = "thinking"
+"""The role that OpenLLMetry gave to reasoning."""
 _KIND_OF_REQUEST: Final[Mapping[str, Kind]] = {"chat": "llm", "completion": "llm", "responses": "llm"}
 """``llm.request.type`` of OpenLLMetry; any other (embedding, rerank) is a function."""
 
@@ -45,6 +47,18 @@ OLDER: Final[Table] = {
     semconv.GEN_AI_USAGE_PROMPT_TOKENS: ("input_tokens", reading.as_number),
     semconv.GEN_AI_USAGE_COMPLETION_TOKENS: ("output_tokens", reading.as_number),
     semconv.LLM_USAGE_TOTAL_TOKENS: ("total_tokens", reading.as_number),
+    semconv.GEN_AI_USAGE_CACHE_READ_OLD: ("cached_tokens", reading.as_number),
+    semconv.PYDANTIC_AI_CACHE_READ_TOKENS: ("cached_tokens", reading.as_number),
+    semconv.GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS: ("cache_write_tokens", reading.as_number),
+    semconv.GEN_AI_USAGE_CACHE_CREATION_OLD: ("cache_write_tokens", reading.as_number),
+    semconv.PYDANTIC_AI_CACHE_WRITE_TOKENS: ("cache_write_tokens", reading.as_number),
+    semconv.GEN_AI_USAGE_REASONING_TOKENS: ("reasoning_tokens", reading.as_number),
+    semconv.LLM_USAGE_REASONING_TOKENS: ("reasoning_tokens", reading.as_number),
+    semconv.PYDANTIC_AI_REASONING_TOKENS: ("reasoning_tokens", reading.as_number),
+    semconv.GEN_AI_RESPONSE_FINISH_REASON: ("finish_reasons", reading.as_texts),
+    semconv.GEN_AI_RESPONSE_STOP_REASON: ("finish_reasons", reading.as_texts),
+    semconv.LLM_RESPONSE_FINISH_REASON: ("finish_reasons", reading.as_texts),
+    semconv.LLM_RESPONSE_STOP_REASON: ("finish_reasons", reading.as_texts),
 }
 """Names of earlier versions, and those that OpenLLMetry put in their place."""
 
@@ -116,9 +130,19 @@ def _message(held: Mapping[str, Any], role: str) -> dict[str, Any]:
         tool_call(call.get("id"), call.get("name"), call.get("arguments"))
         for call in map(mapping, sequence(held.get("tool_calls")))
     ]
+    said_by, content = held.get("role", role), parts_of_text(held.get("content"))
+    thought = [reasoning_part(held["reasoning"])] if held.get("reasoning") else []
+    if said_by == _THINKING:
+        said_by, thought, content = "assistant", [reasoning_part(held.get("content"))], None
     return message(
-        held.get("role", role),
-        content=held.get("content"),
+        said_by,
+        content=[*thought, *_as_parts(content)] if thought else content,
         tool_calls=calls,
         tool_call_id=held.get("tool_call_id"),
     )
+
+
+def _as_parts(content: object) -> list[Any]:
+    if isinstance(content, list):
+        return content
+    return [] if content is None or content == "" else [content]

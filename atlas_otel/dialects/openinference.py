@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel import semconv
 from atlas_otel.dialects import reading
-from atlas_otel.dialects.conversation import as_messages, message, text_part, tool_call
+from atlas_otel.dialects.conversation import as_messages, message, reasoning_part, text_part, tool_call
 from atlas_otel.dialects.indexed import listed, mapping, sequence
 from atlas_otel.json_text import JsonText, dump
 from atlas_otel.models.evaluation import DEFAULT_REWARD_NAME, Reward, finite
@@ -32,6 +32,8 @@ _TABLE: Final[Table] = {
     semconv.OPENINFERENCE_TOKENS_COMPLETION: ("output_tokens", reading.as_number),
     semconv.OPENINFERENCE_TOKENS_TOTAL: ("total_tokens", reading.as_number),
     semconv.OPENINFERENCE_TOKENS_CACHED: ("cached_tokens", reading.as_number),
+    semconv.OPENINFERENCE_TOKENS_CACHE_WRITE: ("cache_write_tokens", reading.as_number),
+    semconv.OPENINFERENCE_TOKENS_REASONING: ("reasoning_tokens", reading.as_number),
     semconv.OPENINFERENCE_AGENT_NAME: ("agent_name", reading.as_text),
     semconv.OPENINFERENCE_SESSION_ID: ("conversation_id", reading.as_text),
     semconv.OPENINFERENCE_TOOL_NAME: ("tool_name", reading.as_text),
@@ -169,7 +171,7 @@ def _content(held: object) -> dict[str, Any]:
     if kind in (None, "text"):
         return text_part(text)
     if kind == "reasoning":
-        return {"type": "reasoning", "content": text}
+        return reasoning_part(text)
     url = next((found for one in fields.values() if (found := _url(one)) is not None), None)
     if url is not None:
         return {"type": "uri", "modality": kind, "uri": url}

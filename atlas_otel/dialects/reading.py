@@ -60,9 +60,12 @@ def as_number(value: object) -> int | None:
 
 
 def as_texts(value: object) -> tuple[str, ...] | None:
-    """A list of texts; a single text counts as a list of one."""
+    """A list of texts; a single text counts as a list of one. A store without lists (Jaeger's) gives them as JSON."""
     if isinstance(value, str):
-        return (value,) if value else None
+        listed = JsonText(value).value if value.startswith("[") and value.endswith("]") else None
+        if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+            return (value,) if value else None
+        value = listed
     if isinstance(value, Sequence):
         return tuple(one for one in value if isinstance(one, str))
     return None
@@ -114,6 +117,8 @@ COMMON: Final[Table] = {
     semconv.GEN_AI_USAGE_OUTPUT_TOKENS: ("output_tokens", as_number),
     semconv.GEN_AI_USAGE_TOTAL_TOKENS: ("total_tokens", as_number),
     semconv.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS: ("cached_tokens", as_number),
+    semconv.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS: ("cache_write_tokens", as_number),
+    semconv.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS: ("reasoning_tokens", as_number),
     semconv.ATLAS_SESSION_ID: ("declared_session", as_text),
     semconv.ATLAS_STEP_ID: ("step_id", as_step),
     semconv.ATLAS_STEP_ATTEMPT: ("step_attempt", as_attempt),
@@ -139,6 +144,8 @@ def finish(span: SpanRecord, fields: dict[str, Any], kind: Kind, name: str | Non
         fields.pop("output_tokens", None),
         fields.pop("total_tokens", None),
         fields.pop("cached_tokens", None),
+        fields.pop("cache_write_tokens", None),
+        fields.pop("reasoning_tokens", None),
     )
     return Facts(
         kind=kind,

@@ -220,6 +220,8 @@ def _end_metadata(node: Node) -> dict[str, object]:
         metadata["chat_responses"] = facts.output_messages
     if facts.finish_reasons:
         metadata["finish_reasons"] = facts.finish_reasons
+    if details := _token_details(facts):
+        metadata["token_details"] = details
     if facts.stream_chunks is not None or facts.stream_incomplete:
         metadata["stream"] = {"chunks": facts.stream_chunks, "incomplete": facts.stream_incomplete}
     failure = node.failure
@@ -277,6 +279,15 @@ def _task_output(view: tuple[StepView, AttemptView]) -> object:
     if attempt.error is not None:
         output["error"] = attempt.error
     return output
+
+
+def _token_details(facts: Facts) -> dict[str, int]:
+    """Of which kind some of the tokens were: contract §1 has no place for it in ``usage_info``."""
+    if facts.usage is None:
+        return {}
+    of_input = {"cache_read": facts.usage.cached_tokens, "cache_write": facts.usage.cache_write_tokens}
+    found = {**of_input, "reasoning": facts.usage.reasoning_tokens}
+    return {name: number for name, number in found.items() if number is not None}
 
 
 def _usage(facts: Facts) -> dict[str, object] | None:

@@ -79,6 +79,7 @@ def test_a_model_call_of_ours() -> None:
         ({"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "a"}, "agent", "a"),
         ({"gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": "w"}, "agent", "w"),
         ({"gen_ai.operation.name": "embeddings", "gen_ai.request.model": "m"}, "function", "a span"),
+        ({"gen_ai.operation.name": "create_agent", "gen_ai.agent.name": "a"}, "function", "a span"),
         ({"gen_ai.operation.name": "something_new"}, "function", "a span"),
         ({"gen_ai.system": "openai", "gen_ai.request.model": "m"}, "llm", "m"),
         ({"gen_ai.tool.name": "t"}, "tool", "t"),
@@ -119,6 +120,55 @@ def test_older_names_of_the_conventions() -> None:
     assert facts.output_messages.value == [
         {"role": "assistant", "parts": [{"type": "tool_call", "name": "look", "arguments": "{}"}]}
     ]
+
+
+@pytest.mark.parametrize(
+    ("read", "written", "reasoning"),
+    [
+        (
+            "gen_ai.usage.cache_read.input_tokens",
+            "gen_ai.usage.cache_write.input_tokens",
+            "gen_ai.usage.reasoning.output_tokens",
+        ),
+        (
+            "gen_ai.usage.cache_read_input_tokens",
+            "gen_ai.usage.cache_creation.input_tokens",
+            "gen_ai.usage.reasoning_tokens",
+        ),
+        (
+            "gen_ai.usage.details.cache_read_tokens",
+            "gen_ai.usage.cache_creation_input_tokens",
+            "llm.usage.reasoning_tokens",
+        ),
+        (
+            "gen_ai.usage.cache_read_input_tokens",
+            "gen_ai.usage.details.cache_write_tokens",
+            "gen_ai.usage.details.reasoning_tokens",
+        ),
+    ],
+)
+def test_tokens_of_caches_and_reasoning_by_every_name(read: str, written: str, reasoning: str) -> None:
+    said = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 9, read: 1, written: 2, reasoning: 3}
+    assert facts_of(span(said)).usage == Usage(9, cached_tokens=1, cache_write_tokens=2, reasoning_tokens=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reasons"),
+    [
+        ("gen_ai.response.finish_reasons", ["stop", "length"], ("stop", "length")),
+        # As a store without lists gives them back: Jaeger's.
+        ("gen_ai.response.finish_reasons", '["stop", "length"]', ("stop", "length")),
+        ("gen_ai.response.finish_reasons", "[stop", ("[stop",)),
+        ("gen_ai.response.finish_reasons", "[1]", ("[1]",)),
+        ("gen_ai.response.finish_reasons", "[]", ()),
+        ("gen_ai.response.finish_reason", "stop", ("stop",)),
+        ("gen_ai.response.stop_reason", "end_turn", ("end_turn",)),
+        ("llm.response.finish_reason", "stop", ("stop",)),
+        ("llm.response.stop_reason", "end_turn", ("end_turn",)),
+    ],
+)
+def test_finish_reasons_by_every_name(name: str, value: Any, reasons: tuple[str, ...]) -> None:
+    assert facts_of(span({"gen_ai.operation.name": "chat", name: value})).finish_reasons == reasons
 
 
 def test_what_no_dialect_knows_is_a_function() -> None:

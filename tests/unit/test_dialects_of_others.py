@@ -9,6 +9,7 @@ import pytest
 
 from atlas_otel.dialects import facts_of
 from atlas_otel.facts import Usage
+from atlas_otel.projecting.messages import reasoning_texts
 from atlas_otel.span_record import RANK_ENDED, SpanEvent, SpanRecord
 
 
@@ -193,6 +194,39 @@ def test_openllmetry_s_older_model_calls() -> None:
     assert facts_of(span({"llm.request.type": "embedding", "gen_ai.request.model": "m"})).kind == "function"
 
 
+def test_openllmetry_s_older_model_calls_that_thought() -> None:
+    """Reasoning beside the answer (openai), or a message of its own (anthropic); content of several parts as JSON."""
+    parts = [{"type": "text", "text": "Hi"}, {"type": "image_url", "image_url": {"url": "u"}}]
+    facts = facts_of(
+        span(
+            {
+                "llm.request.type": "chat",
+                "gen_ai.prompt.0.role": "user",
+                "gen_ai.prompt.0.content": json.dumps(parts),
+                "gen_ai.prompt.1.role": "user",
+                "gen_ai.prompt.1.content": "[1, 2]",
+                "gen_ai.completion.0.role": "thinking",
+                "gen_ai.completion.0.content": "Hm.",
+                "gen_ai.completion.1.role": "assistant",
+                "gen_ai.completion.1.content": "Ho",
+                "gen_ai.completion.1.reasoning": "Well.",
+            }
+        )
+    )
+    assert value(facts.input_messages) == [
+        {"role": "user", "parts": [{"type": "text", "content": "Hi"}, parts[1]]},
+        {"role": "user", "parts": [{"type": "text", "content": "[1, 2]"}]},
+    ]
+    assert value(facts.output_messages) == [
+        {"role": "assistant", "parts": [{"type": "reasoning", "content": "Hm."}]},
+        {
+            "role": "assistant",
+            "parts": [{"type": "reasoning", "content": "Well."}, {"type": "text", "content": "Ho"}],
+        },
+    ]
+    assert reasoning_texts(facts.output_messages) == ["Hm.", "Well."]
+
+
 def test_messages_in_events() -> None:
     calls = [{"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}]
     facts = facts_of(
@@ -200,6 +234,7 @@ def test_messages_in_events() -> None:
             {"gen_ai.operation.name": "chat"},
             ("gen_ai.system.message", {"content": "Be brief."}),
             ("gen_ai.user.message", {"content": "Hi"}),
+            ("gen_ai.user.message", {"content": '["a", 1]'}),
             ("gen_ai.assistant.message", {"tool_calls": json.dumps(calls)}),
             ("gen_ai.tool.message", {"id": "c", "content": "seen"}),
             ("gen_ai.choice", {"index": 0, "finish_reason": "stop", "message": '{"content": "Ho"}'}),
@@ -208,6 +243,7 @@ def test_messages_in_events() -> None:
     assert value(facts.input_messages) == [
         {"role": "system", "parts": [{"type": "text", "content": "Be brief."}]},
         {"role": "user", "parts": [{"type": "text", "content": "Hi"}]},
+        {"role": "user", "parts": [{"type": "text", "content": '["a", 1]'}]},
         {"role": "assistant", "parts": [{"type": "tool_call", "id": "c", "name": "look", "arguments": "{}"}]},
         {"role": "tool", "parts": [{"type": "tool_call_response", "id": "c", "response": "seen"}]},
     ]

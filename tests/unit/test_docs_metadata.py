@@ -123,7 +123,8 @@ def test_every_key_of_an_events_metadata_is_the_contracts_or_described(rows: Any
     found = {key for row in rows.events for key in json.loads(row.event)["payload"]["metadata"]}
     described = keys("Keys of an event's")
     assert found - CONTRACT_EVENT <= described
-    assert described - found <= {"system_instructions"}, "the session above has all but what other tools write"
+    by_others = {"system_instructions", "token_details"}
+    assert described - found <= by_others, "the session above has all but what other tools write"
 
 
 def test_every_key_that_a_line_adds_is_described() -> None:

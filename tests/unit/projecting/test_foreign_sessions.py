@@ -10,6 +10,7 @@ from atlas_otel import semconv
 from atlas_otel.models.rows import SessionRows
 from atlas_otel.projection import project
 from atlas_otel.span_record import RecordSet, SpanEvent
+from atlas_otel.trace_sessions import is_telling
 
 NewRun = Callable[[], Any]
 
@@ -205,3 +206,30 @@ def test_a_model_call_that_two_instrumentations_see_counts_once(new_run: NewRun)
     run.span(3, 2, None, "chat m", 2, 3, _chat("Hello?", "Hello."), stamped=False)
     usage = rows_of(run).session.metadata["token_usage"]
     assert usage == {"prompt_tokens": 2, "completion_tokens": 0, "total_tokens": 2, "calls": 1}
+
+
+def test_of_which_kind_tokens_were_stands_beside_how_many(new_run: NewRun) -> None:
+    run = new_run()
+    more = {
+        semconv.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS: 1,
+        semconv.GEN_AI_USAGE_CACHE_CREATION_OLD: 0,
+        semconv.GEN_AI_USAGE_REASONING_TOKENS: 4,
+    }
+    run.span(1, None, None, "chat m", 0, 1, _chat("Hi", "Ho", **more), stamped=False)
+    payloads = [json.loads(event.event)["payload"] for event in rows_of(run).events]
+    (end,) = [payload for payload in payloads if payload["event_type"] == "LLM_END"]
+    assert end["metadata"]["token_details"] == {"cache_read": 1, "cache_write": 0, "reasoning": 4}
+
+
+def test_making_an_agent_is_no_session_and_no_step(new_run: NewRun) -> None:
+    """OpenLLMetry writes it of LangGraph, in a trace of its own as the graph is built, or within the run."""
+    made = {semconv.GEN_AI_OPERATION_NAME: "create_agent", semconv.GEN_AI_AGENT_NAME: "helper"}
+    alone = new_run()
+    assert not is_telling(alone.span(1, None, None, "create_agent helper", 0, 1, made, stamped=False))
+    run = new_run()
+    run.span(1, None, None, "invoke_agent main", 0, 9, _agent("main"), stamped=False)
+    run.span(2, 1, None, "create_agent helper", 1, 2, made, stamped=False)
+    run.span(3, 1, None, "chat m", 3, 4, _chat("Hi", "Ho"), stamped=False)
+    rows = rows_of(run)
+    assert [step.step_id for step in rows.steps] == [1]
+    assert rows.plan["steps"][0]["description"] == "Hi"  # type: ignore[index, call-overload]
