@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from atlas_otel import fork
 from atlas_otel.readable import is_gen_ai
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
 MAX_TRACES: Final = 1_000
-"""How many traces are watched at once; of those beyond, the ones not heard of for longest are forgotten."""
+"""How many traces wait at once, and how many are known to be recorded; of those beyond, the ones not heard of for
+longest are forgotten."""
 MAX_WAITING: Final = 1_000
 """How many spans of one trace wait; the first to end, the innermost, go first."""
+_Held = TypeVar("_Held")
 
 
 class TraceFilter:
@@ -34,34 +36,36 @@ class TraceFilter:
     def _after_fork(self) -> None:
         """Begin empty: what waits is the parent's to record."""
         self._lock = threading.RLock()
-        # A trace's waiting spans; None once it is known to be recorded.
-        self._traces: OrderedDict[int, list[ReadableSpan] | None] = OrderedDict()
+        self._waiting: OrderedDict[int, list[ReadableSpan]] = OrderedDict()
+        # Traces known to be recorded, also after their outermost span: what it left running, or the next request of a
+        # caller elsewhere, belongs to them.
+        self._recorded: OrderedDict[int, None] = OrderedDict()
 
     def ended(self, span: ReadableSpan) -> Sequence[ReadableSpan]:
         """The spans that are to be recorded now that ``span`` has ended, in the order in which they did."""
         ids = span.context
         if ids is None:
             return ()
+        trace_id = ids.trace_id
         telling = is_gen_ai(span.attributes)
-        # Its end is the last that this process sees of the trace, or of its part of it.
+        # Nothing that waits is to be expected of the trace after its outermost span, or that of this process's part.
         outermost = span.parent is None or span.parent.is_remote
         with self._lock:
-            waiting = self._traces.pop(ids.trace_id, [])
-            if waiting is None:
-                if not outermost:
-                    self._keep(ids.trace_id, None)
+            if trace_id in self._recorded:
+                self._recorded.move_to_end(trace_id)
                 return (span,)
+            waiting = self._waiting.pop(trace_id, [])
             if telling:
-                if not outermost:
-                    self._keep(ids.trace_id, None)
+                _keep(self._recorded, trace_id, None)
                 return (*waiting, span)
             if not outermost:
                 del waiting[: max(len(waiting) + 1 - MAX_WAITING, 0)]
                 waiting.append(span)
-                self._keep(ids.trace_id, waiting)
+                _keep(self._waiting, trace_id, waiting)
             return ()
 
-    def _keep(self, trace_id: int, waiting: list[ReadableSpan] | None) -> None:
-        self._traces[trace_id] = waiting
-        if len(self._traces) > MAX_TRACES:
-            self._traces.popitem(last=False)
+
+def _keep(traces: OrderedDict[int, _Held], trace_id: int, held: _Held) -> None:
+    traces[trace_id] = held
+    if len(traces) > MAX_TRACES:
+        traces.popitem(last=False)

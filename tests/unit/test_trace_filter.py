@@ -61,7 +61,7 @@ def test_what_stands_around_and_below_a_model_call_comes_with_it(filtered: Any) 
     start("INSERT", request).end()
     request.end()
     assert processor.kept[3:] == ["INSERT", "POST /ask"]
-    assert not processor.filter._traces
+    assert not processor.filter._waiting
 
 
 def test_a_trace_without_them_is_forgotten(filtered: Any) -> None:
@@ -70,7 +70,7 @@ def test_a_trace_without_them_is_forgotten(filtered: Any) -> None:
     start("SELECT", request).end()
     request.end()
     assert processor.kept == []
-    assert not processor.filter._traces
+    assert not processor.filter._waiting
 
 
 def test_a_remote_parent_ends_this_process_s_part(filtered: Any) -> None:
@@ -80,7 +80,34 @@ def test_a_remote_parent_ends_this_process_s_part(filtered: Any) -> None:
     start("chat", served, attributes=MODEL).end()
     served.end()
     assert processor.kept == ["chat", "tools/call"]
-    assert not processor.filter._traces
+    assert not processor.filter._waiting
+
+
+def test_what_an_outermost_span_left_running_comes_too(filtered: Any) -> None:
+    """A web request's background task; a caller's next request."""
+    processor, start = filtered
+    request = start("POST /ask")
+    task = start("task", request)
+    start("chat", request, attributes=MODEL).end()
+    request.end()
+    start("SELECT", task).end()
+    task.end()
+    assert processor.kept == ["chat", "POST /ask", "SELECT", "task"]
+    remote = NonRecordingSpan(SpanContext(request.context.trace_id, 2, is_remote=True, trace_flags=TraceFlags(1)))
+    start("GET /status", remote).end()
+    assert processor.kept[4:] == ["GET /status"]
+
+
+def test_what_is_remembered_is_bounded(filtered: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    processor, start = filtered
+    monkeypatch.setattr(trace_filter, "MAX_TRACES", 2)
+    requests = [start(f"root {number}") for number in range(4)]
+    for request in requests:
+        start("chat", request, attributes=MODEL).end()
+    for request in reversed(requests):
+        request.end()
+    assert processor.kept[4:] == ["root 3", "root 2"]
+    assert len(processor.filter._recorded) == 2
 
 
 def test_what_waits_is_bounded(filtered: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +121,7 @@ def test_what_waits_is_bounded(filtered: Any, monkeypatch: pytest.MonkeyPatch) -
     assert processor.kept == ["query 7", "query 8", "query 9", "chat"]
     for _ in range(5):
         start("child", start("another")).end()
-    assert len(processor.filter._traces) == 2
+    assert len(processor.filter._waiting) == 2
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # with threads, 3.12+
@@ -124,4 +151,4 @@ def test_all_of_a_trace_or_nothing(shape: list[tuple[int, bool]]) -> None:
         expected = {str(n) for n in range(len(shape))} if any(model for _, model in shape) else set()
         assert set(processor.kept) == expected
         assert len(processor.kept) == len(expected)
-        assert not processor.filter._traces
+        assert not processor.filter._waiting
