@@ -117,13 +117,8 @@ class EventRecord(NamedTuple):
 Record: TypeAlias = SpanRecord | EventRecord
 
 
-def content_hash(span: SpanRecord) -> bytes:
-    """Sixteen bytes that differ where two records of one span differ: the tie-break of :func:`merge_spans`."""
-    return hashlib.blake2b(encode_record(span), digest_size=16).digest()
-
-
 def merge_spans(a: SpanRecord, b: SpanRecord) -> SpanRecord:
-    """The better of two records of one span: by rank, then version, then content hash.
+    """The better of two records of one span: by rank, then version, then content.
 
     Associative, commutative and idempotent, so that records may come in any order and any number of times. The session
     key is joined apart: a record that lacks it takes the other's, and of two the larger stands (only a forger, or a
@@ -132,7 +127,7 @@ def merge_spans(a: SpanRecord, b: SpanRecord) -> SpanRecord:
     if a == b:
         return a
     ranked_a, ranked_b = (a.rank, a.version), (b.rank, b.version)
-    first = _tie(a) >= _tie(b) if ranked_a == ranked_b else ranked_a > ranked_b
+    first = _content(a) >= _content(b) if ranked_a == ranked_b else ranked_a > ranked_b
     winner = a if first else b
     key = _joined_key(a, b)
     return winner if winner.session_key == key else winner._replace(session_key=key)
@@ -149,9 +144,39 @@ def _joined_key(a: SpanRecord | EventRecord, b: SpanRecord | EventRecord) -> str
     return max((key for key in (a.session_key, b.session_key) if key is not None), default=None)
 
 
-def _tie(span: SpanRecord) -> bytes:
-    # The session key is joined, not chosen: it must not decide which record wins.
-    return content_hash(span._replace(session_key=None))
+def _content(span: SpanRecord) -> tuple[object, ...]:
+    """What differs where two records of one span do, to be compared as write_spans_again.sql compares rows.
+
+    Without the session key, which is joined, not chosen. Raises RecordError where a value is not JSON, and ValueError
+    where a text is not Unicode.
+    """
+    return (
+        *(span.span_kind, span.status, span.start_ns, *_ordered(span.end_ns)),
+        *(span.dropped_attributes, span.dropped_events, span.dropped_links),
+        *(span.name.encode(), span.scope.encode()),
+        *(*_ordered(span.parent_span_id), *_ordered(span.kind), *_ordered(span.status_message)),
+        resource_hash(_encoded(span.resource)),
+        *(_encoded(span.attributes), _encoded(span.events), _encoded(span.links)),
+    )
+
+
+def _ordered(value: str | int | None) -> tuple[bool, bytes | int]:
+    # None stands apart from, and before, all others.
+    if value is None:
+        return False, b""
+    return True, value.encode() if isinstance(value, str) else value
+
+
+def _encoded(value: object) -> bytes:
+    try:
+        return orjson.dumps(value, default=plain_json, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+    except (TypeError, orjson.JSONEncodeError) as error:
+        raise RecordError(f"what a span holds cannot be encoded: {error}") from None
+
+
+def resource_hash(encoded: bytes) -> bytes:
+    """What a resource is known by, from its JSON."""
+    return hashlib.blake2b(encoded, digest_size=16).digest()
 
 
 class RecordSet:

@@ -65,9 +65,9 @@ def sifted(batch: Batch) -> tuple[Batch, list[PoisonedRecord]]:
     for record in batch.records:
         try:
             if isinstance(record, SpanRecord):
-                rows.span_to_copy(rows.to_span_row(record, resources), None)
+                rows.span_to_copy(record, resources, None)
             else:
-                rows.event_to_copy(rows.to_event_row(record), None)
+                rows.event_to_copy(record, None)
         except rows.UNREPRESENTABLE as error:
             refused.append(_refused(record, error))
         else:

@@ -18,7 +18,7 @@ from atlas_otel.models.rows import (
 )
 from atlas_otel.postgres import rows
 from atlas_otel.postgres.sql import statement
-from atlas_otel.span_record import RecordSet
+from atlas_otel.span_record import EventRecord, RecordSet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,9 +97,8 @@ def read_records_since(connection: psycopg.Connection, revisions: Mapping[str, i
         for span in unhurried(span_rows):
             found[cast("str", span.session_key)].append(rows.from_span_row(span, resources.get(span.resource_hash, {})))
         for row in unhurried(cursor.execute(_EVENTS, since)):
-            event = rows.EventRow(*row)
-            event = event._replace(payload=cast("bytes", event.payload).decode())
-            found[cast("str", event.session_key)].append(rows.from_event_row(event))
+            event = EventRecord(*row)
+            found[cast("str", event.session_key)].append(event._replace(payload=cast("bytes", event.payload).decode()))
     return found
 
 

@@ -67,8 +67,8 @@ class _Encoder:
     def _row(self, record: Record) -> bytes:
         revision = None if record.session_key is None else self.revisions[record.session_key]
         if isinstance(record, SpanRecord):
-            return rows.span_to_copy(rows.to_span_row(record, self._resources), revision)
-        return rows.event_to_copy(rows.to_event_row(record), revision)
+            return rows.span_to_copy(record, self._resources, revision)
+        return rows.event_to_copy(record, revision)
 
 
 class Writer:

@@ -66,11 +66,7 @@ def measure(options: Options) -> Iterable[Finding]:
 def _copied(decoded: Decoded) -> list[bytes]:
     """The rows as COPY takes them."""
     resources = rows.ResourceEncoder()
-    return [
-        rows.span_to_copy(rows.to_span_row(record, resources), None)
-        for record in decoded.records
-        if isinstance(record, SpanRecord)
-    ]
+    return [rows.span_to_copy(record, resources, None) for record in decoded.records if isinstance(record, SpanRecord)]
 
 
 def _check(decoded: Decoded, body: bytes) -> None:

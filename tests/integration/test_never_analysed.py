@@ -21,9 +21,9 @@ INSERT INTO public.sessions (id, task) SELECT n, 't' FROM generate_series(1, {_S
 INSERT INTO atlas_otel.sessions (key, id, revision) SELECT 'k' || n, n, 1 FROM generate_series(1, {_SESSIONS}) AS n;
 INSERT INTO atlas_otel.spans (
     trace_id, span_id, session_key, revision, name, span_kind, start_ns, status, scope, resource_hash, rank, version,
-    content_hash, dropped_attributes, dropped_events, dropped_links, attributes
+    dropped_attributes, dropped_events, dropped_links, attributes
 )
-SELECT n, s, 'k' || n, 1, 'n', 0, 1, 0, 's', '', 5, 1, '', 0, 0, 0, '{{}}'
+SELECT n, s, 'k' || n, 1, 'n', 0, 1, 0, 's', '', 5, 1, 0, 0, 0, '{{}}'
 FROM generate_series(1, {_SESSIONS}) AS n, generate_series(1, 20) AS s;
 INSERT INTO atlas_otel.span_events (trace_id, span_id, sequence, session_key, revision, name, payload)
 SELECT n, 1, s, 'k' || n, 1, 'n', '{{}}' FROM generate_series(1, {_SESSIONS}) AS n, generate_series(1, 20) AS s;

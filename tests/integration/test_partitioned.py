@@ -47,7 +47,7 @@ def _definition(database_url: str) -> dict[str, list[tuple[object, ...]]]:
         return {
             table: connection.execute(
                 "SELECT attname, atttypid::regtype::text, attnotnull, attcompression FROM pg_attribute "
-                "WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum",
+                "WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
                 [table],
             ).fetchall()
             + connection.execute(

@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from atlas_otel.errors import ConfigError, PermanentStoreError, RetryableStoreError, SchemaError
 from atlas_otel.models.rows import SessionRow, SessionRows, TrajectoryEventRow
 from atlas_otel.postgres.connect import quiet
-from atlas_otel.postgres.reader import SessionIds, resolve_session
+from atlas_otel.postgres.reader import SessionIds, read_spans_of, resolve_session
 from atlas_otel.postgres.store import PostgresStore
 from atlas_otel.span_record import (
     RANK_ENDED,
@@ -26,8 +26,11 @@ from atlas_otel.span_record import (
     EventRecord,
     RecordSet,
     SpanEvent,
+    SpanLink,
     SpanRecord,
+    decode_record,
     encode_record,
+    merge_spans,
 )
 
 T = 1_700_000_000_000_000_000
@@ -125,6 +128,61 @@ def test_every_value_comes_back_exactly(
     assert store.write([written, noted]).poisoned == ()
 
     assert {encode_record(record) for record in store.records(key)} == {encode_record(written), encode_record(noted)}
+
+
+# --- order -----------------------------------------------------------------------------------------------------------
+
+# As bytes of UTF-8, as UTF-16, and as a dictionary has them, these stand in different orders.
+WORDS = st.sampled_from(["", "a", "B", "_", " b", "é", "\uffff", "\U0001f600"])
+MAYBE = st.none() | WORDS
+SMALL = st.integers(0, 1)
+HELD = st.dictionaries(WORDS, st.sampled_from([None, True, 1, 1.0, -0.0, 0.0, "", "é", [], [[]], {}]), max_size=2)
+SAME_RANK = st.builds(
+    dict,
+    **dict.fromkeys(
+        ["span_kind", "status", "start_ns", "dropped_attributes", "dropped_events", "dropped_links"], SMALL
+    ),
+    **dict.fromkeys(["parent_span_id", "kind", "status_message", "session_key"], MAYBE),
+    **dict.fromkeys(["name", "scope"], WORDS),
+    **dict.fromkeys(["attributes", "resource"], HELD),
+    end_ns=st.sampled_from([None, -(2**63), -1, 0, 1]),
+    events=st.lists(st.builds(SpanEvent, WORDS, SMALL, HELD), max_size=2),
+    links=st.lists(st.builds(SpanLink, WORDS, WORDS, HELD), max_size=2),
+    version=SMALL,
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(held=SAME_RANK, changed=SAME_RANK, fields=st.sets(st.sampled_from(SpanRecord._fields), max_size=2))
+def test_of_two_records_of_a_span_the_server_keeps_the_one_that_a_merge_does(
+    store: PostgresStore,
+    database: psycopg.Connection,
+    held: dict[str, object],
+    changed: dict[str, object],
+    fields: set[str],
+) -> None:
+    trace = f"same rank {next(_numbers)}"
+    one = span(trace_id=trace, **held)
+    other = one._replace(**{field: value for field, value in changed.items() if field in fields})
+
+    for number, pair in enumerate(itertools.permutations([one, other])):
+        for record in pair:
+            assert store.write([record._replace(span_id=str(number))]).poisoned == ()
+
+    kept = merge_spans(one, other)
+    assert encode_record(merge_spans(other, one)) == encode_record(kept)
+    for number in range(2):
+        found = [record for record in read_spans_of(database, trace) if record.span_id == str(number)]
+        assert list(map(encode_record, found)) == [encode_record(kept._replace(span_id=str(number), resource={}))]
+        assert resource_of(database, trace, str(number)) == decode_record(encode_record(kept)).resource
+
+
+def resource_of(database: psycopg.Connection, trace_id: str, span_id: str) -> object:
+    return database.execute(
+        "SELECT resources.attributes FROM atlas_otel.spans JOIN atlas_otel.resources ON hash = resource_hash "
+        "WHERE trace_id = %s AND span_id = %s",
+        [trace_id, span_id],
+    ).fetchone()[0]
 
 
 # --- poison ----------------------------------------------------------------------------------------------------------
