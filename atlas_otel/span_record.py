@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from typing import Final, NamedTuple, TypeAlias
 
 import orjson
@@ -242,18 +243,24 @@ def plain_json(value: object) -> object:
 _TEXT: Final = (str,)
 _MAYBE_TEXT: Final = (str, type(None))
 _NUMBER: Final = (int,)
-_EVENT_TYPES: Final = (_TEXT, _TEXT, _NUMBER, _MAYBE_TEXT, _TEXT, _TEXT)
-_SPAN_TYPES: Final = (
+
+
+def _forms(*fields: tuple[type, ...]) -> frozenset[tuple[type, ...]]:
+    """Every way in which the types of a record's fields may come together: so one look tells of all of them."""
+    return frozenset(product(*fields))
+
+
+_EVENT_FORMS: Final = _forms(_TEXT, _TEXT, _NUMBER, _MAYBE_TEXT, _TEXT, _TEXT)
+_SPAN_FORMS: Final = _forms(
     *(_TEXT, _TEXT, _MAYBE_TEXT, _MAYBE_TEXT, _TEXT, _MAYBE_TEXT, _NUMBER, _NUMBER, (int, type(None)), _NUMBER),
     *(_MAYBE_TEXT, (dict,), (list,), (list,), _TEXT, (dict,), *(_NUMBER,) * 5),
 )
 
 
-def _check(fields: tuple[object, ...], types: tuple[tuple[type, ...], ...]) -> None:
+def _check(fields: tuple[object, ...], forms: frozenset[tuple[type, ...]]) -> None:
     """TypeError where a field is not of its type: damage is to be found here, not by whoever computes with it."""
-    for value, allowed in zip(fields, types, strict=True):
-        if type(value) not in allowed:
-            raise TypeError(f"a field is {type(value).__name__}")
+    if tuple(map(type, fields)) not in forms:
+        raise TypeError(f"its fields are {', '.join(type(value).__name__ for value in fields)}")
 
 
 def decode_record(data: bytes | memoryview | str) -> Record:
@@ -262,11 +269,11 @@ def decode_record(data: bytes | memoryview | str) -> Record:
         tag, *fields = orjson.loads(data)
         if tag == _EVENT_TAG:
             event = EventRecord(*fields)
-            _check(event, _EVENT_TYPES)
+            _check(event, _EVENT_FORMS)
             return event
         if tag == _SPAN_TAG:
             span = SpanRecord(*fields)
-            _check(span, _SPAN_TYPES)
+            _check(span, _SPAN_FORMS)
             if not span.events and not span.links:
                 return span
             return span._replace(

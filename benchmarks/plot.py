@@ -91,7 +91,7 @@ def bars(title: str, findings: Sequence[Finding]) -> str:
 
 def _scale(most: float) -> tuple[float, float]:
     """The end of the y axis and the distance of its lines: round numbers, four to eight of them."""
-    most = most if most > 0 else 1.0
+    most = most if most > 1e-300 else 1.0  # below, the fractions of it are no numbers any more
     size = 10 ** math.floor(math.log10(most))
     step = next(size * share for share in (0.2, 0.25, 0.5, 1, 2) if most / (size * share) <= 8)
     return step * math.ceil(most / step), step

@@ -19,6 +19,7 @@ _ORDER: Final = (
     "peers",
     "steps",
     "stall",
+    "encoding",
     "store",
     "sessions",
     "projection",

@@ -58,16 +58,22 @@ class ResourceEncoder:
     def __init__(self) -> None:
         self.encoded: dict[bytes, bytes] = {}
         """JSON by hash."""
+        self._hashes: dict[bytes, bytes] = {}
         self._seen: dict[int, tuple[bytes, Attributes]] = {}  # with the object, so that its id stays its own
 
     def hash_of(self, resource: Attributes) -> bytes:
         """What a resource stands under in :attr:`encoded`."""
         seen = self._seen.get(id(resource))
-        if seen is None:
-            encoded = _json(resource)
-            seen = self._seen[id(resource)] = (resource_hash(encoded), resource)
-            self.encoded[seen[0]] = encoded
+        if seen is None:  # those that were decoded one by one are equal, but not one object
+            seen = self._seen[id(resource)] = (self._hash_of(_json(resource)), resource)
         return seen[0]
+
+    def _hash_of(self, encoded: bytes) -> bytes:
+        found = self._hashes.get(encoded)
+        if found is None:
+            found = self._hashes[encoded] = resource_hash(encoded)
+            self.encoded[found] = encoded
+        return found
 
 
 def from_span_row(row: SpanRow, resource: Attributes) -> SpanRecord:
@@ -109,16 +115,18 @@ def span_to_copy(span: SpanRecord, resources: ResourceEncoder, revision: int | N
 
     Raises one of :data:`UNREPRESENTABLE` where a value is not JSON, or not of its column's type.
     """
-    trace_id, span_id, parent_span_id, session_key, name, kind, span_kind, start_ns, end_ns, status, message = span[:11]
-    attributes, events, links, scope, resource, rank, version = span[11:18]
-    dropped_attributes, dropped_events, dropped_links = span[18:]
+    (
+        trace_id, span_id, parent_span_id, session_key, name, kind, span_kind, start_ns, end_ns, status, message,
+        attributes, events, links, scope, resource, rank, version, lost_attributes, lost_events, lost_links,
+    ) = span  # fmt: skip
+    head = _SPAN_HEAD(
+        _SPAN_FIELDS, 2, span_kind, 2, status, 2, rank, 8, start_ns, 8, version,
+        4, lost_attributes, 4, lost_events, 4, lost_links, 16, resources.hash_of(resource),
+    )  # fmt: skip
     repeated = _REPEATED
     return b"".join(
         (
-            _SPAN_HEAD(
-                *(_SPAN_FIELDS, 2, span_kind, 2, status, 2, rank, 8, start_ns, 8, version, 4, dropped_attributes),
-                *(4, dropped_events, 4, dropped_links, 16, resources.hash_of(resource)),
-            ),
+            head,
             repeated[trace_id],
             text(span_id),
             repeated[parent_span_id],
