@@ -4,23 +4,28 @@ A session comes in flushes of 512 records, as a drain brings them, and is projec
 recorded when they start, and again when they end. What a span costs is the time of all writes and projections, by the
 number of spans. Three shapes: steps of 100 spans, all spans in one step, no step at all.
 
-Whole sessions are stored and projected some at a time, into a database that holds more and more of them.
+Whole sessions are stored and projected some at a time, into a database that holds more and more of them, up to a
+million spans, and in turns into one that holds hardly any. What is there before is written by the server itself, as
+copies of the first sessions under keys and ids of their own, which takes a quarter of the time.
 """
 
 from __future__ import annotations
 
 import statistics
-from itertools import islice
+from contextlib import closing
+from itertools import count, islice
 from time import perf_counter
 from typing import TYPE_CHECKING, get_args
 
 import psycopg
 
 from atlas_otel.postgres.store import PostgresStore
+from atlas_otel_exporters.verify import verify_database
 from benchmarks.cases import _copying
+from benchmarks.cases._filling import Filling
 from benchmarks.cases._runs import Shape, long_session, whole_session
 from benchmarks.finding import Finding, Growth, Ratio
-from benchmarks.measuring import percentile
+from benchmarks.measuring import alternate, percentile, ratio
 from benchmarks.postgres import server
 
 if TYPE_CHECKING:
@@ -31,11 +36,16 @@ if TYPE_CHECKING:
 
 _FLUSH = 512
 _SHORT = 100
-_SPANS_A_WHOLE_SESSION = 31
+_ROWS_A_WHOLE_SESSION = {
+    **dict.fromkeys(("atlas_otel.traces", "public.sessions", "atlas_otel.sessions", "public.plans"), 1),
+    **{_copying.SPANS: 31, "atlas_otel.span_events": 9, "public.trajectory_events": 80, "atlas_otel.trajectory": 80},
+    **{"public.step_results": 3, "public.step_attempts": 3, "public.guidance_notes": 1},
+}
 _MICROSECONDS = 1e6
-_FULL_SPANS = 1_000_000
-_LIMIT_S = 100.0
+_LIMIT_S = 400.0
 """How long the database is filled for; what it holds then is the last point."""
+_ORIGINALS = 100
+_AT_ONCE = 50
 _SHAPES: tuple[Shape, ...] = get_args(Shape)
 
 
@@ -43,7 +53,7 @@ def measure(options: Options) -> Iterable[Finding | Growth]:
     """A long session beside short ones for each shape, and two plots."""
     with server() as postgres:
         yield from _by_length(postgres.database(), options)
-        yield _by_sessions(postgres.database(), options)
+        yield from _by_sessions(postgres.database(), postgres.database(), options)
 
 
 def _by_length(url: str, options: Options) -> Iterator[Finding | Growth]:
@@ -115,33 +125,78 @@ def _check(database: psycopg.Connection, length: int, short: int) -> None:
         raise AssertionError(f"{found}, not {(spans, 2 * spans, short + 1, 0)}")
 
 
-def _by_sessions(url: str, options: Options) -> Growth:
-    some = options.pick(200, 50)
-    limit_s, most = options.pick((_LIMIT_S, _FULL_SPANS), (10.0, 20_000))
-    points: list[tuple[float, float]] = []
-    stored = 0
+def _by_sessions(url: str, beside: str, options: Options) -> Iterator[Finding | Growth]:
+    goals = options.pick(
+        (12_500, 25_000, 50_000, 100_000, 200_000, 400_000, 600_000, 800_000, 1_000_000), (12_500, 25_000)
+    )
     start = perf_counter()
-    with PostgresStore(url) as store:
-        while stored * _SPANS_A_WHOLE_SESSION < most and perf_counter() - start < limit_s:
-            records = [record for n in range(stored, stored + some) for record in whole_session(n, "grown")]
-            seconds = _seconds(store, records)
-            stored += some
-            points.append((float(stored * _SPANS_A_WHOLE_SESSION), seconds / some * 1e3))
-    with psycopg.connect(url) as database:
-        counts = _copying.counts(database)
-    if (counts["public.sessions"], counts[_copying.SPANS]) != (stored, stored * _SPANS_A_WHOLE_SESSION):
-        raise AssertionError(f"{counts}, not {stored} sessions")
-    return Growth(
+    numbers = count()
+    coming: list[Record] = []
+
+    def renew() -> None:
+        coming[:] = _sessions(numbers, _AT_ONCE)
+
+    full: list[tuple[float, float]] = []
+    empty: list[tuple[float, float]] = []
+    with (
+        PostgresStore(url) as ours,
+        PostgresStore(beside) as other,
+        psycopg.connect(url, autocommit=True) as grown,
+        psycopg.connect(beside, autocommit=True) as small,
+    ):
+        _seconds(ours, _sessions(numbers, _ORIGINALS))
+        with closing(Filling(url)) as filling:
+            for goal in goals:
+                filling.fill(max(0, -(-(goal - _spans_in(grown)) // filling.spans)))
+                _copying.wipe(small)
+                last = goal == goals[-1] or perf_counter() - start > _LIMIT_S
+                held, turns = _spans_in(grown), options.rounds if last else options.pick(5, 2)
+                taken = alternate(
+                    {"grown": lambda: _seconds(ours, coming), "empty": lambda: _seconds(other, coming)},
+                    turns,
+                    between=renew,
+                )
+                for points, name in ((full, "grown"), (empty, "empty")):
+                    points.append((float(held), statistics.median(taken[name]) / _AT_ONCE * 1e3))
+                if last:
+                    break
+        checked = _check_sessions(url, grown)
+    yield Finding(
+        f"a whole session, stored and projected into a database of {held:,} spans",
+        "the same into an empty one",
+        None,
+        ratio(taken["grown"], taken["empty"]),
+        checked=checked,
+    )
+    yield Growth(
         "Whole sessions into a database that grows",
         "spans in the database",
-        "ms a session of 31 spans, stored and projected",
-        {"a session": _medians(points)},
-        f"{stored:,} sessions, {counts[_copying.SPANS]:,} spans, all counted; the table had never been analysed.",
+        f"ms a session of {_ROWS_A_WHOLE_SESSION[_copying.SPANS]} spans, stored and projected",
+        {"into this database": full, "into an empty one, in turns": empty},
+        f"{checked.capitalize()}. Where both lines move, it is the machine that did.",
     )
 
 
-def _medians(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """At most twelve points, each the median of those around it."""
-    size = max(1, len(points) // 12)
-    groups = [points[at : at + size] for at in range(0, len(points), size)]
-    return [(group[-1][0], statistics.median(y for _, y in group)) for group in groups]
+def _sessions(numbers: Iterator[int], some: int) -> list[Record]:
+    return [record for number in islice(numbers, some) for record in whole_session(number, "grown")]
+
+
+def _spans_in(database: psycopg.Connection) -> int:
+    return _copying.counts(database, (_copying.SPANS,))[_copying.SPANS]
+
+
+def _check_sessions(url: str, database: psycopg.Connection) -> str:
+    """Every table has as many rows as so many sessions have, and some of the copies are what their records say."""
+    counts = _copying.counts(database)
+    sessions = counts["public.sessions"]
+    wanted = {table: sessions * rows for table, rows in _ROWS_A_WHOLE_SESSION.items()}
+    if counts != wanted:
+        raise AssertionError(f"{counts}, not {wanted}")
+    copies = database.execute("SELECT key FROM atlas_otel.sessions WHERE key LIKE '%+%' ORDER BY random() LIMIT 20")
+    keys = [key for (key,) in copies]
+    wrong = [one.session for one in verify_database(url, keys) if one.differences]
+    if wrong:
+        raise AssertionError(f"the rows of {wrong} are not what their records say")
+    return (
+        f"{sessions:,} sessions with {counts[_copying.SPANS]:,} spans and all their rows, counted; {len(keys)} verified"
+    )
