@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 from atlas_otel import privacy_allowlist as allowlist
+from atlas_otel import semconv
 from atlas_otel.bounding import bound_strings, bound_text, bound_tree, longest_string
 from atlas_otel.known_utf8 import decoded
 from atlas_otel.normalise import MAX_NODES, is_plain, to_tree
@@ -81,15 +82,12 @@ class Capture:
         self.content = content
         self._on_loss = on_loss or _ignore
         self._guard = Guard(redactor, self._on_loss, limits.redactor_seconds) if redactor is not None else None
+        self.redacts = not content or redactor is not None
+        """Whether what others recorded, and what names say, has to be cleaned before it may be passed on."""
         self._plain = self._guard is None
         self._string_bytes = limits.max_string_bytes
         self._value_bytes = limits.max_value_bytes
         self._short = min(limits.max_string_bytes, limits.max_value_bytes)
-
-    @property
-    def redacts(self) -> bool:
-        """Whether what others recorded has to be cleaned before it may be passed on."""
-        return not self.content or self._guard is not None
 
     def value(self, value: object, where: str) -> Captured | None:
         """``value`` as JSON within the limits; None where content is not captured. ``where``: its attribute."""
@@ -145,6 +143,24 @@ class Capture:
             self._on_loss(LOSS_CAPTURE)
             return describe(value)
 
+    def name(self, value: str, otherwise: str) -> str:
+        """A name that a program gave: redacted; where content is off, ``otherwise`` for one that has no name's form."""
+        kept = self.text(value, semconv.ATLAS_NAME)
+        if kept is not None:
+            return kept
+        return value if allowlist.is_name(value) else otherwise
+
+    def type_name(self, value: str) -> str:
+        """The name of an error's class; one that has not a type's form is content, as any text is."""
+        if allowlist.is_type(value):
+            return value
+        kept = self.text(value, semconv.EXCEPTION_TYPE)
+        return kept if kept is not None else "error"
+
+    def facts(self, attributes: Mapping[str, AttributeValue]) -> Mapping[str, AttributeValue]:
+        """What is kept of what a value says of itself (the model that answered): as of any attribute, within limits."""
+        return self.bounded(self.attributes(attributes, "span"))
+
     def redacted(self, value: str, where: str) -> str:
         """Plain text, normalised and redacted but whole, whether content is captured or not."""
         text = clean(value)
@@ -196,7 +212,9 @@ class Capture:
             cut = self._cut(tree)
         except (ValueError, RecursionError):
             return None
-        return text if cut is tree else orjson.dumps(cut).decode()
+        # Spaces and escapes, as others write them, may be most of it.
+        fits = cut is tree and len(text.encode(errors="surrogatepass")) <= self._value_bytes
+        return text if fits else orjson.dumps(cut).decode()
 
     def _bounded_attribute(self, value: AttributeValue) -> AttributeValue:
         if isinstance(value, str):

@@ -7,6 +7,7 @@ All take :class:`Options`.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 
 from opentelemetry import trace
@@ -55,7 +56,9 @@ def _split(given: Any) -> tuple[Callable[..., Any] | None, str | None]:
     return (None, given) if given is None or isinstance(given, str) else (given, None)
 
 
-def _named(kind: Any, given: Any, options: Options, attributes: Mapping[str, AttributeValue] | None = None) -> Any:
+def _named(
+    kind: Any, given: Any, options: Options, attributes: Mapping[str, AttributeValue] = MappingProxyType({})
+) -> Any:
     function, text = _split(given)
     chosen: Options = {**options, "name": text} if text is not None else options
     return _apply(Instrument[Observation](kind, attributes=attributes, **chosen), function)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from atlas_otel import semconv
+from atlas_otel.value_forms import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,23 @@ def event_payload(parts: state.Instrumentation, name: str, payload: Mapping[str,
     return str(orjson.dumps(event_skeleton(name, payload)), "utf-8")
 
 
-def event_content(parts: state.Instrumentation, name: str, text: str) -> dict[str, AttributeValue]:
-    """What OTel backends see of an event's content: its payload, as JSON that Jaeger draws as a tree."""
-    return {semconv.ATLAS_EVENT_PAYLOAD: text} if parts.capture.content else {}
+def event_shown(
+    parts: state.Instrumentation, text: str, facts: Mapping[str, AttributeValue]
+) -> dict[str, AttributeValue]:
+    """What OTel backends see of an event: facts, and its payload ``text`` as JSON that Jaeger draws as a tree.
+
+    A name among the facts is shown as the payload has it, redacted, or not at all.
+    """
+    shown = dict(facts)
+    for key in _NAMES & shown.keys():
+        name = orjson.loads(text).get("name") if parts.capture.redacts else clean(str(shown[key]))
+        if isinstance(name, str):
+            shown[key] = name
+        else:
+            del shown[key]
+    if parts.capture.content:
+        shown[semconv.ATLAS_EVENT_PAYLOAD] = text
+    return shown
+
+
+_NAMES: Final = frozenset({semconv.ATLAS_NAME, semconv.GEN_AI_EVALUATION_NAME})

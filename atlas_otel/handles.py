@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from atlas_otel import semconv
@@ -66,10 +67,16 @@ class Observation:
 
     def set_usage(self, *, input_tokens: int | None = None, output_tokens: int | None = None) -> None:
         """Tokens that the model call took, where they cannot be read from what it returned."""
-        if input_tokens is not None:
-            self._scope.set(semconv.GEN_AI_USAGE_INPUT_TOKENS, input_tokens)
-        if output_tokens is not None:
-            self._scope.set(semconv.GEN_AI_USAGE_OUTPUT_TOKENS, output_tokens)
+        counts = (
+            (semconv.GEN_AI_USAGE_INPUT_TOKENS, input_tokens),
+            (semconv.GEN_AI_USAGE_OUTPUT_TOKENS, output_tokens),
+        )
+        for key, tokens in counts:
+            if tokens is not None:
+                try:
+                    self._scope.set(key, index(tokens))
+                except TypeError:  # no whole number, be it numpy's: it would spoil the whole record
+                    absorbed("capture")
 
     def fail(self, error: BaseException) -> None:
         """Mark the span as failed with ``error``, though nothing is raised: a rejected attempt, say."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from opentelemetry import baggage
@@ -17,6 +18,7 @@ from atlas_otel.context import Frame, SessionState, session_key_of
 from atlas_otel.handles import Observation, Session, Step
 from atlas_otel.scope import Scope, around
 from atlas_otel.suppression import suppressed
+from atlas_otel.value_forms import clean
 from atlas_otel.wrapping import wrap
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class Instrument(Generic[H]):
         *,
         text: str | None = None,
         name: str | None = None,
-        attributes: Mapping[str, AttributeValue] | None = None,
+        attributes: Mapping[str, AttributeValue] = MappingProxyType({}),
         capture_input: bool = True,
         capture_output: bool = True,
         ignore_inputs: Sequence[str] = (),
@@ -64,8 +66,8 @@ class Instrument(Generic[H]):
         self.kind = kind
         self.text = text
         """The session's task, the step's description."""
-        self.name = name
-        self.attributes = dict(attributes or {})
+        self.name = None if name is None else clean(str(name))
+        self.attributes = {key: clean(value) if isinstance(value, str) else value for key, value in attributes.items()}
         self.capture_input = capture_input
         self.capture_output = capture_output
         self.ignore_inputs = tuple(ignore_inputs)
@@ -150,13 +152,17 @@ class Instrument(Generic[H]):
     def _start(self, parts: state.Instrumentation, name: str, arguments: Mapping[str, Any] | None) -> Scope:
         """Start the span of one call (``arguments``) or one ``with`` block (None)."""
         context, frame = around()
+        given: Mapping[str, AttributeValue] = self.attributes
+        if parts.capture.redacts:  # a name that was given may hold anything; a function's own is code
+            name = name if self.name is None else parts.capture.name(name, self.kind)
+            given = parts.capture.facts(given) if given else given
         if self.kind == "session":
             return self._start_session(parts, name, arguments, context, frame)
         session = frame.session or remote_session(context)
         attributes: dict[str, AttributeValue] = {semconv.ATLAS_KIND: self.kind}
         if session is not None:
             attributes[semconv.ATLAS_SESSION_ID] = session.key
-        attributes.update(self.attributes)
+        attributes.update(given)
         if self.kind == "step":
             return self._start_step(parts, name, arguments, context, frame, session, attributes)
         if frame.step is not None and frame.step.identity is not None:
@@ -184,7 +190,6 @@ class Instrument(Generic[H]):
             semconv.ATLAS_SESSION_ID: key,
             semconv.GEN_AI_OPERATION_NAME: semconv.OPERATION_INVOKE_AGENT,
             semconv.GEN_AI_AGENT_NAME: name,
-            **self.attributes,
         }
         if around_it is not None and not inner:
             attributes[semconv.ATLAS_PARENT_SESSION_ID] = around_it.key
@@ -350,6 +355,6 @@ def describe_answer(scope: Scope, result: object) -> None:
         (semconv.GEN_AI_USAGE_INPUT_TOKENS, answer.input_tokens),
         (semconv.GEN_AI_USAGE_OUTPUT_TOKENS, answer.output_tokens),
     )
-    for key, value in facts:
-        if value is not None and key not in scope.attributes:
-            scope.set(key, value)
+    said = {key: value for key, value in facts if value is not None and key not in scope.attributes}
+    for key, value in scope.instrumentation.capture.facts(said).items():
+        scope.set(key, value)

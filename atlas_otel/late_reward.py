@@ -9,7 +9,9 @@ from opentelemetry.trace import SpanContext, TraceFlags
 
 from atlas_otel import semconv, state
 from atlas_otel.context import Frame, SessionState
-from atlas_otel.event_text import event_content, event_payload
+from atlas_otel.errors import UsageError
+from atlas_otel.event_text import event_payload, event_shown
+from atlas_otel.privacy_allowlist import is_id
 from atlas_otel.scope import Scope
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ def record_late(
     trace_id: str | None,
     span_id: str | None,
 ) -> None:
-    """Record a reward for a session named by its key or its trace. Never raises.
+    """Record a reward for a session named by its key or its trace. Raises UsageError, where what should be a key may
+    hold content and that is not to be kept; nothing else.
 
     The span stands in a trace of its own, linked to its target where both ids are known: the target's trace may be
     closed for its backend.
@@ -34,7 +37,11 @@ def record_late(
     parts = state.current()
     if not parts.enabled:
         return
+    if parts.capture.redacts and session_key is not None and not is_id(session_key):
+        raise UsageError("session_id is a session's key; what was given has not the form of one")
     try:
+        text = event_payload(parts, semconv.EVENT_REWARD, payload)
+        shown = event_shown(parts, text, shown)
         attributes: dict[str, AttributeValue] = {semconv.ATLAS_KIND: "reward"}
         named = {
             semconv.ATLAS_SESSION_ID: session_key,
@@ -46,7 +53,7 @@ def record_late(
         scope = Scope(
             parts,
             "reward",
-            f"reward {payload['name']}",
+            f"reward {shown.get(semconv.GEN_AI_EVALUATION_NAME, '')}".rstrip(),
             attributes,
             frame=Frame(),
             context=Context(),
@@ -56,8 +63,7 @@ def record_late(
             target = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(1))
             scope.span.add_link(target)
         scope.announce()
-        text = event_payload(parts, semconv.EVENT_REWARD, payload)
-        scope.report(semconv.EVENT_REWARD, text, {**shown, **event_content(parts, semconv.EVENT_REWARD, text)})
+        scope.report(semconv.EVENT_REWARD, text, shown)
         scope.end()
     except Exception:
         state.absorbed("late_reward")

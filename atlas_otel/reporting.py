@@ -18,7 +18,7 @@ from opentelemetry import context as otel_context
 from atlas_otel import semconv, state
 from atlas_otel.context import Frame, activate, current_frame, restore, with_frame
 from atlas_otel.errors import UsageError
-from atlas_otel.event_text import event_content, event_payload
+from atlas_otel.event_text import event_payload, event_shown
 from atlas_otel.late_reward import record_late
 from atlas_otel.privacy_runtime import RUNTIME
 from atlas_otel.refusing import REFUSING
@@ -278,7 +278,7 @@ def _report(
         return None
     try:
         text = event_payload(parts, name, payload)
-        return scope.report(name, text, {**shown, **event_content(parts, name, text)})
+        return scope.report(name, text, event_shown(parts, text, shown))
     except Exception:
         state.absorbed("event")
         return None

@@ -313,6 +313,9 @@ class Scope:
             kind = type(error)
             name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
             capture = self.instrumentation.capture
+            said = kind.__qualname__
+            if capture.redacts:  # a class that is made while the program runs may be called anything
+                name, said = capture.type_name(name), capture.type_name(said)
             words = capture.text(_words(error), semconv.EXCEPTION_MESSAGE)
             stack = capture.text(_stack(error), semconv.EXCEPTION_STACKTRACE)
             shown: dict[str, AttributeValue] = {semconv.EXCEPTION_TYPE: name}
@@ -322,7 +325,7 @@ class Scope:
                 shown[semconv.EXCEPTION_STACKTRACE] = stack
             self.status = STATUS_ERROR
             if words is not None:
-                self.status_message = f"{kind.__qualname__}: {words}" if words else kind.__qualname__
+                self.status_message = f"{said}: {words}" if words else said
             self.set(semconv.ERROR_TYPE, name)
             self._errors.append(SpanEvent(semconv.EVENT_EXCEPTION, self.instrumentation.clock.now_ns(), shown))
         except Exception:

@@ -21,6 +21,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import atlas_otel as atlas
 from atlas_otel import refusing, semconv, state
+from atlas_otel.capture import Capture
 from atlas_otel.quiet_log import QuietLog
 from atlas_otel.reward_records import late_reward_records
 from atlas_otel.span_record import RANK_OPEN, SpanRecord
@@ -488,3 +489,46 @@ def test_before_configure_everything_works_and_nothing_is_kept() -> None:
         assert len(s.id) == 32
         assert step.id == 1
         assert atlas.get_trace_id() is None
+
+
+def test_names_that_no_sink_takes_and_counts_that_are_none_cost_no_record(atlas_recording: Recording) -> None:
+    odd = "a name\ud800\0"
+    with atlas.session("t", name=odd), atlas.llm(odd, model=odd, provider=odd) as call:
+        call.set_usage(input_tokens=cast("int", "seven"), output_tokens=2)
+        atlas.record_reward(0.5, name=odd)
+        atlas.emit_event(odd)
+    atlas.llm(model="m")(lambda: {"model": odd, "id": odd, "usage": {}})()
+    for span in atlas_recording.spans:
+        span.name.encode()
+        json.dumps(span.attributes, ensure_ascii=False).encode()
+    held = next(span for span in atlas_recording.spans if span.kind == "llm")
+    assert held.attributes[semconv.GEN_AI_REQUEST_MODEL] == "a name\ufffd\ufffd"
+    assert semconv.GEN_AI_USAGE_INPUT_TOKENS not in held.attributes
+    assert held.attributes[semconv.GEN_AI_USAGE_OUTPUT_TOKENS] == 2
+
+
+def test_a_name_is_redacted_where_it_was_given_and_a_functions_own_is_code() -> None:
+    asked: list[str] = []
+
+    def redact(text: str, where: str) -> str:
+        asked.append(text)
+        return text.replace("Alice", "[somebody]")
+
+    exporter = InMemorySpanExporter()
+    with recording(capture=Capture(redactor=redact), processors=[SimpleSpanProcessor(exporter)]) as found:
+
+        @atlas.tool
+        def look_up() -> None:
+            """Its name is its author's."""
+
+        with atlas.session("t", name="of Alice"), atlas.llm("ask Alice", model="tuned for Alice"):
+            look_up()
+            atlas.emit_event("met Alice")
+        atlas.record_reward(1, session_id="1" * 32, name="Alice's")
+    names = {span.name for span in found.spans}
+    assert names == {
+        "invoke_agent of [somebody]", "chat tuned for [somebody]", "execute_tool look_up", "reward [somebody]'s"
+    }  # fmt: skip
+    assert "look_up" not in asked
+    assert "Alice" not in repr((found.spans, found.events))
+    assert "Alice" not in "".join(span.to_json() for span in exporter.get_finished_spans())

@@ -85,6 +85,14 @@ def test_messages_stay_messages() -> None:
     assert orjson.loads(text)[-1]["atlas.truncated"]["bytes"] == len(orjson.dumps(many))
 
 
+def test_spaces_and_escapes_of_json_count_too() -> None:
+    tree = ["é" * 30] * 10
+    spacious = json.dumps(tree, indent=40)
+    assert len(orjson.dumps(tree)) < 1000 < len(spacious)
+    assert orjson.loads(kept(spacious)) == tree
+    assert len(kept(spacious).encode()) <= 1000
+
+
 @pytest.mark.parametrize("text", ["{" * 5000, '{"a": ' + LONG, '"' + LONG])
 def test_what_only_looks_like_json_is_cut_as_text(text: str) -> None:
     assert f"…[{len(text)} bytes, cut by atlas-otel]…" in kept(text)

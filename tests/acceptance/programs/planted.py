@@ -217,6 +217,35 @@ def plant_on_our_spans() -> None:
         span.update_name(f"renamed {SECRET}")
 
 
+def plant_names() -> None:
+    """Names that are no names, and what a model's answer says of itself."""
+    name = f"for {SECRET} of https://example.org"
+    with atlas.session(SECRET, name=name):
+        for block in (atlas.tool(name), atlas.agent(name), atlas.observe(name), atlas.step(name, name=name)):
+            with block:
+                atlas.emit_event(name, name)
+                atlas.record_reward(0.5, name=name, judge=name)
+        with atlas.llm(name, model=name, provider=name) as call:
+            call.set_usage(input_tokens=SECRET, output_tokens=2)  # type: ignore[arg-type]
+
+        @dataclasses.dataclass
+        class Answer:
+            model: str = name
+            id: str = name
+            stop_reason: str = name
+            content: str = name
+            usage: Any = None
+
+        choices = [{"finish_reason": name, "message": {"role": name, "content": name}}]
+        for answer in (
+            Answer(usage={"input_tokens": 1, SECRET: SECRET}),
+            {"model": name, "id": name, "usage": {}, "choices": choices},
+        ):
+            atlas.llm(model="m")(lambda answer: answer)(answer)
+        with contextlib.suppress(Exception):
+            atlas.tool(lambda: (_ for _ in ()).throw(type(name, (Exception,), {})()))()
+
+
 tracer = trace.get_tracer("some.library", "1.0", attributes={"built": SECRET, SECRET: 1})
 with atlas.session(
     f"find {SECRET}", name="agent", metadata={"note": SECRET, SECRET: SECRET}, tags=[SECRET, "plain"]
@@ -276,8 +305,11 @@ try:
         raise RuntimeError(SECRET)
 except RuntimeError:
     pass
+plant_names()
 late: dict[str, Any] = {"judges": [{"identifier": "j", "rationale": SECRET, SECRET: SECRET}], "raw": {SECRET: [SECRET]}}
 atlas.record_reward(0.9, rationale=f"late: {SECRET}", session_id=key, **late)
 atlas.record_reward(0.8, rationale=SECRET, session_id=key, step=1, name="style", judge="a person", **late)
+atlas.record_reward(0.7, session_id=key, name=f"{SECRET} of https://example.org")
+atlas.record_reward(0.7, session_id=f"{SECRET} of https://example.org")
 plant_steps()  # outside of any session
 telemetry.flush(float(os.environ.get("PLANTED_FLUSH_S", "20")))
