@@ -117,6 +117,7 @@ class SpoolJournal:
         self._taken = 0
         self._acknowledged = 0
         self._adoption: Adoption | None = None
+        self._unread: set[str] = set()
         self._next_adoption = 0.0
         self.idle = True
 
@@ -306,7 +307,7 @@ class SpoolJournal:
                 orjson.dumps({"reason": one.reason, "record": orjson.Fragment(encode_record(one.record))}) + b"\n"
                 for one in poisoned
             )
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             with os.fdopen(fd, "ab") as file:
                 if file.tell() + len(lines) <= self._max_bytes // 16:
                     file.write(lines)
@@ -348,6 +349,7 @@ class SpoolJournal:
                 self._adoption = self._dead_owner()
             if self._adoption is None:
                 self._next_adoption = time.monotonic() + self._adopt_every_s
+                self._unread.clear()
                 break
             try:
                 records = self._adoption.take(max_records, max_bytes)
@@ -356,16 +358,19 @@ class SpoolJournal:
                 # Asked for more, so all batches before are stored.
                 self._accounts.adopted(0, self._adoption.damaged)
                 self._adoption.finish()
-            except OSError:  # the files cannot be read now; at the next search, perhaps
+                unread = bool(self._adoption.unread)
+            except OSError:  # what is stored cannot be deleted now
                 self._adoption.close()
-                self._next_adoption = time.monotonic() + self._adopt_every_s
+                unread = True
+            if unread:  # at the next search, perhaps; others that died are not held up
+                self._unread.add(self._adoption.owner.token)
             self._adoption = None
         return None
 
     def _dead_owner(self) -> Adoption | None:
         own = self._owner.token if self._owner is not None else None
         for token in tokens(self.folder):
-            if token != own and (owner := Owner.adopt(self.folder, token)) is not None:
+            if token != own and token not in self._unread and (owner := Owner.adopt(self.folder, token)) is not None:
                 return Adoption(owner)
         return None
 

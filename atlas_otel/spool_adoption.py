@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from atlas_otel.errors import RecordError
 from atlas_otel.reaping import reaped
 from atlas_otel.span_record import RANK_OPEN, EventRecord, Record, SpanRecord
 from atlas_otel.spool_record import unpack_record
-from atlas_otel.spool_segment import SegmentReader
+from atlas_otel.spool_segment import Frames, SegmentReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from atlas_otel.spool_owner import Owner
+
+
+_NOTHING: Final = Frames([], 0, torn=False)
 
 
 class OpenSpans:
@@ -55,12 +58,15 @@ class Adoption:
 
     A file goes once its records are stored and no span is open that only this file shows; the rest goes at the end.
     So an adopter that dies itself leaves the work to the next one, which stores some records twice: no harm done.
+    A file that cannot be read stays, and holds up no other.
     """
 
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
         self.damaged = 0
         """Records that could not be read back."""
+        self.unread: list[Path] = []
+        """Files that could not be read, at all or to their end."""
         self._spans = OpenSpans()
         self._segments: list[Path] = owner.segments()
         self._at = 0
@@ -73,11 +79,13 @@ class Adoption:
         while self._at < len(self._segments):
             if self._reader is None:
                 self._delete_stored()
-                self._reader = SegmentReader(self._segments[self._at])
-            frames = self._reader.read(self._reader.size, max_records, max_bytes) if self._reader.valid else None
-            if frames is None or not (frames.payloads or frames.damaged or frames.torn):
-                self._reader.close()
-                self._reader = None
+            try:
+                frames = self._read(max_records, max_bytes)
+            except OSError:
+                self.unread.append(self._segments[self._at])
+                frames = _NOTHING
+            if not (frames.payloads or frames.damaged or frames.torn):
+                self._close_reader()
                 self._at += 1
                 continue
             self.damaged += frames.damaged
@@ -88,6 +96,11 @@ class Adoption:
             return None
         self._marked = True
         return self._spans.marks() or None
+
+    def _read(self, max_records: int, max_bytes: int) -> Frames:
+        if self._reader is None:
+            self._reader = SegmentReader(self._segments[self._at])
+        return self._reader.read(self._reader.size, max_records, max_bytes)
 
     def _decoded(self, payloads: list[bytes]) -> Iterator[Record]:
         for payload in payloads:
@@ -102,14 +115,22 @@ class Adoption:
     def _delete_stored(self) -> None:
         needed = self._spans.first_needed
         upto = self._at if needed is None else min(needed, self._at)
+        self._delete(upto)
+
+    def _delete(self, upto: int) -> None:
         for path in self._segments[self._deleted : upto]:
-            path.unlink()
+            if path not in self.unread:
+                path.unlink(missing_ok=True)
         self._deleted = max(self._deleted, upto)
 
     def finish(self) -> None:
-        """Everything is stored: delete the files."""
+        """Everything is stored that could be read: delete the files."""
         self._close_reader()
-        self.owner.remove()
+        if not self.unread:
+            self.owner.remove()
+            return
+        self._delete(len(self._segments))
+        self.owner.close()
 
     def close(self) -> None:
         """Leave the files to another process."""

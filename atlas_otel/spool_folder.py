@@ -35,14 +35,17 @@ def target_folder(root: Path, target: str) -> Path:
 
 
 def make_folder(root: Path, target: str) -> None:
-    """Make the folder for ``target``, private, and say in it what it is for. Idempotent. Raises OSError."""
+    """Make the folder for ``target``, private, and say in it what it is for. Idempotent. Raises OSError.
+
+    Nothing here or in it is written through a symbolic link: root may be given another user's folder.
+    """
     folder = target_folder(root, target)
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(0o700)  # it may have been made under another umask
     note = folder / TARGET_FILE
     if not note.exists() or not note.stat().st_size:
-        fd = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        fd = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(fd, "w", encoding="utf-8", errors="replace") as file:
             file.write(target + "\n")
 

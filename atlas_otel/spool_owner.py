@@ -68,7 +68,7 @@ class Owner:
         path = folder / f"{token}{LOCK_SUFFIX}"
         try:
             # Created where it is missing: segments whose lock somebody deleted are nobody's.
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError:
             return None
         try:

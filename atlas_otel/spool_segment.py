@@ -8,8 +8,10 @@ system call); elsewhere a full disk would then kill the process with SIGBUS, so 
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 MAGIC: Final = b"ATLSPL1\n"
 """The first bytes of a segment: the format and its version."""
+_VERSIONED: Final = re.compile(rb"ATLSPL[0-9]\n")
 FRAME: Final = struct.Struct("<II")
 """Before each record: its length and its checksum."""
 
@@ -149,14 +152,23 @@ class Frames(NamedTuple):
 
 
 class SegmentReader:
-    """Reads a segment front to back, also while another thread writes it."""
+    """Reads a segment front to back, also while another thread writes it.
+
+    One whose header is damaged is read too: each record has a checksum of its own.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Raises OSError where the file cannot be read."""
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self.size = os.fstat(self._fd).st_size
+        """Raises OSError where the file cannot be read, or is of a version that this one does not know."""
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            self.size = os.fstat(self._fd).st_size
+            header = os.pread(self._fd, len(MAGIC), 0)
+            if _VERSIONED.fullmatch(header) and header != MAGIC:
+                raise OSError(errno.ENOTSUP, f"a segment of another version: {header!r}")
+        except BaseException:
+            self.close()
+            raise
         self.position = len(MAGIC)
-        self.valid = os.pread(self._fd, len(MAGIC), 0) == MAGIC
 
     def read(self, limit: int, max_records: int, max_bytes: int) -> Frames:
         """The next whole frames before ``limit``, at least one where there is one; moves on behind them.

@@ -27,7 +27,8 @@ class OwnerStatus(NamedTuple):
     """What one process has, or left, in the spool.
 
     ``records``: those in its files: some may be stored already, as a file goes only with its last record.
-    ``bytes``: the disk space that its files take. ``damaged``: records that cannot be read back.
+    ``bytes``: the disk space that its files take. ``damaged``: records that cannot be read back; ``unread``: files that
+    cannot be read at all.
     """
 
     token: str
@@ -36,6 +37,7 @@ class OwnerStatus(NamedTuple):
     segments: int
     records: int
     damaged: int
+    unread: int
     bytes: int
 
 
@@ -49,12 +51,14 @@ class TargetStatus(NamedTuple):
 
 
 class ReplayResult(NamedTuple):
-    """What a replay did: dead processes done with, records stored, refused by the store, and unreadable."""
+    """What a replay did: dead processes done with, records stored, refused by the store, and unreadable; and the files
+    that could not be read, which stay."""
 
     owners: int
     stored: int
     poisoned: int
     damaged: int
+    unread: tuple[Path, ...] = ()
 
 
 def status(root: Path | None = None) -> list[TargetStatus]:
@@ -77,6 +81,7 @@ def replay(
     """
     folder = target_folder(root or default_root(), target)
     owners = stored = poisoned = damaged = 0
+    unread: list[Path] = []
     for token in tokens(folder):
         owner = Owner.adopt(folder, token)
         if owner is None:
@@ -94,9 +99,10 @@ def replay(
             adoption.close()
         owners += 1
         damaged += adoption.damaged
+        unread += adoption.unread
     while store.project(limit=_PROJECT_LIMIT) >= _PROJECT_LIMIT:
         pass
-    return ReplayResult(owners, stored, poisoned, damaged)
+    return ReplayResult(owners, stored, poisoned, damaged, tuple(unread))
 
 
 def _folders(root: Path) -> Iterator[Path]:
@@ -115,7 +121,7 @@ def _target_status(folder: Path) -> TargetStatus:
 
 
 def _owner_status(folder: Path, token: str) -> OwnerStatus:
-    segments = records = damaged = size = 0
+    segments = records = damaged = unread = size = 0
     for path in sorted(folder.glob(f"{token}-*")):
         try:
             size += path.stat().st_size
@@ -123,7 +129,10 @@ def _owner_status(folder: Path, token: str) -> OwnerStatus:
                 continue
             segments += 1
             reader = SegmentReader(path)
-        except OSError:  # stored meanwhile
+        except FileNotFoundError:  # stored meanwhile
+            continue
+        except OSError:
+            unread += 1
             continue
         try:
             while True:
@@ -133,9 +142,12 @@ def _owner_status(folder: Path, token: str) -> OwnerStatus:
                 readable = sum(map(_decodes, frames.payloads))
                 records += readable
                 damaged += frames.damaged + len(frames.payloads) - readable
+        except OSError:
+            unread += 1
         finally:
             reader.close()
-    return OwnerStatus(token, identity_of(folder, token), lives(folder, token), segments, records, damaged, size)
+    identity, alive = identity_of(folder, token), lives(folder, token)
+    return OwnerStatus(token, identity, alive, segments, records, damaged, unread, size)
 
 
 def _decodes(payload: bytes) -> bool:

@@ -48,9 +48,8 @@ def status(
             who = f"process {owner.identity.pid} on {owner.identity.host}" if owner.identity else "an unknown process"
             state = "alive" if owner.alive else "dead"
             damaged = f", {owner.damaged} damaged" if owner.damaged else ""
-            typer.echo(
-                f"  {who}, {state}: {owner.records} records{damaged} in {owner.segments} files, {owner.bytes} bytes"
-            )
+            files = f"{owner.segments} files" + (f" ({owner.unread} not readable)" if owner.unread else "")
+            typer.echo(f"  {who}, {state}: {owner.records} records{damaged} in {files}, {owner.bytes} bytes")
         if target.refused:
             typer.echo(f"  {target.refused} records that no store took: {target.folder / 'refused.jsonl'}")
         if not target.owners:
@@ -63,7 +62,7 @@ def status(
 def replay(database_url: DatabaseUrl = None, spool_dir: SpoolDir = None) -> None:
     """Store what dead processes left for the database, and bring the sessions' rows up to date.
 
-    Exit code 1 where a record was refused or could not be read.
+    Exit code 1 where a record was refused or could not be read, or a file could not; such a file stays.
     """
     from atlas_otel.postgres.store import PostgresStore
     from atlas_otel.spool_status import replay as replay_spool
@@ -74,4 +73,7 @@ def replay(database_url: DatabaseUrl = None, spool_dir: SpoolDir = None) -> None
     typer.echo(f"{describe(url)}: stored {done.stored} records of {done.owners} dead processes")
     if done.poisoned or done.damaged:
         typer.echo(f"refused by the database: {done.poisoned}; not readable: {done.damaged}", err=True)
+    for path in done.unread:
+        typer.echo(f"cannot be read, and stays: {path}", err=True)
+    if done.poisoned or done.damaged or done.unread:
         raise typer.Exit(1)

@@ -36,6 +36,9 @@ def examine_spool(settings: Settings) -> list[Finding]:
         found.append(ok("spool", said))
     if damaged := sum(owner.damaged for owner in dead):
         found.append(warn("spool", f"{damaged} records cannot be read back", "nothing: they are counted when replayed"))
+    if unread := sum(owner.unread for owner in dead):
+        todo = f"see who owns them and which version wrote them: atlas-otel spool status; they stay in {folder}"
+        found.append(warn("spool", f"{unread} files cannot be read", todo))
     if refused:
         found.append(warn("spool", f"{refused} records that no store took", f"look at {folder / 'refused.jsonl'}"))
     return found

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from atlas_otel.accounts import Accounts
+from atlas_otel.memory_store import MemoryStore
 from atlas_otel.span_record import EventRecord
 from atlas_otel.spool import SpoolJournal
+from atlas_otel.spool_status import replay, status
 
 
 def _append(journal: SpoolJournal, accounts: Accounts, number: int) -> None:
@@ -50,3 +52,63 @@ def test_a_damaged_record_of_a_living_process_is_counted(tmp_path: Path, number:
     assert now.balances
     assert (now.events.stored, now.events.spooled, dict(now.events.dropped)) == (number - 1, 0, {"spool_error": 2})
     assert not list(journal.folder.glob("*.seg"))
+
+
+def _dead(root: Path, numbers: range) -> Path:
+    """What a process leaves that dies before anything is stored: its only segment."""
+    journal = SpoolJournal(Accounts(), target="t", root=root, segment_bytes=64 * 1024)
+    for number in numbers:
+        _append(journal, Accounts(), number)
+    assert journal._owner is not None
+    path = journal._owner.path(1)
+    journal.after_fork()  # lets go of its lock, and leaves its files
+    return path
+
+
+def _adopted(root: Path) -> list[int]:
+    journal = SpoolJournal(Accounts(), target="t", root=root)
+    stored = []
+    while (batch := journal.take(100, 1 << 20)) is not None:
+        assert batch.adopted
+        stored += [record.sequence for record in batch.records if isinstance(record, EventRecord)]
+    journal.close()
+    return sorted(stored)
+
+
+def test_a_damaged_header_costs_no_record(tmp_path: Path) -> None:
+    path = _dead(tmp_path, range(50))
+    with path.open("r+b") as file:
+        file.write(b"\xff" * 8)
+    assert [owner.records for target in status(tmp_path) for owner in target.owners] == [50]
+    assert _adopted(tmp_path) == list(range(50))
+    assert not path.exists()
+
+
+def test_what_another_version_wrote_is_left_to_it(tmp_path: Path) -> None:
+    path = _dead(tmp_path, range(50))
+    with path.open("r+b") as file:
+        file.write(b"ATLSPL9\n")
+    assert _adopted(tmp_path) == []
+    done = replay(MemoryStore(), "t", tmp_path)
+    assert (done.stored, done.damaged, done.unread) == (0, 0, (path,))
+    assert path.exists()
+    assert [(owner.records, owner.unread) for target in status(tmp_path) for owner in target.owners] == [(0, 1)]
+
+
+@pytest.mark.parametrize("how", ["by a process", "by replay"])
+def test_a_file_that_cannot_be_read_holds_up_no_other(how: str, tmp_path: Path) -> None:
+    first = _dead(tmp_path, range(50))
+    bad = first.with_name(first.name.replace("0000000001", "0000000000"))
+    bad.mkdir()  # root may read whatever has no rights, but not this
+    second = _dead(tmp_path, range(50, 100))
+    if how == "by a process":
+        assert _adopted(tmp_path) == list(range(100))
+    else:
+        done = replay(MemoryStore(), "t", tmp_path)
+        assert (done.stored, done.unread) == (100, (bad,))
+    assert not first.exists()
+    assert not second.exists()
+    assert bad.exists(), "it stays, for somebody to look at"
+    bad.rmdir()
+    assert _adopted(tmp_path) == []
+    assert not any(target.owners for target in status(tmp_path))
