@@ -159,7 +159,7 @@ class SegmentReader:
 
     def __init__(self, path: Path) -> None:
         """Raises OSError where the file cannot be read, or is of a version that this one does not know."""
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             self.size = os.fstat(self._fd).st_size
             header = os.pread(self._fd, len(MAGIC), 0)

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from atlas_otel.accounts import Accounts
+from atlas_otel.errors import SpoolError
 from atlas_otel.memory_store import MemoryStore
 from atlas_otel.span_record import EventRecord
 from atlas_otel.spool import SpoolJournal
 from atlas_otel.spool_status import replay, status
+from atlas_otel.store import PoisonedRecord
 
 
 def _append(journal: SpoolJournal, accounts: Accounts, number: int) -> None:
@@ -112,3 +114,22 @@ def test_a_file_that_cannot_be_read_holds_up_no_other(how: str, tmp_path: Path) 
     bad.rmdir()
     assert _adopted(tmp_path) == []
     assert not any(target.owners for target in status(tmp_path))
+
+
+def test_nothing_is_written_through_a_link_that_somebody_planted(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "spool", tmp_path / "elsewhere"
+    _dead(root, range(5))
+    accounts = Accounts()
+    journal = SpoolJournal(accounts, target="t", root=root)
+    (journal.folder / "refused.jsonl").symlink_to(elsewhere)
+    journal.set_aside([PoisonedRecord(EventRecord("1" * 32, "2" * 16, 1, None, "e", "{}"), "why")])
+    assert dict(accounts.snapshot().absorbed) == {"set_aside": 1}
+    stranger = "f" * 32
+    (journal.folder / f"{stranger}-0000000001.seg").symlink_to(elsewhere)
+    (journal.folder / f"{stranger}.lock").symlink_to(elsewhere)
+    assert _adopted(root) == list(range(5)), "what is no link is stored"
+    (journal.folder / "target").unlink()
+    (journal.folder / "target").symlink_to(elsewhere)
+    with pytest.raises(SpoolError, match="cannot be used"):
+        SpoolJournal(Accounts(), target="t", root=root)
+    assert not elsewhere.exists()
