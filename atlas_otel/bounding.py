@@ -8,14 +8,15 @@ holds how many were left out and how large the whole was.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import gc
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from atlas_otel.normalise import TRUNCATED, unused
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from atlas_otel.models.json_types import JsonValue
 
@@ -26,6 +27,12 @@ _FEW: Final = 1024  # of very many parts, so many are kept whole rather than scr
 _MARKER_BYTES: Final = 96
 _SHORTEST_ENTRY: Final = len('"":0,')
 _TAIL: Final = 4  # one byte in so many of a cut string is kept from its end
+_MASK: Final = 0b1100_0000
+_CONTINUES: Final = 0b1000_0000
+"""In UTF-8, a byte that the one before it is not whole without."""
+_CONTAINERS: Final = frozenset({dict, list, tuple})
+_ESCAPES: Final = [(one.encode(), orjson.dumps(one)[1:-1]) for one in ("\\", '"', *map(chr, range(32)))]
+"""What stands otherwise in a JSON string; the backslash first, since the others' escapes hold it."""
 
 
 def bound_text(text: str, limit: int) -> str:
@@ -33,23 +40,33 @@ def bound_text(text: str, limit: int) -> str:
     if len(text) * 4 <= limit:
         return text
     data = text.encode()
-    return _cut(data, limit) if len(data) > limit else text
+    return _cut(data, limit).decode() if len(data) > limit else text
 
 
-def bound_strings(tree: JsonValue, limit: int) -> JsonValue:
-    """The tree with each string and key cut to ``limit`` bytes; the very same tree where none is longer."""
+def bound_text_as_json(text: str, limit: int) -> str | orjson.Fragment:
+    """The same; what was cut as the JSON of it. orjson would have to encode it anew, which for text that is not ASCII
+    takes more than all else."""
+    if len(text) * 4 <= limit:
+        return text
+    data = text.encode()  # which orjson has remembered, where it has written this very text before
+    return orjson.Fragment(_quoted(_cut(data, limit))) if len(data) > limit else text
+
+
+def bound_strings(tree: Any, limit: int, bound: Callable[[str, int], Any] = bound_text) -> Any:
+    """The tree with each string and key cut to ``limit`` bytes; the very same tree where none is longer. ``bound`` cuts
+    the strings."""
     if isinstance(tree, str):
-        return bound_text(tree, limit)
-    if isinstance(tree, list):
-        items = [bound_strings(item, limit) for item in tree]
+        return bound(tree, limit)
+    if isinstance(tree, (list, tuple)):
+        items = [bound_strings(item, limit, bound) for item in tree]
         return items if any(new is not old for new, old in zip(items, tree, strict=True)) else tree
     if isinstance(tree, dict):
         same = True
-        entries: dict[str, JsonValue] = {}
+        entries: dict[str, Any] = {}
         repeats: dict[str, int] = {}
         for key, old in tree.items():
             name = bound_text(key, limit)
-            new = bound_strings(old, limit)
+            new = bound_strings(old, limit, bound)
             same = same and new is old and name is key
             entries[unused(entries, name, repeats)] = new
         return tree if same else entries
@@ -63,34 +80,41 @@ def bound_tree(tree: JsonValue, limit: int) -> JsonValue:
     return tree if size <= limit else _fit(tree, size, limit)
 
 
-def longest_string(value: object) -> int:
-    """Characters of the longest string or key in a value of plain built-in types."""
-    longest = 0
+def strings_fit(value: object, limit: int) -> bool:
+    """Whether no string or key in a value of plain built-in types has more than ``limit`` bytes."""
     level: list[object] = [value]
     while level:
-        below: list[object] = []
-        for node in level:
-            if isinstance(node, str):
-                longest = max(longest, len(node))
-            elif isinstance(node, dict):
-                below += node.values()
-                longest = max(longest, max(map(len, node), default=0))
-            elif isinstance(node, (list, tuple)):
-                below += node
-        level = below
-    return longest
+        if str in set(map(type, level)):
+            long = [text for text in level if type(text) is str and len(text) * 4 > limit]
+            if any(len(text.encode()) > limit for text in long):
+                return False
+        level = gc.get_referents(*[node for node in level if type(node) in _CONTAINERS])
+    return True
 
 
 def _size(tree: object) -> int:
     return len(orjson.dumps(tree))
 
 
-def _cut(data: bytes, limit: int) -> str:
-    marker = f"…[{len(data)} bytes, cut by atlas-otel]…"
-    keep = max(limit - len(marker.encode()), 0)
+def _cut(data: bytes, limit: int) -> bytes:
+    """UTF-8 of more than ``limit`` bytes, cut at the bounds of code points."""
+    marker = f"…[{len(data)} bytes, cut by atlas-otel]…".encode()
+    keep = min(max(limit - len(marker), 0), len(data))
     tail = keep // _TAIL
-    end = data[len(data) - tail :] if tail else b""
-    return data[: keep - tail].decode(errors="ignore") + marker + end.decode(errors="ignore")
+    head, rest = keep - tail, len(data) - tail
+    while head and head < len(data) and data[head] & _MASK == _CONTINUES:
+        head -= 1
+    while rest < len(data) and data[rest] & _MASK == _CONTINUES:
+        rest += 1
+    return data[:head] + marker + data[rest:]
+
+
+def _quoted(data: bytes) -> bytes:
+    """The JSON string of a text in UTF-8, as orjson writes it."""
+    for plain, escaped in _ESCAPES:
+        if plain in data:
+            data = data.replace(plain, escaped)
+    return b'"%b"' % data
 
 
 def _fit(tree: JsonValue, size: int, limit: int) -> JsonValue:
@@ -109,7 +133,7 @@ def _fit_text(text: str, limit: int) -> str:
     data = text.encode()
     keep = min(limit, len(data)) - 2
     while True:
-        cut = _cut(data, keep)
+        cut = _cut(data, keep).decode()
         size = _size(cut)
         if size <= limit or keep <= 0:
             return cut

@@ -15,8 +15,7 @@ import orjson
 
 from atlas_otel import privacy_allowlist as allowlist
 from atlas_otel import semconv
-from atlas_otel.bounding import bound_strings, bound_text, bound_tree, longest_string
-from atlas_otel.known_utf8 import decoded
+from atlas_otel.bounding import bound_strings, bound_text, bound_text_as_json, bound_tree, strings_fit
 from atlas_otel.normalise import MAX_NODES, is_plain, to_tree
 from atlas_otel.redaction import BUDGET_S, FAILED, LOSS_FAILED, Guard
 from atlas_otel.value_forms import clean, describe
@@ -53,10 +52,15 @@ class Limits:
 
 
 class Captured(NamedTuple):
-    """A value as JSON text, and by how many bytes bounding made it shorter (0: it is whole)."""
+    """A value as JSON text in UTF-8, and by how many bytes bounding made it shorter (0: it is whole)."""
 
-    json: str
+    data: bytes
     truncated: int
+
+    @property
+    def json(self) -> str:
+        """The text."""
+        return self.data.decode()
 
 
 def _ignore(cause: str) -> None:
@@ -98,8 +102,8 @@ class Capture:
                 data = _plain_json(value)
                 if data is not None:
                     if len(data) <= self._short or self._within(value, len(data)):
-                        return Captured(decoded(data), 0)
-                    return self._bounded(orjson.loads(data), len(data), 0)
+                        return Captured(data, 0)
+                    return self._cut_plain(value, data)
             except Exception:  # noqa: S110 — orjson refused it, or it changed meanwhile: the careful way has an answer
                 pass
         try:
@@ -109,13 +113,10 @@ class Capture:
             # Something not foreseen (or the caller's stack is all but used up): the agent goes on, and it is counted.
             return Captured(self._last_resort(value), 0)
 
-    def plain(self, value: object) -> str | None:
+    def plain(self, value: object) -> bytes | None:
         """The JSON of a value of plain built-in types, whole, where nothing is to be redacted; None for any other. May
         raise what orjson does."""
-        if not self._plain or not self.content:
-            return None
-        data = _plain_json(value)
-        return decoded(data) if data is not None else None
+        return _plain_json(value) if self._plain and self.content else None
 
     def unbounded(self, value: object, where: str) -> Captured | None:
         """``value`` as JSON, normalised and redacted but whole; None where content is not captured."""
@@ -124,12 +125,12 @@ class Capture:
         try:
             data = _plain_json(value) if self._plain else None
             if data is not None:
-                return Captured(data.decode(), 0)
+                return Captured(data, 0)
         except Exception:  # noqa: S110 — as in value()
             pass
         try:
             tree, omitted = self._tree(value, where, MAX_NODES)
-            return Captured(orjson.dumps(tree).decode(), omitted)
+            return Captured(orjson.dumps(tree), omitted)
         except Exception:  # as in value()
             return Captured(self._last_resort(value), 0)
 
@@ -259,18 +260,25 @@ class Capture:
             cut = self._cut(tree)
             if cut is not tree:
                 data = orjson.dumps(cut)
-                return Captured(data.decode(), max(size - len(data), 1) + omitted)
-        return Captured(orjson.dumps(tree).decode(), omitted)
+                return Captured(data, max(size - len(data), 1) + omitted)
+        return Captured(orjson.dumps(tree), omitted)
 
     def _within(self, value: object, size: int) -> bool:
-        """Whether a plain value, whose JSON has ``size`` bytes, surely is within the limits."""
+        """Whether a plain value, whose JSON has ``size`` bytes, is within the limits."""
         if size > self._value_bytes:
             return False
-        return size <= self._string_bytes or longest_string(value) * 4 <= self._string_bytes
+        return size <= self._string_bytes or strings_fit(value, self._string_bytes)
 
-    def _last_resort(self, value: object) -> str:
+    def _cut_plain(self, value: object, whole: bytes) -> Captured:
+        """A plain value over the limits, ``whole`` as JSON. Mostly a few strings are too long, and nothing else."""
+        data = orjson.dumps(bound_strings(value, self._string_bytes, bound_text_as_json))
+        if len(data) > self._value_bytes:
+            return self._bounded(orjson.loads(whole), len(whole), 0)
+        return Captured(data, max(len(whole) - len(data), 1))
+
+    def _last_resort(self, value: object) -> bytes:
         self._on_loss(LOSS_CAPTURE)
-        return orjson.dumps(describe(value)).decode()
+        return orjson.dumps(describe(value))
 
 
 def _plain_json(value: object) -> bytes | None:

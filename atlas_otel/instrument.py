@@ -18,6 +18,7 @@ from atlas_otel.context import Frame, SessionState, session_key_of
 from atlas_otel.handles import Observation, Session, Step
 from atlas_otel.scope import Scope, around
 from atlas_otel.suppression import suppressed
+from atlas_otel.utf8 import keep
 from atlas_otel.value_forms import clean
 from atlas_otel.wrapping import wrap
 
@@ -287,12 +288,12 @@ class Instrument(Generic[H]):
                 rest = {key: value for key, value in arguments.items() if key != "messages"}
                 captured = capture.value(chat.to_convention(messages), semconv.GEN_AI_INPUT_MESSAGES)
                 if captured is not None:
-                    attributes[semconv.GEN_AI_INPUT_MESSAGES] = captured.json
+                    attributes[semconv.GEN_AI_INPUT_MESSAGES] = keep(captured.data) if parts.utf8 else captured.json
                     truncated += captured.truncated
             key = semconv.GEN_AI_TOOL_CALL_ARGUMENTS if self.kind == "tool" else semconv.ATLAS_INPUT
             captured = capture.value(rest, key) if rest or self.kind != "llm" else None
             if captured is not None:
-                attributes[key] = captured.json
+                attributes[key] = keep(captured.data) if parts.utf8 else captured.json
                 truncated += captured.truncated
         inherited = frame.inherited or {}
         metadata = self.metadata

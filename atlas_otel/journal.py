@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from atlas_otel.accounts import Accounts, count_spans_and_events
-from atlas_otel.span_record import EventRecord, Record
+from atlas_otel.span_record import EventRecord, Record, readable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +92,7 @@ def weight(record: Record) -> int:
         return _FIXED_BYTES + len(record.payload)
     total = _FIXED_BYTES
     for value in record.attributes.values():
-        if type(value) is str:
+        if type(value) is str or type(value) is bytes:
             total += len(value)
         elif isinstance(value, (list, tuple)):
             total += 64 * len(value) + sum(len(v) for v in value if type(v) is str)
@@ -162,7 +162,7 @@ class MemoryJournal:
             if batch.records and batch.size + queue[0][1] > max_bytes:
                 break
             record, size = queue.popleft()
-            batch.records.append(record)
+            batch.records.append(record if isinstance(record, EventRecord) else readable(record))
             batch.size += size
         if not batch.records:
             return None

@@ -21,6 +21,7 @@ from atlas_otel.ids import child_of
 from atlas_otel.packing import pack_events
 from atlas_otel.span_record import STATUS_ERROR, SpanEvent
 from atlas_otel.span_view import MIRRORED_EVENTS
+from atlas_otel.utf8 import texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,7 +87,7 @@ class OwnSpan(Span):
         """Export it, where it is sampled and somebody exports."""
         if self._export is None or not self._ids.trace_flags.sampled:
             return
-        attributes: dict[str, Any] = dict(record.attributes)
+        attributes: dict[str, Any] = dict(texts_of(record.attributes))
         if events:
             attributes[semconv.ATLAS_EVENTS] = pack_events(events)
         shown = [*self._shown, *(Event(e.name, dict(e.attributes), e.time_ns) for e in record.events)]

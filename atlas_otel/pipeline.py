@@ -308,6 +308,7 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
             capture=capture,
             own=own,
             adopted=own is None,
+            utf8=storage is not None and recorder is storage.recorder,
             records=storage is not None or console is not None,
             propagate=in_force.propagate_session,
             metadata=dict(in_force.metadata),

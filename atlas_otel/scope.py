@@ -27,9 +27,11 @@ from atlas_otel.span_record import (
     EventRecord,
     SpanEvent,
     SpanRecord,
+    readable,
 )
 from atlas_otel.span_view import SdkView
 from atlas_otel.state import Instrumentation, absorbed
+from atlas_otel.utf8 import keep, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -57,6 +59,7 @@ class Scope:
         "_generation",
         "_reported",
         "_token",
+        "_utf8",
         "_view",
         "attributes",
         "context",
@@ -113,6 +116,7 @@ class Scope:
         self._errors: list[SpanEvent] = []
         self._reported: list[EventRecord] = []
         self._ended = False
+        self._utf8 = instrumentation.utf8
         self._generation = fork.generation()
         self._token: Token[Context] | None = None
         self.start_ns = instrumentation.clock.now_ns() if start_ns is None else start_ns
@@ -136,6 +140,8 @@ class Scope:
         parts = self.instrumentation
         if parts.own is not None and parts.own.alone:
             return parts.own.view(self, parent)
+        self._utf8 = False
+        self.attributes = dict(texts_of(self.attributes))
         try:
             span = parts.tracer.start_span(
                 self.name,
@@ -198,7 +204,7 @@ class Scope:
         captured = self.instrumentation.capture.value(value, key)
         if captured is None:
             return
-        self.set(key, captured.json)
+        self.set(key, keep(captured.data) if self._utf8 else captured.json)
         if captured.truncated:
             held = self.attributes.get(semconv.ATLAS_TRUNCATED)
             self.set(semconv.ATLAS_TRUNCATED, captured.truncated + (held if isinstance(held, int) else 0))
@@ -235,7 +241,7 @@ class Scope:
         """The span as it is now; None once it has ended. From any thread."""
         if self._ended:
             return None
-        return self._record(None, RANK_OPEN, self.instrumentation.clock.now_ns())
+        return readable(self._record(None, RANK_OPEN, self.instrumentation.clock.now_ns()))
 
     def renamed(self, name: str) -> None:
         """Somebody gave the span another name, through OpenTelemetry's interface. It may hold content."""
@@ -382,7 +388,7 @@ class Scope:
             return
         if state.listener is not None:
             try:
-                state.listener.span_ended(record)
+                state.listener.span_ended(readable(record))
             except Exception:  # as in announce
                 absorbed("subscriber")
 

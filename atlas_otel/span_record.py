@@ -20,6 +20,7 @@ from typing import Final, NamedTuple, TypeAlias
 import orjson
 
 from atlas_otel.errors import RecordError
+from atlas_otel.utf8 import texts_of
 
 AttributeValue: TypeAlias = "str | bool | int | float | Sequence[AttributeValue] | Mapping[str, AttributeValue] | None"
 """A span attribute as OpenTelemetry has it (its newer SDKs allow mappings and nulls too)."""
@@ -116,6 +117,12 @@ class EventRecord(NamedTuple):
 
 
 Record: TypeAlias = SpanRecord | EventRecord
+
+
+def readable(span: SpanRecord) -> SpanRecord:
+    """The span with all its texts as text: its own process keeps long ones as it encoded them (``utf8``)."""
+    texts = texts_of(span.attributes)
+    return span if texts is span.attributes else span._replace(attributes=texts)
 
 
 def merge_spans(a: SpanRecord, b: SpanRecord) -> SpanRecord:

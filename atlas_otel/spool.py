@@ -26,7 +26,7 @@ from atlas_otel.spool_adoption import Adoption
 from atlas_otel.spool_folder import DISK_FULL, default_root, make_folder, open_folder
 from atlas_otel.spool_owner import SPARE_SUFFIX, Owner, tokens, used_bytes
 from atlas_otel.spool_record import pack_record, unpack_record
-from atlas_otel.spool_segment import MAGIC, Frames, Segment, SegmentReader, frame, reserves_blocks
+from atlas_otel.spool_segment import MAGIC, Frames, Segment, SegmentReader, head_of, reserves_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +104,7 @@ class SpoolJournal:
     def _reset(self) -> None:
         self._lock = threading.RLock()  # reentrant: a finalizer may end a span on the thread that holds it
         self._writing = False
-        self._deferred: list[tuple[Record, bytes]] = []
+        self._deferred: list[tuple[Record, bytes, bytes]] = []
         self._parts: deque[_Part] = deque()
         self._current: _Part | None = None
         self._spare: Segment | None = None
@@ -131,7 +131,8 @@ class SpoolJournal:
     def append(self, record: Record) -> bool:
         """Encode a record and write it to the current segment, before returning."""
         try:
-            data = frame(pack_record(record))
+            data = pack_record(record)
+            head = head_of(data)
         except RecordError:
             self._accounts.refused(record, "unencodable")
             return False
@@ -139,29 +140,30 @@ class SpoolJournal:
             if self._writing:
                 # We interrupted ourselves: this thread was amid an append when a signal handler or a finalizer ran.
                 # The frame follows as soon as that append is done.
-                self._deferred.append((record, data))
+                self._deferred.append((record, head, data))
                 return True
             self._writing = True
             try:
-                accepted = self._write(record, data)
+                accepted = self._write(record, head, data)
                 while self._deferred:
                     self._write(*self._deferred.pop(0))
             finally:
                 self._writing = False
             return accepted
 
-    def _write(self, record: Record, data: bytes) -> bool:
+    def _write(self, record: Record, head: bytes, data: bytes) -> bool:
         try:
             part = self._current
-            if part is None or not part.segment.fits(len(data)):
-                cause = self._rotate(len(data))
+            size = len(head) + len(data)
+            if part is None or not part.segment.fits(size):
+                cause = self._rotate(size)
                 if cause is not None:
                     self._accounts.refused(record, cause)
                     return False
                 part = self._current
                 assert part is not None
             segment = part.segment
-            segment.write(data)
+            segment.write(head, data)
             self._accounts.accepted(record)
             part.count(record, +1)
             self._accepted = part.upto = self._accepted + 1

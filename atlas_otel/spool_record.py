@@ -2,7 +2,8 @@
 
 A payload is JSON text already. As a string within the record's JSON it would be escaped on the agent's thread and
 unescaped by the drain, which for long texts costs more than all else. So an event's payload, and a span's attributes
-over :data:`LONG` characters, stand behind the JSON array, after a line feed, which JSON in one line never holds::
+that are kept as UTF-8 or have more than :data:`LONG` characters, stand behind the JSON array, after a line feed, which
+JSON in one line never holds::
 
     ["e",trace id,span id,sequence,session,name,""]↵payload
     ["s",…,{"atlas.input":4711,…},…]↵["atlas.input"]↵text of 4711 bytes
@@ -15,20 +16,24 @@ from typing import Final
 import orjson
 
 from atlas_otel.errors import RecordError
-from atlas_otel.known_utf8 import encoded
-from atlas_otel.span_record import EventRecord, Record, SpanRecord, decode_record, encode_record
+from atlas_otel.span_record import EventRecord, Record, SpanRecord, decode_record, encode_record, plain_json
 
 LONG: Final = 2048
 """Characters. Below it, escaping takes less time than setting apart."""
 _END: Final = b"\n"
+_ATTRIBUTES: Final = SpanRecord._fields.index("attributes")
 
 
 def pack_record(record: Record) -> bytes:
     """A record as it stands in the spool. Raises RecordError where a value is not JSON."""
     try:
         if isinstance(record, EventRecord):
-            return b"\n".join((orjson.dumps(("e", *record[:-1], "")), encoded(record.payload)))
-        long = [key for key, value in record.attributes.items() if type(value) is str and len(value) > LONG]
+            return b"\n".join((orjson.dumps(("e", *record[:-1], "")), record.payload.encode()))
+        long = [
+            key
+            for key, value in record.attributes.items()
+            if type(value) is bytes or (type(value) is str and len(value) > LONG)
+        ]
         return _with_texts(record, long) if long else encode_record(record)
     except (UnicodeEncodeError, TypeError) as error:  # orjson's JSONEncodeError is a TypeError
         raise RecordError(f"a {type(record).__name__} cannot be encoded: {error}") from None
@@ -36,9 +41,15 @@ def pack_record(record: Record) -> bytes:
 
 def _with_texts(span: SpanRecord, keys: list[str]) -> bytes:
     attributes = dict(span.attributes)
-    texts = [encoded(str(attributes[key])) for key in keys]
-    attributes.update((key, len(text)) for key, text in zip(keys, texts, strict=True))
-    return _END.join((encode_record(span._replace(attributes=attributes)), orjson.dumps(keys), b"".join(texts)))
+    texts = []
+    for key in keys:
+        value = attributes[key]
+        text = value if type(value) is bytes else str(value).encode()
+        texts.append(text)
+        attributes[key] = len(text)
+    fields = ("s", *span[:_ATTRIBUTES], attributes, *span[_ATTRIBUTES + 1 :])
+    shown = orjson.dumps(fields, default=plain_json, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+    return b"".join((shown, _END, orjson.dumps(keys), _END, *texts))
 
 
 def unpack_record(data: bytes) -> Record:

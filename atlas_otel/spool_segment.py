@@ -31,14 +31,14 @@ _RESERVING: Final = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs", "f2fs", "
 _MADV_POPULATE_WRITE: Final = 23  # Linux 5.14; not among the mmap module's names
 _SLICE: Final = 512 * 1024
 _ZEROS: Final = bytes(_SLICE)
-_HELD: Final = 4096
-"""Bytes. Of more than 5 KB at once zlib lets go of the interpreter, and the agent's thread would then wait for the
+_HELD: Final = 5_120
+"""Bytes. Of more than that at once zlib lets go of the interpreter, and the agent's thread would then wait for the
 drain to give it back: 5 ms, for a sum that takes microseconds."""
 
 
-def frame(payload: bytes) -> bytes:
-    """A record as it stands in a segment."""
-    return FRAME.pack(len(payload), checksum_of(payload)) + payload
+def head_of(payload: bytes) -> bytes:
+    """What stands before a record in a segment."""
+    return FRAME.pack(len(payload), checksum_of(payload))
 
 
 def checksum_of(payload: bytes) -> int:
@@ -85,16 +85,18 @@ class Segment:
         """Whether a frame of that size has room."""
         return self.tail + size <= self.size
 
-    def write(self, data: bytes) -> None:
+    def write(self, head: bytes, payload: bytes) -> None:
         """Add a frame. It counts only once it is whole: a process killed in between leaves a checksum that fails."""
-        end = self.tail + len(data)
+        start = self.tail + FRAME.size
+        end = start + len(payload)
         if self._map is not None:
             while end > self._touched:
                 self._touch()
-            self._map[self.tail : end] = data
+            self._map[self.tail : start] = head
+            self._map[start:end] = payload
         else:
-            written = os.pwrite(self._fd, data, self.tail)
-            if written != len(data):
+            written = os.pwrite(self._fd, head + payload, self.tail)
+            if written != FRAME.size + len(payload):
                 raise OSError(28, "only a part of the frame could be written")
         self.tail = end
 

@@ -37,6 +37,8 @@ class Instrumentation:
     """The provider, where it is ours."""
     adopted: bool = False
     """The tracer provider is not ours: its limits and samplers are not known."""
+    utf8: bool = False
+    """The recorder takes long captured texts as bytes (``utf8``)."""
     records: bool = False
     """Records go somewhere: ids are made where the tracer gives none."""
     propagate: bool = False

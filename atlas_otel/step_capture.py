@@ -12,7 +12,6 @@ import orjson
 
 from atlas_otel import semconv
 from atlas_otel.capture import holds_nul
-from atlas_otel.known_utf8 import decoded
 from atlas_otel.models.intermediate_step import IntermediateStepPayload, StreamEventData, TraceMetadata, UsageInfo
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def _plain(
             if value is not None:
                 if (text := capture.plain(value)) is None:
                     return None
-                texts[name] = text
+                texts[name] = text.decode()
                 shown[name] = orjson.Fragment(text)
     for name in _SELDOM:
         value = fields[name]
@@ -79,7 +78,7 @@ def _plain(
             written[name] = orjson.Fragment(text)
     step = {"parent_id": parent_id, "function_ancestry": ancestry, "payload": written}
     whole = orjson.dumps(step, option=_NATIVE)
-    return None if holds_nul(whole) else CapturedStep(decoded(whole), fields, texts)
+    return None if holds_nul(whole) else CapturedStep(whole.decode(), fields, texts)
 
 
 def _careful(

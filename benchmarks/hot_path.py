@@ -66,6 +66,7 @@ class _Into:
             recorder=JournalRecorder(journal, accounts, _Asleep(), self._running),
             capture=Capture(on_loss=state.absorbed),
             own=own,
+            utf8=True,
             records=True,
             resource=dict(own.resource.attributes),
         )

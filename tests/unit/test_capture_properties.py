@@ -146,6 +146,16 @@ def test_limits_hold_and_what_is_cut_says_so(value: object, string_bytes: int, v
         assert "cut by atlas-otel" in kept.json or '"atlas.truncated"' in kept.json
 
 
+@given(JSON, st.integers(0, 200), st.integers(160, 2000))
+def test_both_ways_cut_alike(value: object, string_bytes: int, value_bytes: int) -> None:
+    limits = Limits(string_bytes, value_bytes)
+    careful = Capture(limits, redactor=lambda text, where: text).value(value, "w")
+    kept = Capture(limits).value(value, "w")
+    assert kept is not None
+    assert careful is not None
+    assert (kept.json, kept.truncated) == (careful.json, careful.truncated)
+
+
 @given(JSON, st.integers(200, 2000))
 def test_what_fits_is_not_cut_again(value: object, limit: int) -> None:
     capture = Capture(Limits(100, limit))
@@ -153,7 +163,7 @@ def test_what_fits_is_not_cut_again(value: object, limit: int) -> None:
     assert once is not None
     twice = capture.value(orjson.loads(once.json), "w")
     assert twice is not None
-    assert twice == (once.json, 0)
+    assert (twice.json, twice.truncated) == (once.json, 0)
 
 
 @given(LONG_TEXT, st.integers(64, 500))

@@ -16,7 +16,7 @@ from atlas_otel.errors import ConfigError, RecordError
 from atlas_otel.settings import CONFIG_FILE_VARIABLE, PREFIX, Settings, resolve
 from atlas_otel.span_record import EventRecord, Record, SpanRecord, decode_record, encode_record, merge_spans
 from atlas_otel.spool_adoption import OpenSpans
-from atlas_otel.spool_segment import MAGIC, SegmentReader, frame
+from atlas_otel.spool_segment import MAGIC, SegmentReader, head_of
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -81,7 +81,7 @@ def test_what_is_nearly_a_record_is_one_or_is_refused(fields: Any) -> None:
 @given(data=st.data())
 def test_a_segment_with_damage_anywhere_gives_whole_records_only(data: st.DataObject, tmp_path: Path) -> None:
     payloads = [orjson.dumps([*EVENT[:3], number, *EVENT[4:]]) for number in range(5)]
-    whole = bytearray(MAGIC + b"".join(map(frame, payloads)))
+    whole = bytearray(MAGIC + b"".join(head_of(one) + one for one in payloads))
     for _ in range(data.draw(st.integers(1, 4))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(whole)))

@@ -232,10 +232,10 @@ def test_an_append_that_interrupts_an_append_of_its_own_thread_is_written_after_
     segment = spool.journal._current.segment
     write = segment.write
 
-    def interrupted(data: bytes) -> None:
+    def interrupted(head: bytes, data: bytes) -> None:
         segment.write = write
         assert spool.append(_span(2))
-        write(data)
+        write(head, data)
 
     segment.write = interrupted
     assert spool.append(_span(1))

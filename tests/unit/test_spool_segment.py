@@ -11,9 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from atlas_otel.spool_segment import FRAME, MAGIC, Segment, SegmentReader, checksum_of, frame, reserves_blocks
+from atlas_otel.spool_segment import FRAME, MAGIC, Segment, SegmentReader, checksum_of, head_of, reserves_blocks
 
 both_writers = pytest.mark.parametrize("mapped", [True, False], ids=["mmap", "pwrite"])
+
+
+def write(segment: Segment, payload: bytes) -> None:
+    segment.write(head_of(payload), payload)
 
 
 def _read_all(path: Path, *, max_records: int = 1000, max_bytes: int = 1 << 20) -> tuple[list[bytes], int, bool]:
@@ -38,7 +42,7 @@ def test_what_is_written_is_read_back_and_the_file_is_private(tmp_path, mapped):
     payloads = [b"one", b"", b"three" * 100]
     for payload in payloads:
         if payload:
-            segment.write(frame(payload))
+            write(segment, payload)
     assert _read_all(tmp_path / "a") == ([b"one", b"three" * 100], 0, False), "readable while it is open"
     segment.close()
     assert _read_all(tmp_path / "a") == ([b"one", b"three" * 100], 0, False)
@@ -57,7 +61,7 @@ def test_bringing_pages_into_memory_ahead_leaves_what_was_written(tmp_path):
     for number, payload in enumerate(payloads):
         if number == 20:
             assert len(list(segment.populate())) == 4
-        segment.write(frame(payload))
+        write(segment, payload)
     segment.close()
     assert _read_all(tmp_path / "a") == (payloads, 0, False)
 
@@ -81,11 +85,11 @@ def test_a_failure_to_reserve_leaves_no_file(tmp_path):
 def test_wiping_leaves_an_empty_segment(tmp_path, mapped):
     segment = Segment(tmp_path / "a", 2 << 20, mapped=mapped)
     for _ in range(100):
-        segment.write(frame(b"x" * 10_000))
+        write(segment, b"x" * 10_000)
     for _ in segment.wipe():
         pass
     assert _read_all(tmp_path / "a") == ([], 0, False)
-    segment.write(frame(b"new"))
+    write(segment, b"new")
     assert _read_all(tmp_path / "a") == ([b"new"], 0, False)
     segment.close()
 
@@ -94,10 +98,10 @@ def test_a_reader_goes_on_where_it_was_and_not_beyond_its_limit(tmp_path):
     segment = Segment(tmp_path / "a", 4096, mapped=True)
     reader = SegmentReader(tmp_path / "a")
     for number in range(3):
-        segment.write(frame(b"%d" % number))
+        write(segment, b"%d" % number)
         assert reader.read(segment.tail, 10, 4096).payloads == [b"%d" % number]
     limit = segment.tail
-    segment.write(frame(b"later"))
+    write(segment, b"later")
     assert reader.read(limit, 10, 4096).payloads == []
     assert reader.read(segment.tail, 10, 4096).payloads == [b"later"]
     reader.close()
@@ -114,7 +118,7 @@ def test_any_bounds_of_a_read_give_the_same_records(tmp_path, payloads, max_reco
     path = tmp_path / os.urandom(8).hex()
     segment = Segment(path, 16_384, mapped=True)
     for payload in payloads:
-        segment.write(frame(payload))
+        write(segment, payload)
     segment.close()
     assert _read_all(path, max_records=max_records, max_bytes=max_bytes) == (payloads, 0, False)
     path.unlink()
@@ -126,8 +130,8 @@ def test_a_write_cut_anywhere_loses_only_itself(tmp_path, payloads, data):
     path = tmp_path / os.urandom(8).hex()
     segment = Segment(path, 16_384, mapped=True)
     for payload in payloads[:-1]:
-        segment.write(frame(payload))
-    start, last = segment.tail, frame(payloads[-1])
+        write(segment, payload)
+    start, last = segment.tail, head_of(payloads[-1]) + payloads[-1]
     segment.close()
     cut = data.draw(st.integers(0, len(last) - 1))
     with path.open("r+b") as file:
@@ -146,7 +150,7 @@ def test_a_damaged_byte_never_raises_nor_makes_a_record_up(tmp_path, payloads, d
     path = tmp_path / os.urandom(8).hex()
     segment = Segment(path, 4096, mapped=True)
     for payload in payloads:
-        segment.write(frame(payload))
+        write(segment, payload)
     tail = segment.tail
     segment.close()
     at = data.draw(st.integers(len(MAGIC), tail - 1))
@@ -163,7 +167,7 @@ def test_a_damaged_byte_never_raises_nor_makes_a_record_up(tmp_path, payloads, d
 def test_a_damaged_record_in_the_middle_costs_only_itself(tmp_path):
     segment = Segment(tmp_path / "a", 4096, mapped=True)
     for payload in (b"first", b"second", b"third"):
-        segment.write(frame(payload))
+        write(segment, payload)
     segment.close()
     raw = bytearray((tmp_path / "a").read_bytes())
     raw[len(MAGIC) + FRAME.size + 5 + FRAME.size] ^= 1
@@ -188,7 +192,7 @@ def test_only_file_systems_that_reserve_are_mapped(tmp_path):
 
 def test_a_damaged_length_is_found_also_where_zeros_do_not_change_the_sum(tmp_path):
     segment = Segment(tmp_path / "a", 4096, mapped=True)
-    segment.write(frame(b"\xff\xff\xff\xff"))
+    write(segment, b"\xff\xff\xff\xff")
     segment.close()
     raw = bytearray((tmp_path / "a").read_bytes())
     raw[len(MAGIC)] ^= 1  # five bytes: the four, and one of the zeros that follow
