@@ -34,6 +34,7 @@ def test_both_processes_are_one_session_and_one_line(
         "ATLAS_OTEL_SPOOL_DIR": str(tmp_path / "agents"),
         "ATLAS_OTEL_PROPAGATE_SESSION": str(propagate).lower(),
         "ATLAS_OTEL_CONSOLE": "false",
+        "ATLAS_OTEL_EXIT_TIMEOUT_S": "30",  # a busy machine may need longer than the two seconds of the default
     }
     server_environment = {**environment, "ATLAS_OTEL_DATABASE_URL": database_url}
     if through_collector:
