@@ -8,7 +8,6 @@ holds how many were left out and how large the whole was.
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -30,7 +29,6 @@ _TAIL: Final = 4  # one byte in so many of a cut string is kept from its end
 _MASK: Final = 0b1100_0000
 _CONTINUES: Final = 0b1000_0000
 """In UTF-8, a byte that the one before it is not whole without."""
-_CONTAINERS: Final = frozenset({dict, list, tuple})
 _ESCAPES: Final = [(one.encode(), orjson.dumps(one)[1:-1]) for one in ("\\", '"', *map(chr, range(32)))]
 """What stands otherwise in a JSON string; the backslash first, since the others' escapes hold it."""
 
@@ -84,11 +82,17 @@ def strings_fit(value: object, limit: int) -> bool:
     """Whether no string or key in a value of plain built-in types has more than ``limit`` bytes."""
     level: list[object] = [value]
     while level:
-        if str in set(map(type, level)):
-            long = [text for text in level if type(text) is str and len(text) * 4 > limit]
-            if any(len(text.encode()) > limit for text in long):
-                return False
-        level = gc.get_referents(*[node for node in level if type(node) in _CONTAINERS])
+        below: list[object] = []
+        for node in level:
+            if isinstance(node, str):
+                if len(node) * 4 > limit and len(node.encode()) > limit:
+                    return False
+            elif isinstance(node, dict):
+                below += node
+                below += node.values()
+            elif isinstance(node, (list, tuple)):
+                below += node
+        level = below
     return True
 
 

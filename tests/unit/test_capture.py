@@ -454,3 +454,11 @@ def test_one_capture_serves_many_threads() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+@pytest.mark.parametrize("value", [{"k" * 40: None}, {"a": [{"k" * 40: 1}]}])
+def test_a_key_is_bounded_as_a_string_is(value: object) -> None:
+    kept = Capture(Limits(max_string_bytes=30, max_value_bytes=1000)).value(value, "w")
+    assert kept is not None
+    assert "k" * 40 not in kept.json
+    assert "cut by atlas-otel" in kept.json
