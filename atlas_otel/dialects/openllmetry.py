@@ -5,11 +5,12 @@ Its model calls carry ``gen_ai.*`` and are read as such (:mod:`atlas_otel.dialec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel import semconv
 from atlas_otel.dialects import genai, reading
+from atlas_otel.dialects.indexed import mapping
 from atlas_otel.json_text import JsonText, dump
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ _TABLE: Final[Table] = {
     semconv.TRACELOOP_ENTITY_OUTPUT: ("output", reading.as_json),
 }
 _CONVERSATION: Final = ("session_id", "thread_id", "chat_id")
+_GIVEN: Final = frozenset({"inputs", "input_str", "tags", "metadata", "kwargs"})
+_RETURNED: Final = frozenset({"outputs", "output", "kwargs"})
+"""What stands beside input and output where LangChain's callbacks gave them."""
 
 
 def read(span: SpanRecord) -> Facts | None:
@@ -38,7 +42,15 @@ def read(span: SpanRecord) -> Facts | None:
         return None
     kind = _KINDS.get(said, "function")
     fields = reading.collect(span.attributes, _TABLE, reading.COMMON, reading.FALLBACKS, genai.OLDER)
+    if _is_graph_node(span.attributes):
+        fields["operation"] = semconv.OPERATION_GRAPH_NODE
     fields.setdefault("operation", said)
+    given = _unwrap(fields, "input", _GIVEN, ("inputs", "input_str"))
+    _unwrap(fields, "output", _RETURNED, ("outputs", "output"))
+    if kind == "tool":
+        _read_tool_message(fields)
+        if (call_id := reading.as_text(mapping(given.get("kwargs")).get("tool_call_id"))) is not None:
+            fields.setdefault("tool_call_id", call_id)
     name, tool = fields.pop("entity_name", None), fields.pop("tool_name", None)
     if kind == "tool":
         name = tool or name
@@ -50,6 +62,32 @@ def read(span: SpanRecord) -> Facts | None:
         fields["task"] = task
     _associate(span.attributes, fields)
     return reading.finish(span, fields, kind, name, NAME)
+
+
+def _is_graph_node(attributes: Attributes) -> bool:
+    """Whether a span is a run of a LangGraph node, and not something within one."""
+    node = reading.text(attributes, semconv.TRACELOOP_ASSOCIATION + semconv.OPENINFERENCE_METADATA_NODE)
+    return node is not None and node == attributes.get(semconv.TRACELOOP_ENTITY_NAME)
+
+
+def _unwrap(fields: dict[str, Any], fact: str, around: frozenset[str], names: Sequence[str]) -> Mapping[str, Any]:
+    """Leave what was given or returned, of ``{inputs, tags, metadata, kwargs}`` and the like; the whole, where so."""
+    held = fields.get(fact)
+    value = mapping(held.value) if held is not None else {}
+    found = [value[name] for name in names if value.get(name) is not None]
+    if not found or len(value) < 2 or not around.issuperset(value):
+        return {}
+    fields[fact] = JsonText(dump(found[0]))
+    return value
+
+
+def _read_tool_message(fields: dict[str, Any]) -> None:
+    """What a LangChain tool returned, out of the message that carries it: ``{lc, type, id, kwargs: {content, …}}``."""
+    held = fields.get("output")
+    value = mapping(held.value) if held is not None else {}
+    message = mapping(value.get("kwargs")) if "lc" in value else {}
+    if "content" in message:
+        fields["output"] = JsonText(dump(message["content"]))
 
 
 def _task(given: JsonText | None) -> str | None:

@@ -201,7 +201,9 @@ class Placing:
         if facts.operation == semconv.OPERATION_GRAPH_NODE:
             # The nodes of a graph within a node are that step's own business.
             return "function" if self.tree.nearest(key, self._is_graph_node) is not None else "step"
-        return "step" if facts.kind == "agent" or facts.operation == _OPERATION_PLAN else facts.kind
+        if facts.kind == "agent":
+            return "function" if self._is_agent_again(key) else "step"
+        return "step" if facts.operation == _OPERATION_PLAN else facts.kind
 
     def _is_seen_again(self, key: SpanKey) -> bool:
         """Whether a call of a model or a tool is another one, as another instrumentation sees it: an agent's call of a
@@ -213,6 +215,16 @@ class Placing:
             return False
         same = self.facts[around].name == self.facts[key].name
         return same and self.tree.spans[around].scope != self.tree.spans[key].scope
+
+    def _is_agent_again(self, key: SpanKey) -> bool:
+        """Whether an agent's span is the one right above it, as another instrumentation, or the same one in another
+        form, sees it: a sub-agent of the same name is written as the agent is."""
+        above = self.tree.parent(key)
+        if above is None:
+            return False
+        one, other = self.facts[above], self.facts[key]
+        forms = (one.dialect, self.tree.spans[above].scope), (other.dialect, self.tree.spans[key].scope)
+        return one.kind == "agent" and one.name == other.name and forms[0] != forms[1]
 
     def _is_graph_node(self, key: SpanKey) -> bool:
         return self.facts[key].operation == semconv.OPERATION_GRAPH_NODE
@@ -291,7 +303,8 @@ def _seen_from_below(span: SpanRecord, facts: Facts) -> tuple[object, ...]:
     """All of a span that the places and events of its descendants are made from."""
     return (
         *(span.parent_span_id, span.scope, span.attributes.get(semconv.ATLAS_ACTOR)),
-        *(facts.kind, facts.name, facts.operation, facts.pushed_uuid, facts.step_id, facts.step_attempt),
+        *(facts.kind, facts.name, facts.dialect, facts.operation),
+        *(facts.pushed_uuid, facts.step_id, facts.step_attempt),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from atlas_otel import semconv
 from atlas_otel.dialects import facts_of
 from atlas_otel.facts import Usage
 from atlas_otel.projecting.messages import reasoning_texts
@@ -170,6 +171,27 @@ def test_openllmetry_kinds(kind: str, expected: str) -> None:
     assert facts.name == "plan_trip"
     assert (facts.user_id, facts.conversation_id) == ("u", "t")
     assert value(facts.metadata) == {"user_id": "u", "thread_id": "t"}
+
+
+def test_openllmetry_of_langchain() -> None:
+    """What LangChain's callbacks were given stands in an envelope of theirs; a node of a graph is known by its name."""
+    given = {"input_str": "{'city': 'Rome'}", "tags": [], "inputs": {"city": "Rome"}, "kwargs": {"tool_call_id": "c"}}
+    message = {"lc": 1, "type": "constructor", "id": [], "kwargs": {"content": "sunny", "type": "tool"}}
+    tool = {
+        "traceloop.span.kind": "tool",
+        "traceloop.entity.name": "look",
+        "traceloop.entity.input": json.dumps(given),
+        "traceloop.entity.output": json.dumps({"output": message, "kwargs": {}}),
+    }
+    facts = facts_of(span(tool))
+    assert (value(facts.input), value(facts.output), facts.tool_call_id) == ({"city": "Rome"}, "sunny", "c")
+    given["inputs"] = None
+    assert value(facts_of(span({**tool, "traceloop.entity.input": json.dumps(given)})).input) == "{'city': 'Rome'}"
+    for own in ({"inputs": [1]}, {"inputs": [1], "more": 2}, {"tags": [], "kwargs": {}}, ["inputs"]):
+        assert value(facts_of(span({**tool, "traceloop.entity.input": json.dumps(own)})).input) == own
+    node = {"traceloop.span.kind": "task", "traceloop.association.properties.langgraph_node": "agent"}
+    operations = [facts_of(span({**node, "traceloop.entity.name": name})).operation for name in ("agent", "further")]
+    assert operations == [semconv.OPERATION_GRAPH_NODE, "task"]
 
 
 def test_openllmetry_s_older_model_calls() -> None:

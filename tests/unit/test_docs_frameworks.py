@@ -15,6 +15,7 @@ PAGE = (ROOT / "docs" / "frameworks.md").read_text(encoding="utf-8")
 PEERS = {
     "pydantic-ai": "pydantic-ai",
     "LangGraph, LangChain": "langgraph",
+    "LangGraph, LangChain, OpenLLMetry": "langgraph-openllmetry",
     "OpenAI Agents SDK": "openai-agents",
     "openai SDK, official instrumentation": "openai",
     "openai SDK, OpenLLMetry": "openllmetry",

@@ -42,6 +42,7 @@ def payloads(rows: SessionRows, event_type: str) -> list[dict[str, Any]]:
 EXPECTED = {
     "langgraph": ({"openinference"}, 2, 2, ["agent", "tools", "agent"]),
     "langgraph-double": ({"openinference", "genai", "none"}, 2, 2, ["agent", "tools", "agent"]),
+    "langgraph-openllmetry": ({"openllmetry", "genai"}, 2, 2, ["agent", "tools", "agent"]),
     "mcp-http": ({"pydantic-ai", "genai", "none"}, 2, 2, [TASK]),
     "mcp": ({"pydantic-ai", "genai", "none"}, 2, 2, [TASK]),
     "openai": ({"genai", "none"}, 3, 0, [TASK]),

@@ -233,3 +233,18 @@ def test_making_an_agent_is_no_session_and_no_step(new_run: NewRun) -> None:
     rows = rows_of(run)
     assert [step.step_id for step in rows.steps] == [1]
     assert rows.plan["steps"][0]["description"] == "Hi"  # type: ignore[index, call-overload]
+
+
+def test_an_agent_that_is_written_twice_is_one_step_and_one_that_calls_itself_two(new_run: NewRun) -> None:
+    twice = {semconv.TRACELOOP_KIND: "workflow", semconv.TRACELOOP_ENTITY_NAME: "helper"}
+    for inner, steps in ((twice, ["helper"]), (_agent("helper"), ["helper", "helper"])):
+        run = new_run()
+        run.span(1, None, None, "invoke_agent main", 0, 9, _agent("main"), stamped=False)
+        run.span(2, 1, None, "invoke_agent helper", 1, 8, _agent("helper"), stamped=False)
+        run.span(3, 2, None, "helper.workflow", 2, 7, inner, stamped=False)
+        run.span(4, 3, None, "chat m", 3, 4, _chat("Hi", "Ho"), stamped=False)
+        rows = rows_of(run)
+        planned = rows.plan["steps"]
+        assert isinstance(planned, list)
+        assert [step["description"] for step in planned if isinstance(step, dict)] == steps
+        assert "Ho" in rows.steps[-1].trace
