@@ -204,9 +204,17 @@ def test_one_trace_and_one_line_while_each_part_is_killed_once(
         eventually(lambda: len(_stored(postgres)) >= len(ended), seconds=60, what="Postgres has them all")
 
     spans = [span for _, span in ended]
-    assert sorted(span["spanId"] for span in jaeger.spans(trace)) == spans, "each once"
+    seen = jaeger.spans(trace)
+    assert sorted(span["spanId"] for span in seen) == spans, "each once"
+    assert _roots(seen) == ["invoke_agent travel"], "whatever else hangs under a span that is there"
     assert _stored(postgres) == spans
     _check_line(_export(postgres.url, trace, tmp_path), trace)
+
+
+def _roots(seen: list[dict[str, Any]]) -> list[str]:
+    """The names of the spans that Jaeger draws at the left: those without a parent, or whose parent it lacks."""
+    ids = {span["spanId"] for span in seen}
+    return [span["name"] for span in seen if span.get("parentSpanId", "") not in ids]
 
 
 def _stored(postgres: Server) -> list[object]:
