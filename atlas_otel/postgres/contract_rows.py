@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from struct import Struct
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from atlas_otel.postgres.copy_buffer import (
-    bigint,
-    integer,
-    jsonb,
-    raw,
-    row,
-    text,
-    timestamptz,
-    timestamptz_of_ns,
-)
-from atlas_otel.postgres.trajectory import content_hash
+from atlas_otel.postgres.copy_buffer import integer, jsonb, row, text, timestamptz, timestamptz_of_ns
+from atlas_otel.postgres.trajectory import hash_of
 
 if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonObject
@@ -77,10 +69,11 @@ def guidance_to_copy(session_id: int, note: GuidanceRow) -> bytes:
     return row(integer(session_id), integer(note.step_id), integer(note.sequence), text(note.note))
 
 
-def event_to_copy(event_id: int, session_id: int, event: TrajectoryEventRow) -> bytes:
-    """A row of ``trajectory_events``."""
-    body = jsonb(event.event.encode())
-    return row(integer(event_id), integer(session_id), body, timestamptz_of_ns(event.time_ns))
+def event_to_copy(event_id: int, session_id: int, event: TrajectoryEventRow) -> tuple[bytes, bytes]:
+    """A row of ``trajectory_events``; and the one of ``trajectory`` that says what it holds."""
+    body = event.event.encode()
+    stored = (_EVENT_HEAD(4, 4, event_id, 4, session_id), jsonb(body), timestamptz_of_ns(event.time_ns))
+    return b"".join(stored), _known(event_id, session_id, event, hash_of(body))
 
 
 def changed_event_to_copy(event_id: int, event: TrajectoryEventRow) -> bytes:
@@ -90,7 +83,19 @@ def changed_event_to_copy(event_id: int, event: TrajectoryEventRow) -> bytes:
 
 def known_event_to_copy(event_id: int, session_id: int, event: TrajectoryEventRow) -> bytes:
     """A row of ``trajectory``."""
-    return row(integer(session_id), bigint(event.time_ns), text(event.key), raw(content_hash(event)), integer(event_id))
+    return _known(event_id, session_id, event, hash_of(event.event.encode()))
+
+
+def _known(event_id: int, session_id: int, event: TrajectoryEventRow, content_hash: bytes) -> bytes:
+    key = event.key.encode()
+    head = _KNOWN_HEAD(5, 4, session_id, 8, event.time_ns, len(key))
+    return b"".join((head, key, _KNOWN_TAIL(16, content_hash, 4, event_id)))
+
+
+# Most of what a session is: fields that are never NULL and of fixed length are packed by one call.
+_EVENT_HEAD: Final = Struct(">h ii ii").pack
+_KNOWN_HEAD: Final = Struct(">h ii iq i").pack
+_KNOWN_TAIL: Final = Struct(">i16s ii").pack
 
 
 def _json(value: object) -> bytes:

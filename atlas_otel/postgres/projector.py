@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import psycopg
@@ -17,19 +15,21 @@ from atlas_otel.postgres.reader import read_records_since
 from atlas_otel.postgres.rows import UNREPRESENTABLE
 from atlas_otel.postgres.rows_writer import Target, Written
 from atlas_otel.postgres.sql import statement
-from atlas_otel.span_record import SpanRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from atlas_otel.models.rows import SessionRows
     from atlas_otel.postgres.following import Fold
+    from atlas_otel.postgres.patient import PatientConnection
+    from atlas_otel.postgres.reader import StoredRecords
     from atlas_otel.postgres.rows_writer import Outcome
-    from atlas_otel.span_record import Record
     from atlas_otel.store import Patience
 
 _SESSIONS_PER_TRANSACTION: Final = 50
 _SESSIONS_AT_ONCE: Final = 10
+_SESSIONS_AT_LEAST: Final = 3
+"""How many are written together, where there are as many: each time costs some round trips."""
 
 
 class _Dirty(NamedTuple):
@@ -65,7 +65,7 @@ class Projector:
     """Projects over ``connection``. ``new_fold`` makes the fold of a session that is not followed yet; ``patience``
     says when a session is over."""
 
-    def __init__(self, connection: psycopg.Connection, new_fold: Callable[[], Fold], patience: Patience) -> None:
+    def __init__(self, connection: PatientConnection, new_fold: Callable[[], Fold], patience: Patience) -> None:
         self._connection = connection
         self._new_fold = new_fold
         self._patience = patience
@@ -113,29 +113,30 @@ class Projector:
     def _project_together(self, dirty: Sequence[_Dirty]) -> dict[str, Followed]:
         done: list[_Done] = []
         followed: dict[str, Followed] = {}
-        folding = self._fold(dirty)
-        folded = list(islice(folding, _SESSIONS_AT_ONCE))
-        while folded:
-            upcoming: list[_Folded] = []
-            # While the server takes in the events of one session, the next one is computed.
-            targets, outcome = self._write(folded, partial(_take_one, folding, upcoming))
-            for item in folded:
-                key, target = item.session.key, targets.get(item.session.key)
-                session_id = target.id if target is not None else item.session.id
-                awaits = item.rows.awaits if item.rows is not None else Calm.STIRRING
-                wait_s = self._needed_s(awaits) - item.session.idle_s if self._calm(item.session) < awaits else None
-                done.append(_Done(item.session, session_id, session_id in outcome.changed, item.error, awaits, wait_s))
-                if target is not None:
-                    written = Written(target.rows, outcome.event_ids[target.id])
-                    followed[key] = Followed(target.id, item.session.revision, item.fold, item.records, written)
-            emptied = [item.session.key for item in folded if not item.records]
-            if emptied:
-                self._connection.execute("SELECT atlas_otel.remove_emptied(%s::text[])", [emptied])
-            folded = [*upcoming, *islice(folding, _SESSIONS_AT_ONCE - len(upcoming))]
+        ahead = _Ahead(self._fold(dirty))
+        # While the server takes in the rows of some sessions, those of the next ones are computed.
+        with self._connection.waiting(ahead.one):
+            while folded := ahead.take():
+                targets, outcome = self._write(folded)
+                for item in folded:
+                    done.append(self._became(item, targets.get(item.session.key), outcome))
+                    if (target := targets.get(item.session.key)) is not None:
+                        written = Written(target.rows, outcome.event_ids[target.id])
+                        one = Followed(target.id, item.session.revision, item.fold, item.records, written)
+                        followed[item.session.key] = one
+                emptied = [item.session.key for item in folded if not item.records]
+                if emptied:
+                    self._connection.execute("SELECT atlas_otel.remove_emptied(%s::text[])", [emptied])
         self._done(done)
         return followed
 
-    def _write(self, folded: Sequence[_Folded], meanwhile: Callable[[], object]) -> tuple[dict[str, Target], Outcome]:
+    def _became(self, item: _Folded, target: Target | None, outcome: Outcome) -> _Done:
+        session_id = target.id if target is not None else item.session.id
+        awaits = item.rows.awaits if item.rows is not None else Calm.STIRRING
+        wait_s = self._needed_s(awaits) - item.session.idle_s if self._calm(item.session) < awaits else None
+        return _Done(item.session, session_id, session_id in outcome.changed, item.error, awaits, wait_s)
+
+    def _write(self, folded: Sequence[_Folded]) -> tuple[dict[str, Target], Outcome]:
         missing = sum(item.session.id is None and item.rows is not None for item in folded)
         fresh = iter(rows_writer.next_ids(self._connection, "public.sessions", missing))
         targets: dict[str, Target] = {}
@@ -144,10 +145,10 @@ class Projector:
                 held = item.session.id
                 target_id = next(fresh) if held is None else held
                 targets[item.session.key] = Target(target_id, held is None, item.rows, item.before)
-        return targets, rows_writer.write_rows(self._connection, list(targets.values()), meanwhile)
+        return targets, rows_writer.write_rows(self._connection, list(targets.values()))
 
     def _fold(self, dirty: Sequence[_Dirty]) -> Iterator[_Folded]:
-        """Compute the rows of these sessions, each when it is asked for.
+        """Read what these sessions are computed from; their rows, each computed when it is asked for.
 
         In the order in which they began: so run their numbers, and what is ordered by them.
         """
@@ -156,10 +157,10 @@ class Projector:
         # The revisions of `dirty` were read before the records: what is written meanwhile leaves its session dirty,
         # and its records are read again.
         records = read_records_since(self._connection, since)
-        for session in sorted(dirty, key=lambda one: (_began(records[one.key]), one.key)):
-            yield self._folded(session, held[session.key], records[session.key])
+        in_order = sorted(dirty, key=lambda one: (records[one.key].began_ns, one.key))
+        return (self._folded(session, held[session.key], records[session.key]) for session in in_order)
 
-    def _folded(self, session: _Dirty, followed: Followed | None, records: Sequence[Record]) -> _Folded:
+    def _folded(self, session: _Dirty, followed: Followed | None, records: StoredRecords) -> _Folded:
         fold = followed.fold if followed else self._new_fold()
         count = len(records) + (followed.records if followed else 0)
         before = followed.written if followed else None
@@ -198,11 +199,23 @@ class Projector:
         )
 
 
-def _began(records: Sequence[Record]) -> int:
-    """When the first span started."""
-    return min((record.start_ns for record in records if isinstance(record, SpanRecord)), default=0)
+class _Ahead:
+    """Sessions that are folded when there is time for it, some ahead of whoever takes them."""
 
+    def __init__(self, folding: Iterator[_Folded]) -> None:
+        self._folding = folding
+        self._ready: list[_Folded] = []
 
-def _take_one(folding: Iterator[_Folded], into: list[_Folded]) -> None:
-    if len(into) < _SESSIONS_AT_ONCE:
-        into.extend(islice(folding, 1))
+    def one(self) -> bool:
+        """Fold one more, unless enough are ready; whether there was one."""
+        if len(self._ready) >= _SESSIONS_AT_ONCE or (folded := next(self._folding, None)) is None:
+            return False
+        self._ready.append(folded)
+        return True
+
+    def take(self) -> list[_Folded]:
+        """What is ready, and what has to be for it to be worth while; nothing where there is no more."""
+        while len(self._ready) < _SESSIONS_AT_LEAST and self.one():
+            pass
+        taken, self._ready = self._ready, []
+        return taken

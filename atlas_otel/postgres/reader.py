@@ -21,7 +21,7 @@ from atlas_otel.postgres.sql import statement
 from atlas_otel.span_record import EventRecord, RecordSet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import psycopg
     from psycopg.abc import Buffer
@@ -60,6 +60,30 @@ class ProjectionState(NamedTuple):
     error: str | None
 
 
+class StoredRecords:
+    """Records of one session as they came from the server: each is parsed when it is its turn."""
+
+    def __init__(self, resources: Mapping[bytes, Attributes]) -> None:
+        self.spans: list[rows.SpanRow] = []
+        self.events: list[EventRecord] = []
+        """Their payloads are bytes still."""
+        self._resources = resources
+
+    @property
+    def began_ns(self) -> int:
+        """When the first span started; 0 without one."""
+        return min((span.start_ns for span in self.spans), default=0)
+
+    def __iter__(self) -> Iterator[Record]:
+        for span in self.spans:
+            yield rows.from_span_row(span, self._resources.get(span.resource_hash, {}))
+        for event in self.events:
+            yield event._replace(payload=cast("bytes", event.payload).decode())
+
+    def __len__(self) -> int:
+        return len(self.spans) + len(self.events)
+
+
 class _RawJson(Loader):
     """JSON as it stands, for code that parses it itself or hands it on."""
 
@@ -84,9 +108,8 @@ def read_records(connection: psycopg.Connection, key: str) -> RecordSet:
     return RecordSet(read_records_since(connection, {key: 0})[key])
 
 
-def read_records_since(connection: psycopg.Connection, revisions: Mapping[str, int]) -> dict[str, list[Record]]:
+def read_records_since(connection: psycopg.Connection, revisions: Mapping[str, int]) -> dict[str, StoredRecords]:
     """By session key, the records that were stored after the revision given for it; 0: all."""
-    found: dict[str, list[Record]] = {key: [] for key in revisions}
     since = {"keys": list(revisions), "revisions": list(revisions.values())}
     with connection.cursor() as cursor:
         cursor.adapters.register_loader("json", _RawJson)
@@ -94,11 +117,12 @@ def read_records_since(connection: psycopg.Connection, revisions: Mapping[str, i
         hashes = list({row.resource_hash for row in span_rows})
         cursor.execute("SELECT hash, attributes FROM atlas_otel.resources WHERE hash = ANY (%s)", [hashes])
         resources: dict[bytes, Attributes] = {key: orjson.loads(attributes) for key, attributes in cursor}
+        found = {key: StoredRecords(resources) for key in revisions}
         for span in unhurried(span_rows):
-            found[cast("str", span.session_key)].append(rows.from_span_row(span, resources.get(span.resource_hash, {})))
+            found[cast("str", span.session_key)].spans.append(span)
         for row in unhurried(cursor.execute(_EVENTS, since)):
             event = EventRecord(*row)
-            found[cast("str", event.session_key)].append(event._replace(payload=cast("bytes", event.payload).decode()))
+            found[cast("str", event.session_key)].events.append(event)
     return found
 
 

@@ -91,12 +91,8 @@ def next_ids(connection: psycopg.Connection, table: str, count: int) -> list[int
     return sorted(value for (value,) in rows)
 
 
-def write_rows(connection: psycopg.Connection, targets: Sequence[Target], meanwhile: Callable[[], object]) -> Outcome:
-    """Write the rows of these sessions, inside the transaction of the caller.
-
-    ``meanwhile`` is called now and then while the server is busy with rows that were sent: it must not use the
-    connection.
-    """
+def write_rows(connection: psycopg.Connection, targets: Sequence[Target]) -> Outcome:
+    """Write the rows of these sessions, inside the transaction of the caller."""
     new: dict[str, list[bytes]] = {table: [] for table in _COLUMNS}
     staged: dict[str, list[bytes]] = {table: [] for table in _COLUMNS}
     surplus: list[_Surplus] = []
@@ -119,7 +115,7 @@ def write_rows(connection: psycopg.Connection, targets: Sequence[Target], meanwh
     _remove(connection, surplus)
     stored = _stored_events(connection, unknown)
     changes = {target.id: _trajectory(target, stored) for target in targets}
-    event_ids = _append_events(connection, targets, changes, meanwhile)
+    event_ids = _append_events(connection, targets, changes)
     _alter_events(connection, changes)
     changed.update(session_id for _, session_id, _, _ in surplus)
     changed.update(session_id for session_id, change in changes.items() if change)
@@ -188,10 +184,7 @@ def _trajectory(target: Target, stored: Mapping[int, Sequence[StoredEvent]]) -> 
 
 
 def _append_events(
-    connection: psycopg.Connection,
-    targets: Sequence[Target],
-    changes: Mapping[int, TrajectoryChange],
-    meanwhile: Callable[[], object],
+    connection: psycopg.Connection, targets: Sequence[Target], changes: Mapping[int, TrajectoryChange]
 ) -> dict[int, Sequence[int]]:
     """Append events and note which they are; by session, the ids of their rows."""
     ids = next_ids(connection, "public.trajectory_events", sum(len(change.appended) for change in changes.values()))
@@ -208,10 +201,10 @@ def _append_events(
             for target in targets:
                 new, lines = zip(appended[target.id], changes[target.id].appended, strict=True), []
                 for one, event in unhurried(new):
-                    lines.append(contract_rows.event_to_copy(one, target.id, event))
-                    known.append(contract_rows.known_event_to_copy(one, target.id, event))
+                    line, about = contract_rows.event_to_copy(one, target.id, event)
+                    lines.append(line)
+                    known.append(about)
                 copy.write(b"".join(lines))
-                meanwhile()
             copy.write(copy_buffer.TRAILER)
         if all(target.is_new for target in targets):
             _copy(cursor, f"atlas_otel.trajectory ({_KNOWN})", known)

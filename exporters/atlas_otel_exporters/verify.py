@@ -26,7 +26,7 @@ from atlas_otel_exporters.selection import Selection
 from atlas_otel_exporters.write import zstd_module
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import psycopg
@@ -81,7 +81,7 @@ def verify_database(database_url: str, keys: Sequence[str]) -> Iterator[Verified
                 yield _verified(key, states.get(key), records.pop(key), rows.pop(key, None))
 
 
-def _verified(key: str, state: ProjectionState | None, records: Sequence[Record], rows: SessionRows | None) -> Verified:
+def _verified(key: str, state: ProjectionState | None, records: Iterable[Record], rows: SessionRows | None) -> Verified:
     if state is not None and state.waits:
         return Verified(key, [], waits=True)
     if state is not None and state.error is not None:

@@ -1,0 +1,96 @@
+"""Work that is done while the server keeps us waiting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from atlas_otel.postgres.connect import connect
+from atlas_otel.postgres.patient import PatientConnection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Pieces:
+    """Pieces of work, of which so many are there."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+        self.asked = 0
+
+    def one(self) -> bool:
+        self.asked += 1
+        self.left -= self.left > 0
+        return self.left > 0
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[PatientConnection]:
+    with connect(database_url, autocommit=True) as made:
+        yield made
+
+
+def test_work_is_done_while_a_statement_runs_and_its_result_is_there(connection: PatientConnection) -> None:
+    pieces = Pieces(3)
+    with connection.waiting(pieces.one):
+        found = connection.execute("SELECT pg_sleep(0.2), 7").fetchone()
+
+    assert found == ("", 7)
+    assert pieces.left == 0
+
+
+def test_without_more_to_do_it_waits_as_any_connection(connection: PatientConnection) -> None:
+    pieces = Pieces(0)
+    with connection.waiting(pieces.one):
+        connection.execute("SELECT pg_sleep(0.3)")
+
+    assert 1 <= pieces.asked <= 5  # once where it has to wait, not again and again
+
+
+def test_after_the_block_nothing_is_asked(connection: PatientConnection) -> None:
+    pieces = Pieces(3)
+    with connection.waiting(pieces.one):
+        pass
+    connection.execute("SELECT pg_sleep(0.1)")
+
+    assert pieces.asked == 0
+
+
+def test_a_copy_goes_in_whole_with_work_in_between(connection: PatientConnection) -> None:
+    pieces = Pieces(10_000)
+    text = "x" * 1_000
+    connection.execute("CREATE TEMP TABLE held (number INTEGER, said TEXT)")
+    with (
+        connection.waiting(pieces.one),
+        connection.cursor() as cursor,
+        cursor.copy("COPY held FROM STDIN") as copy,
+    ):
+        for number in range(20_000):
+            copy.write_row((number, text))
+
+    assert pieces.left < 10_000
+    assert connection.execute("SELECT count(*), sum(number), min(said) = max(said) FROM held").fetchone() == (
+        20_000,
+        sum(range(20_000)),
+        True,
+    )
+
+
+def test_what_the_server_refuses_is_raised(connection: PatientConnection) -> None:
+    pieces = Pieces(3)
+    with pytest.raises(psycopg.errors.DivisionByZero), connection.waiting(pieces.one):
+        connection.execute("SELECT 1 / 0 FROM pg_sleep(0.1)")
+
+    assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_what_the_work_raises_comes_out(connection: PatientConnection) -> None:
+    def one() -> bool:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"), connection.waiting(one):
+        connection.execute("SELECT pg_sleep(0.1)")
+    connection.close()
