@@ -29,6 +29,8 @@ def collect(attributes: Attributes, *tables: Table) -> dict[str, Any]:
     """The facts that a span's attributes hold; of several tables, the earlier one's attributes win."""
     facts: dict[str, Any] = {}
     for table in tables:
+        if table.keys().isdisjoint(attributes):
+            continue
         found: dict[str, Any] = {}
         for key, value in attributes.items():
             entry = table.get(key)

@@ -161,6 +161,8 @@ def reward_statistics(reward: Reward) -> JsonObject | None:
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float | None, float | None]:
     """Mean and population standard deviation of at least one number; None where a float cannot hold it."""
+    if len(values) == 1:  # the usual case; exact sums take fifty times as long
+        return values[0], 0.0
     try:
         return mean(values), pstdev(values)
     except OverflowError:

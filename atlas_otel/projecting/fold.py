@@ -158,13 +158,14 @@ class SessionFold:
         """What one span and the notes on it add to a transcript; from which moment on that differs from before."""
         node = self._placing.nodes[key]
         inside = node.depth if node.role in ("step", "session") else node.depth + 1
-        before = self._entries.get(key, ()), self._reasoning.pop(key, None)
+        before, reasoned = self._entries.get(key), self._reasoning.pop(key, None)
         entries = self._entries[key] = span_entries(node) + note_entries(self._noting.reported(key), inside)
         if node.role == "llm" and (said := reasoning_texts(node.facts.output_messages)):
             self._reasoning[key] = [{"span_id": node.span.span_id, "content": text} for text in said]
-        if moved and (node.role in ("step", "session") or before[1] != self._reasoning.get(key)):
+        if moved and (node.role in ("step", "session") or reasoned != self._reasoning.get(key)):
             return node.span.start_ns
-        return min((entry.time_ns for entry in {*before[0]}.symmetric_difference(entries)), default=_NEVER_NS)
+        other = {*before}.symmetric_difference(entries) if before else entries
+        return min((entry.time_ns for entry in other), default=_NEVER_NS)
 
     # --- trajectory events ---------------------------------------------------------------------------------------
 
@@ -176,9 +177,10 @@ class SessionFold:
                 opened_ns = self._noting.opened_ns(key) if node.role == "session" else None
                 self._timeline.put(key, span_events(node, self._name(node), around, attempt, opened_ns=opened_ns))
         for key in unhurried(moved | self._fresh | self._fresh_notes):
-            around = self._enclosure(key if key in self._placing.nodes else None)
-            rows = [row for note in self._noting.on(key) for row in note_events(note, around)]
-            self._timeline.put((key, "notes"), rows)
+            source, notes = (key, "notes"), self._noting.on(key)
+            if notes or self._timeline.of(source):
+                around = self._enclosure(key if key in self._placing.nodes else None)
+                self._timeline.put(source, [row for note in notes for row in note_events(note, around)])
 
     def _put_step_events(self, view: StepView) -> None:
         for attempt in view.attempts:

@@ -49,9 +49,11 @@ class Noting:
 
     def read(self, key: SpanKey, span: SpanRecord | None, facts: Facts | None) -> None:
         """Read what stands on one span: event records, those packed in its attributes, and evaluations of others."""
-        events = dict(self._events.get(key, ()))
-        for event in packed_events(span) if span is not None else ():
-            events.setdefault(event.sequence, event)
+        events = self._events.get(key, {})
+        if span is not None and (packed := packed_events(span)):
+            events = events.copy()
+            for event in packed:
+                events.setdefault(event.sequence, event)
         notes: list[Note] = [read_note(events[sequence]) for sequence in sorted(events)]
         for number, reward in enumerate(facts.rewards if facts is not None else ()):
             # An evaluation of ours is shown on the OTel span too, at the very time of its record.
@@ -59,8 +61,9 @@ class Noting:
                 order = (reward.time_ns, f"{key[0]}:{key[1]}:{reward.time_ns}:{number}")
                 notes.append(RewardNote(order, Target(), reward))
         notes.extend(_repeated_guidance(key, span, facts) if span is not None and facts is not None else ())
-        for held in (self._notes, self._about, self._plans, self._anomalies):
-            held.pop(key, None)
+        if key in self._notes:
+            for held in (self._notes, self._about, self._plans, self._anomalies):
+                held.pop(key, None)
         if not notes:
             return
         self._notes[key] = notes

@@ -40,6 +40,9 @@ class Timeline:
         come: list[TrajectoryEventRow] = []
         for source, before in unhurried(self._changed.items()):
             after = self._made[source]
+            if not before:
+                come += after
+                continue
             gone.update(_place(row) for row in before if row not in after)
             come += [row for row in after if row not in before]
         self._changed = {}

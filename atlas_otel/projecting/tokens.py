@@ -35,9 +35,12 @@ class TokenCount:
 
     def update(self, touched: Iterable[SpanKey]) -> None:
         """Count again what has changed its place or its facts."""
-        again = set()
+        again, nodes = set(), self._placing.nodes
         for key in touched:
-            held, model = key in self._around, self._is_model(key)
+            held = key in self._around
+            if not held and nodes[key].role != "llm":
+                continue
+            model = self._is_model(key)
             if not held and not model:
                 continue
             again.add(key)
