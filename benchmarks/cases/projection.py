@@ -60,6 +60,8 @@ def _by_length(url: str, options: Options) -> Iterator[Finding | Growth]:
     lengths = options.pick((_SHORT, 1_000, 10_000, 100_000), (_SHORT, 1_000, 10_000))
     series: dict[str, list[tuple[float, float]]] = {}
     with PostgresStore(url) as store, psycopg.connect(url, autocommit=True) as database:
+        _seconds(store, list(long_session(_SHORT, _SHAPES[0])))  # connects, and loads what projects
+        _copying.wipe(database)
         for shape in _SHAPES:
             short: list[float] = []
             points = []
