@@ -28,6 +28,7 @@ MAX_NS: Final = 2**63 - 1
 _MAX_COUNT: Final = 2**31 - 1
 _TRACE_DIGITS: Final = 32
 _SPAN_DIGITS: Final = 16
+_MICROSECOND: Final = 1_000
 _NO_TRACE: Final = "0" * _TRACE_DIGITS
 _NO_SPAN: Final = "0" * _SPAN_DIGITS
 _MAX_REASONS: Final = 3
@@ -212,7 +213,9 @@ def _unpacked(
         left = text if keeper.by_span else keeper.looked_at(semconv.ATLAS_EVENTS, text)[1]
         return {**raw.attributes, semconv.ATLAS_EVENTS: left}, raw.events, ()
     # The first ones stand on the span too, for whoever looks at it elsewhere: one event is not to count twice.
+    # In Jaeger's own form their times are whole microseconds.
     shown = {(event.sequence, event.name) for event in packed}
+    shown |= {(event.sequence // _MICROSECOND * _MICROSECOND, event.name) for event in packed}
     return (
         {name: value for name, value in raw.attributes.items() if name != semconv.ATLAS_EVENTS},
         [event for event in raw.events if (event.time_ns, event.name) not in shown],

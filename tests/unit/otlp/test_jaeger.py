@@ -6,10 +6,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from atlas_otel import semconv
 from atlas_otel.capture import Capture
 from atlas_otel.errors import RecordError
 from atlas_otel.otlp.documents import decode_document
-from atlas_otel.span_record import RANK_ENDED_OTLP, SpanEvent, SpanLink, SpanRecord, decode_record, encode_record
+from atlas_otel.packing import pack_events
+from atlas_otel.span_record import (
+    RANK_ENDED_OTLP,
+    EventRecord,
+    SpanEvent,
+    SpanLink,
+    SpanRecord,
+    decode_record,
+    encode_record,
+)
 
 CAPTURE = Capture()
 MICRO = 1_000
@@ -89,6 +99,23 @@ def test_what_jaegers_page_downloads() -> None:
     decoded = decode_document(download(jaeger_span()), CAPTURE)
     assert decoded.records == [EXPECTED]
     assert decode_document(download(jaeger_span())["data"][0], CAPTURE).records == [EXPECTED]
+
+
+def test_an_event_that_came_packed_too_is_one_though_its_time_is_cut() -> None:
+    reward = EventRecord(TRACE, "b7ad6b7169203331", (T_US + 7) * MICRO + 123, None, semconv.EVENT_REWARD, '{"score":1}')
+    fields = [{"key": "event", "type": "string", "value": semconv.EVENT_REWARD}]
+    span, event = decode_document(
+        download(
+            jaeger_span(
+                tags=[{"key": semconv.ATLAS_EVENTS, "type": "string", "value": pack_events([reward])}],
+                logs=[{"timestamp": T_US + 7, "fields": fields}, {"timestamp": T_US + 8, "fields": fields}],
+            )
+        ),
+        CAPTURE,
+    ).records
+    assert isinstance(span, SpanRecord)
+    assert [one.time_ns for one in span.events] == [(T_US + 8) * MICRO]
+    assert event == reward
 
 
 @pytest.mark.parametrize(
