@@ -38,8 +38,10 @@ same run: `1.2×` of a time is a fifth more time, `1.2×` of a speed a fifth mor
 each round gives one ratio; the table has the median of them, and in brackets the 10th and 90th percentile. A shared
 machine's speed drifts by more than most of these differences, so seconds are not given: they would not come out the
 same anywhere else, and hardly here. Where the bracket is wide, believe the bracket. `≤` and `≥` are goals that were set
-before anything was measured; one that is missed says **missed**. What was checked for correctness stands below each
-table: a fast path that loses a span is not fast.
+before anything was measured: `≤` where the figure is of a time or a size, so that less is better, `≥` where it is of a
+speed. One that is missed says **missed**. What was checked for correctness stands below each table: a fast path that
+loses a span is not fast. `memory` and `spool` are the two durabilities: what is not yet in Postgres is kept in the
+process, or in a file that outlives it ([reliability.md](reliability.md)).
 
 **What it does not say.** The task in here does nothing itself. An agent waits for a model for seconds; against that,
 all of it is small. The peers do other things besides, and some do more: a ratio says what a call costs, not what it is
@@ -87,6 +89,7 @@ def _section(result: Result, plots: dict[str, str]) -> str:
     parts = [f"## {result.case.capitalize()}", "", _prose(head)]
     if rest:
         parts += ["", _prose(rest)]
+    parts += ["", f"Measured by [benchmarks/cases/{result.case}.py](../benchmarks/cases/{result.case}.py)."]
     if result.error:
         parts += ["", f"**This case ended early:** {clean(result.error)}"]
     findings = [one for one in result.found if isinstance(one, Finding)]
@@ -100,7 +103,8 @@ def _section(result: Result, plots: dict[str, str]) -> str:
         if isinstance(one, Growth):
             name = _file_name(one.name)
             plots[name] = draw(one)
-            parts += ["", f"### {one.name}", "", f"![{one.name}](performance/{name})", "", *_points(one)]
+            parts += ["", f"### {one.name}", "", f"![{one.name}](performance/{name})"]
+            parts += ["", f"In {one.y_label}, by {one.x_label}:", "", *_points(one)]
             if one.note:
                 parts += ["", clean(one.note)]
     return "\n".join(parts) + "\n"
@@ -168,8 +172,7 @@ def _run(results: Sequence[Result], setting: Setting) -> str:
         "Again: `make bench`. It makes an environment for each peer, once (that takes the network and some minutes),",
         "and starts a Postgres server of its own from the wheel; `ATLAS_OTEL_BENCH_SERVER` names another. A part of",
         'it: `make bench CASES="decorated stall"`; a look: `make bench BENCH_ARGS=--quick`. Leave the machine alone',
-        "meanwhile: with a load of 1 and more when a case began, its figures are worth less. What a case does is in",
-        "its file in `benchmarks/cases/`.",
+        "meanwhile: with a load of 1 and more when a case began, its figures are worth less.",
     ]
     return "\n".join(lines) + "\n"
 

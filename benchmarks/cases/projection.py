@@ -1,8 +1,9 @@
 """How the cost of a session grows: with its own length, with what else is in the database.
 
 A session comes in flushes of 512 records, as a drain brings them, and is projected after each: spans that run are
-recorded when they start, and again when they end. What a span costs is the time of all writes and projections, by the
-number of spans. Three shapes: steps of 100 spans, all spans in one step, no step at all.
+recorded when they start, and again when they end. Then its line is made, as an export does it. What a span costs is
+the time of all writes, of all projections and of the export, by the number of spans. Three shapes: steps of 100 spans,
+all spans in one step, no step at all.
 
 Whole sessions are stored and projected some at a time, into a database that holds more and more of them, up to a
 million spans, and in turns into one that holds hardly any. What is there before is written by the server itself, as
@@ -20,6 +21,8 @@ from typing import TYPE_CHECKING, get_args
 import psycopg
 
 from atlas_otel.postgres.store import PostgresStore
+from atlas_otel_exporters.encode import encode_session
+from atlas_otel_exporters.read import open_reader
 from atlas_otel_exporters.verify import verify_database
 from benchmarks.cases import _copying
 from benchmarks.cases._filling import Filling
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from atlas_otel.span_record import Record
+    from atlas_otel_exporters.read import Reader
     from benchmarks.options import Options
 
 _FLUSH = 512
@@ -67,29 +71,31 @@ def _by_length(url: str, options: Options) -> Iterator[Finding | Growth]:
             points = []
             for length in lengths:
                 # Short ones between the flushes of the long one: the machine's speed changes in the meantime.
-                cost, beside = _spread(store, database, length, shape)
+                cost, beside = _spread(url, store, database, length, shape)
                 points.append((float(length), cost * _MICROSECONDS))
                 short += beside
                 _copying.wipe(database)
             series[shape] = points
             ratios = sorted(cost / one for one in beside)
             yield Finding(
-                f"a session of {length:,} spans in flushes, {shape}: a span stored and projected",
+                f"a session of {length:,} spans in flushes, {shape}: a span stored, projected and exported",
                 f"a span of a session of {_SHORT}",
                 1.5,
                 Ratio(statistics.median(ratios), percentile(ratios, 0.1), percentile(ratios, 0.9), len(ratios)),
-                checked=f"{length:,} spans stored, {2 * length:,} events in the trajectory, in order",
+                checked=f"{length:,} spans stored, {2 * length:,} events in the trajectory, in order, and in the line",
             )
     yield Growth(
         "A session that is recorded in flushes, by its length",
         "spans in the session",
-        "µs a span, stored and projected",
+        "µs a span, stored, projected and exported",
         series,
         f"Flushes of {_FLUSH} records, each projected at once.",
     )
 
 
-def _spread(store: PostgresStore, database: psycopg.Connection, length: int, shape: Shape) -> tuple[float, list[float]]:
+def _spread(
+    url: str, store: PostgresStore, database: psycopg.Connection, length: int, shape: Shape
+) -> tuple[float, list[float]]:
     """Seconds a span of a session of this length, and of short ones that came at 15 moments meanwhile."""
     records = long_session(length, shape)
     flushes = max(1, length // _FLUSH)
@@ -103,7 +109,8 @@ def _spread(store: PostgresStore, database: psycopg.Connection, length: int, sha
             beside.append(_seconds(store, some) / _SHORT)
         number += 1
     _check(database, length, len(beside))
-    return taken / length, beside
+    whole, shorts = _export(url, database, length)
+    return taken / length + whole, [one + shorts for one in beside]
 
 
 def _seconds(store: PostgresStore, records: list[Record]) -> float:
@@ -113,6 +120,29 @@ def _seconds(store: PostgresStore, records: list[Record]) -> float:
     while store.project():
         pass
     return perf_counter() - start
+
+
+def _export(url: str, database: psycopg.Connection, length: int) -> tuple[float, float]:
+    """Seconds a span that exporting the long session takes, and exporting the short ones."""
+    found = database.execute("SELECT id FROM atlas_otel.sessions ORDER BY key LIKE '%-00000000' DESC, id").fetchall()
+    (whole, *short) = [number for (number,) in found]
+    with open_reader(url) as reader:
+        taken = alternate({"whole": lambda: _lines(reader, [whole]), "short": lambda: _lines(reader, short)}, 3)
+        events = _lines(reader, [whole]), _lines(reader, short)
+    if events != (2 * length, 2 * _SHORT * len(short)):
+        raise AssertionError(f"{events} events in the lines")
+    return statistics.median(taken["whole"]) / length, statistics.median(taken["short"]) / _SHORT / len(short)
+
+
+def _lines(reader: Reader, ids: list[int]) -> int:
+    """Make the lines of these sessions, as an export does; how many events are in them."""
+    events = 0
+    with reader.snapshot(), closing(reader.sessions_numbered(ids)) as sessions:
+        for session in sessions:
+            if not encode_session(session):
+                raise AssertionError("a line is empty")
+            events += len(session.events)
+    return events
 
 
 def _check(database: psycopg.Connection, length: int, short: int) -> None:
