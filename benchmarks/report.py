@@ -26,6 +26,7 @@ _ORDER: Final = (
     "export",
     "ingest",
     "imports",
+    "growth",
 )
 _BUSY: Final = 1.5
 """The load average from which on others take a part of two cores."""
@@ -165,6 +166,9 @@ def _run(results: Sequence[Result], setting: Setting) -> str:
     for result in results:
         rounds = f"{result.rounds} (quick)" if result.quick else str(result.rounds)
         lines.append(f"| {result.case} | {result.seconds:.0f} | {rounds} | {result.load:g} | {result.commit} |")
+    missing = [case for case in _ORDER if case not in {result.case for result in results}]
+    if missing:
+        lines += ["", f"**Not measured:** {', '.join(missing)}."]
     if any(result.quick for result in results):
         lines += ["", "**A quick run: few rounds and small sizes. These figures are a look, no more.**"]
     lines += [
