@@ -47,9 +47,12 @@ def _message(message: Mapping[str, Any]) -> dict[str, Any]:
         parts.extend(_part(part) for part in content)
     elif content is not None:
         parts.append({"type": "text", "content": content})
-    for call in message.get("tool_calls") or ():
-        parts.append(_tool_call(call))
     rest = {k: v for k, v in message.items() if k not in ("role", "content", "tool_calls", "tool_call_id")}
+    calls = message.get("tool_calls")
+    if isinstance(calls, (list, tuple)):
+        parts.extend(_tool_call(call) for call in calls)
+    elif calls is not None:
+        rest["tool_calls"] = calls
     return {"role": message["role"], "parts": parts, **rest}
 
 

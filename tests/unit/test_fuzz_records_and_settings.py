@@ -87,10 +87,13 @@ def test_a_segment_with_damage_anywhere_gives_whole_records_only(data: st.DataOb
     cut = data.draw(st.integers(0, len(whole)))
     path = tmp_path / "x.seg"
     path.write_bytes(bytes(whole[:cut]))
-    reader = SegmentReader(path)
     found: list[bytes] = []
     try:
-        while reader.valid:
+        reader = SegmentReader(path)
+    except OSError:  # the damage made a header of another version of it
+        return
+    try:
+        while True:
             frames = reader.read(reader.size, 100, 1 << 20)
             if not (frames.payloads or frames.damaged or frames.torn):
                 break
