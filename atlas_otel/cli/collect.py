@@ -53,8 +53,9 @@ def collect(
 ) -> None:
     """Settings from the environment, as in an agent; then the server, until it is asked to stop."""
     from atlas_otel import settings
-    from atlas_otel.collect.server import CollectOptions, log_to_stderr
-    from atlas_otel.collect.server import collect as serve
+    from atlas_otel.collect.command import collect as serve
+    from atlas_otel.collect.options import CollectOptions
+    from atlas_otel.collect.server import log_to_stderr
 
     log_to_stderr()
     if durability not in (None, "spool", "memory"):

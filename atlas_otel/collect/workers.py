@@ -18,6 +18,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from atlas_otel.collect.server import log_to_stderr, serve
 from atlas_otel.collect.shared_numbers import SharedNumbers, mark_over
 from atlas_otel.errors import AtlasOtelError, ConfigError
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
-    from atlas_otel.collect.server import CollectOptions
+    from atlas_otel.collect.options import CollectOptions
     from atlas_otel.settings import Settings
 
 STOP_S: Final = 25.0
@@ -130,8 +131,6 @@ class _Workers:
 
 def _work(settings: Settings, options: CollectOptions, listener: socket.socket, folder: Path, told: Connection) -> None:
     """One worker, in its process."""
-    from atlas_otel.collect.server import log_to_stderr, serve
-
     log_to_stderr()
     over = multiprocessing.parent_process()
     assert over is not None

@@ -1,0 +1,44 @@
+"""How the collector listens, and how much it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from atlas_otel.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DEFAULT_PORT: Final = 4320
+"""Beside a Collector on the same machine, which has 4317 and 4318."""
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True)
+class CollectOptions:
+    """How to listen, and how much to take. ``max_held_bytes``: of all bodies in memory at one time, in each worker;
+    ``spool_bytes``: of what waits for the database in files. ``workers``: processes that share the port."""
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    token: str | None = None
+    insecure: bool = False
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    max_body_bytes: int = 64 * 1024 * 1024
+    max_held_bytes: int = 256 * 1024 * 1024
+    spool_bytes: int | None = None
+    workers: int = 1
+
+    def check(self) -> None:
+        """Raises ConfigError for what would let anybody in, or cannot work."""
+        if self.host not in _LOOPBACK and not self.token and not self.insecure:
+            raise ConfigError(
+                f"listening on {self.host} without a token lets anybody write: set ATLAS_OTEL_COLLECT_TOKEN, or give "
+                "--token-file (or --insecure-no-token, where something else guards the port)"
+            )
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ConfigError("TLS needs both --tls-cert and --tls-key")
+        if self.token is not None and (not self.token.isascii() or not self.token.isprintable() or " " in self.token):
+            raise ConfigError("the collector's token must be printable ASCII without spaces")
