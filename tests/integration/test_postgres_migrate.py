@@ -111,6 +111,25 @@ def test_an_empty_database_becomes_current(empty_database_url: str, database: ps
     assert indexes(database) >= INDEXES
 
 
+def test_long_values_are_compressed_by_lz4_where_the_server_has_it(database_url: str) -> None:
+    # The wheel's server has it not, Debian's has: ATLAS_OTEL_TEST_DATABASE_URL.
+    with psycopg.connect(database_url) as connection:
+        setting = "SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'default_toast_compression'"
+        ((lz4,),) = connection.execute(setting).fetchall()
+        found = connection.execute(
+            """
+            SELECT attrelid::regclass::text || '.' || attname, attcompression FROM pg_attribute
+            WHERE attrelid IN (
+                'sessions'::regclass, 'plans'::regclass, 'step_results'::regclass, 'step_attempts'::regclass,
+                'guidance_notes'::regclass, 'trajectory_events'::regclass, 'atlas_otel.span_events'::regclass
+            ) AND atttypid IN ('jsonb'::regtype, 'json'::regtype)
+            """
+        ).fetchall()
+    columns = dict(found)
+    assert {"trajectory_events.event", "step_results.metadata", "atlas_otel.span_events.payload"} <= columns.keys()
+    assert set(columns.values()) == {"l" if lz4 else ""}
+
+
 def test_children_go_with_their_session(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute("INSERT INTO sessions (task) VALUES ('t')")
