@@ -131,6 +131,7 @@ class Accounts:
         self._forked = 0
         self._adopted = 0
         self._adopted_dropped = 0
+        self._last: Record | None = None
         self._snapshots_dropped = 0
         self._absorbed: Counter[str] = Counter()
 
@@ -155,6 +156,7 @@ class Accounts:
         else:
             return
         with self._lock:
+            self._last = record
             count.open -= 1
             count.spooled += 1
 
@@ -165,8 +167,13 @@ class Accounts:
                 self._snapshots_dropped += 1
                 return
             count = self._events if isinstance(record, EventRecord) else self._spans
+            self._last = record
             count.open -= 1
             count.dropped[cause] += 1
+
+    def knows(self, record: Record) -> bool:
+        """Whether ``record`` was the last that was accepted or refused: asked where a signal interrupted that."""
+        return self._last is record
 
     def stored(self, spans: int, events: int) -> None:
         """The store committed what a journal had taken."""

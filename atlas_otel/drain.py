@@ -21,6 +21,7 @@ from opentelemetry.context import Context
 
 from atlas_otel import fork
 from atlas_otel.accounts import count_spans_and_events
+from atlas_otel.bell import Bell
 from atlas_otel.courtesy import be_courteous
 from atlas_otel.errors import RetryableStoreError, StoreError
 from atlas_otel.quiet_log import QuietLog
@@ -94,8 +95,8 @@ class Drain:
 
     def _reset(self) -> None:
         self._start_lock = threading.RLock()  # reentrant: a signal handler may flush
-        self._wake = threading.Event()
-        self._urgent = threading.Event()
+        self._wake = Bell()
+        self._urgent = Bell()
         self._progress = threading.Condition()
         self._thread: threading.Thread | None = None
         self._writer = StoreWriter(self._store_factory, self._accounts, self._journal.set_aside)
@@ -116,7 +117,7 @@ class Drain:
     def wake(self) -> None:
         """There is work: begin the thread, or wake it. Never raises."""
         self._journal.idle = False
-        self._wake.set()
+        self._wake.ring()
         thread = self._thread
         if thread is None or not thread.is_alive():
             self._start()
@@ -126,13 +127,14 @@ class Drain:
             if self._closing or self._finishing or (self._thread is not None and self._thread.is_alive()):
                 return
             thread = threading.Thread(target=self._run, name="atlas-otel-drain", daemon=True)
+            self._thread = thread  # ahead: where a signal's handler raises amid the start, there are still no two
             try:
                 thread.start()
             except RuntimeError:  # no thread may start any more (interpreter shutdown, or the system's limit)
                 self._accounts.absorbed("drain_start")
                 self._journal.idle = True
+                self._thread = None
                 return
-            self._thread = thread
             self._end_with_multiprocessing()
 
     def _end_with_multiprocessing(self) -> None:
@@ -161,7 +163,7 @@ class Drain:
                 remaining = deadline - time.monotonic()
                 if remaining <= 0 or self._closing:
                     return False
-                self._urgent.set()
+                self._urgent.ring()
                 self.wake()
                 # Woken at each step forward; looked again now and then, since a failing store makes none.
                 self._progress.wait(min(remaining, 0.5))
@@ -192,19 +194,19 @@ class Drain:
         deadline = time.monotonic() + timeout_s
         complete = self.flush(timeout_s)
         thread = self._thread
-        if thread is threading.current_thread():
+        if thread is not None and (thread is threading.current_thread() or not thread.is_alive()):
             thread = None
         if complete and thread is not None:
             # What forked children left a moment ago is stored too, in the time that remains.
             self._journal.adopt_now()
             self._finishing = True
-            self._wake.set()
-            self._urgent.set()
+            self._wake.ring()
+            self._urgent.ring()
             thread.join(max(0.0, deadline - time.monotonic()))
         with self._start_lock:
             self._closing = True
-        self._wake.set()
-        self._urgent.set()
+        self._wake.ring()
+        self._urgent.ring()
         if thread is not None:
             thread.join(max(0.05, deadline - time.monotonic()))
         held = self._held
@@ -216,6 +218,8 @@ class Drain:
     # --- the thread ------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        if threading.current_thread() is not self._thread:
+            return  # another was begun, since the start of this one was interrupted
         context = Context()  # not the agent's: its session is not ours
         for key in _SUPPRESSION_KEYS:
             context = otel_context.set_value(key, True, context)
@@ -251,8 +255,8 @@ class Drain:
 
     def _cycle(self) -> bool:
         """One turn; whether there was nothing left to do."""
-        urgent = self._finishing or self._urgent.is_set()
-        self._urgent.clear()
+        urgent = self._finishing or self._urgent.ringing
+        self._urgent.hush()
         self._show_running_spans()
         self._journal.prepare()
         batch = self._held
@@ -345,7 +349,7 @@ class Drain:
         if self._running.restless:
             self._urgent.wait(_LINGER_S)
             return
-        self._wake.clear()
+        self._wake.hush()
         self._journal.idle = True
         if self._stored_upto < self._journal.accepted or self._running.restless:  # appended since the take
             self._journal.idle = False

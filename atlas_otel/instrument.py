@@ -118,9 +118,10 @@ class Instrument(Generic[H]):
             state.absorbed("enter")
             scope = self._start(state.SILENT, name, None)
         scope.announce()
-        scope.enter()
+        handle = self._handle(scope)
         self._entered.append(scope)
-        return self._handle(scope)
+        scope.enter()  # last: where a signal's handler raises before, nobody comes to leave it
+        return handle
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

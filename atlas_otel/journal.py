@@ -147,11 +147,17 @@ class MemoryJournal:
             if self._held >= self._max_records or self._bytes + size > self._max_bytes:
                 self._accounts.refused(record, "queue_full")
                 return False
-            self._accounts.accepted(record)
-            self._held += 1
-            self._bytes += size
-            self._accepted += 1
-            self._queue.append((record, size))
+            before = self._accepted
+            try:
+                self._held += 1
+                self._bytes += size
+                self._accepted += 1
+                self._queue.append((record, size))
+                self._accounts.accepted(record)
+            except BaseException:  # a signal's handler raised: what is queued is accepted all the same
+                if self._accepted > before and not self._accounts.knows(record):
+                    self._accounts.accepted(record)
+                raise
             return True
 
     def take(self, max_records: int, max_bytes: int) -> Batch | None:

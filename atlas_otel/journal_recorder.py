@@ -133,7 +133,14 @@ class JournalRecorder:
         try:
             self._journal.append(record)
         except Exception:  # the agent comes first: its call goes on, and the loss is counted
-            self._accounts.refused(record, "error")
+            self._account_for(record)
             self._accounts.absorbed(place)
+        except BaseException:  # a signal's handler raised: that is the agent's
+            self._account_for(record)
+            raise
         if self._journal.idle:
             self._drain.wake()
+
+    def _account_for(self, record: SpanRecord | EventRecord) -> None:
+        if not self._accounts.knows(record):
+            self._accounts.refused(record, "error")

@@ -65,12 +65,21 @@ class _Part:
         self.tail = segment.tail
         self.spans = self.events = self.upto = 0
 
-    def count(self, record: Record, by: int) -> None:
-        """Count a record in or out."""
+    def took(self, record: Record, upto: int) -> None:
+        """Count a record in. Nothing interrupts this from the look at its type on: nothing more is called."""
         if isinstance(record, EventRecord):
-            self.events += by
+            self.events += 1
         elif record.rank > RANK_OPEN:
-            self.spans += by
+            self.spans += 1
+        self.upto = upto
+        self.tail = self.segment.tail  # last: from here on the drain may read it
+
+    def gave(self, record: Record) -> None:
+        """Count a record out."""
+        if isinstance(record, EventRecord):
+            self.events -= 1
+        elif record.rank > RANK_OPEN:
+            self.spans -= 1
 
 
 class SpoolJournal:
@@ -165,13 +174,28 @@ class SpoolJournal:
             segment = part.segment
             segment.write(head, data)
             self._accounts.accepted(record)
-            part.count(record, +1)
-            self._accepted = part.upto = self._accepted + 1
-            part.tail = segment.tail  # last: from here on the drain may read it
+            part.took(record, self._accepted + 1)
+            self._accepted = part.upto
         except OSError as error:
             self._accounts.refused(record, _cause(error))
             return False
+        except BaseException:
+            self._finish_write(record)
+            raise
         return True
+
+    def _finish_write(self, record: Record) -> None:
+        """A signal's handler raised amid a write (Ctrl-C, a timeout): what is in the file whole is accepted all the
+        same, since the next process would store it too; the rest of it is overwritten."""
+        part = self._current
+        if part is None:
+            return
+        if part.segment.tail > part.tail:
+            if not self._accounts.knows(record):
+                self._accounts.accepted(record)
+            part.took(record, self._accepted + 1)
+        if part.upto > self._accepted:
+            self._accepted = part.upto
 
     def _rotate(self, size: int) -> Cause | None:
         """Go on in another segment, one that takes ``size`` bytes; why not, where there is none."""
@@ -286,7 +310,7 @@ class SpoolJournal:
             with contextlib.suppress(RecordError):
                 record = unpack_record(payload)
                 batch.records.append(record)
-                part.count(record, -1)
+                part.gave(record)
         self._taken += len(frames.payloads) + frames.damaged
         batch.upto = self._taken
         return batch
