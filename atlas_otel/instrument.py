@@ -159,7 +159,7 @@ class Instrument(Generic[H]):
             name = name if self.name is None else parts.capture.name(name, self.kind)
             given = parts.capture.facts(given) if given else given
         if self.kind == "session":
-            return self._start_session(parts, name, arguments, context, frame)
+            return self._start_session(parts, name, arguments, context, frame, given)
         session = frame.session or remote_session(context)
         attributes: dict[str, AttributeValue] = {semconv.ATLAS_KIND: self.kind}
         if session is not None:
@@ -183,6 +183,7 @@ class Instrument(Generic[H]):
         arguments: Mapping[str, Any] | None,
         context: Context,
         frame: Frame,
+        given: Mapping[str, AttributeValue],
     ) -> Scope:
         around_it = frame.session or remote_session(context)
         inner = around_it is not None and not self.new
@@ -192,6 +193,7 @@ class Instrument(Generic[H]):
             semconv.ATLAS_SESSION_ID: key,
             semconv.GEN_AI_OPERATION_NAME: semconv.OPERATION_INVOKE_AGENT,
             semconv.GEN_AI_AGENT_NAME: name,
+            **given,
         }
         if around_it is not None and not inner:
             attributes[semconv.ATLAS_PARENT_SESSION_ID] = around_it.key
@@ -214,8 +216,8 @@ class Instrument(Generic[H]):
         )
         if not inner:
             session.root = scope
-            given = (frame.inherited or {}).get("metadata", {})
-            session.metadata = {**parts.metadata, **given, **(self.metadata or {})}
+            inherited = (frame.inherited or {}).get("metadata", {})
+            session.metadata = {**parts.metadata, **inherited, **(self.metadata or {})}
         return self._outputs_of(scope)
 
     def _start_step(
