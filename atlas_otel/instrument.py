@@ -291,12 +291,12 @@ class Instrument(Generic[H]):
                 rest = {key: value for key, value in arguments.items() if key != "messages"}
                 captured = capture.value(chat.to_convention(messages), semconv.GEN_AI_INPUT_MESSAGES)
                 if captured is not None:
-                    attributes[semconv.GEN_AI_INPUT_MESSAGES] = keep(captured.data) if parts.utf8 else captured.json
+                    attributes[semconv.GEN_AI_INPUT_MESSAGES] = keep(captured.data, parts.utf8_over)
                     truncated += captured.truncated
             key = semconv.GEN_AI_TOOL_CALL_ARGUMENTS if self.kind == "tool" else semconv.ATLAS_INPUT
             captured = capture.value(rest, key) if rest or self.kind != "llm" else None
             if captured is not None:
-                attributes[key] = keep(captured.data) if parts.utf8 else captured.json
+                attributes[key] = keep(captured.data, parts.utf8_over)
                 truncated += captured.truncated
         inherited = frame.inherited or {}
         metadata = self.metadata

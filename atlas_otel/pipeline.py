@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from opentelemetry import trace
 
-from atlas_otel import fork, semconv, settings, state
+from atlas_otel import fork, semconv, settings, state, utf8
 from atlas_otel.capture import Capture, Limits
 from atlas_otel.errors import ConfigError
 from atlas_otel.redaction import build_redactor
@@ -308,7 +308,9 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
             capture=capture,
             own=own,
             adopted=own is None,
-            utf8=storage is not None and recorder is storage.recorder,
+            utf8_over=utf8.least(durable=storage.journal.durable)
+            if storage is not None and recorder is storage.recorder
+            else utf8.NEVER,
             records=storage is not None or console is not None,
             propagate=in_force.propagate_session,
             metadata=dict(in_force.metadata),

@@ -31,7 +31,7 @@ from atlas_otel.span_record import (
 )
 from atlas_otel.span_view import SdkView
 from atlas_otel.state import Instrumentation, absorbed
-from atlas_otel.utf8 import keep, texts_of
+from atlas_otel.utf8 import NEVER, keep, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,7 +59,7 @@ class Scope:
         "_generation",
         "_reported",
         "_token",
-        "_utf8",
+        "_utf8_over",
         "_view",
         "attributes",
         "context",
@@ -116,7 +116,7 @@ class Scope:
         self._errors: list[SpanEvent] = []
         self._reported: list[EventRecord] = []
         self._ended = False
-        self._utf8 = instrumentation.utf8
+        self._utf8_over = instrumentation.utf8_over
         self._generation = fork.generation()
         self._token: Token[Context] | None = None
         self.start_ns = instrumentation.clock.now_ns() if start_ns is None else start_ns
@@ -140,7 +140,7 @@ class Scope:
         parts = self.instrumentation
         if parts.own is not None and parts.own.alone:
             return parts.own.view(self, parent)
-        self._utf8 = False
+        self._utf8_over = NEVER
         self.attributes = dict(texts_of(self.attributes))
         try:
             span = parts.tracer.start_span(
@@ -204,7 +204,7 @@ class Scope:
         captured = self.instrumentation.capture.value(value, key)
         if captured is None:
             return
-        self.set(key, keep(captured.data) if self._utf8 else captured.json)
+        self.set(key, keep(captured.data, self._utf8_over))
         if captured.truncated:
             held = self.attributes.get(semconv.ATLAS_TRUNCATED)
             self.set(semconv.ATLAS_TRUNCATED, captured.truncated + (held if isinstance(held, int) else 0))

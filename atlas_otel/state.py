@@ -16,6 +16,7 @@ from atlas_otel import fork, semconv
 from atlas_otel.capture import Capture
 from atlas_otel.clock import Clock
 from atlas_otel.recorder import NullRecorder
+from atlas_otel.utf8 import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,8 +38,8 @@ class Instrumentation:
     """The provider, where it is ours."""
     adopted: bool = False
     """The tracer provider is not ours: its limits and samplers are not known."""
-    utf8: bool = False
-    """The recorder takes long captured texts as bytes (``utf8``)."""
+    utf8_over: int = NEVER
+    """Of how many bytes on the recorder takes captured texts as bytes (``utf8``)."""
     records: bool = False
     """Records go somewhere: ids are made where the tracer gives none."""
     propagate: bool = False

@@ -2,24 +2,34 @@
 
 Capturing a value makes bytes, and the spool writes bytes. Between the two nobody reads them, but Python decodes text
 that is not ASCII a character at a time: 20 µs for 20 KB, as much as a span takes. So where a scope's records go to a
-journal and nowhere else (``state.Instrumentation.utf8``), its long captured texts are ``bytes``, and the thread that
-reads them decodes them: mostly the drain's. Nothing else in a record is ``bytes``: capture makes objects of those.
+journal and nowhere else, its long captured texts are ``bytes`` (``state.Instrumentation.utf8_over``), and the thread
+that reads them decodes them: mostly the drain's. Nothing else in a record is ``bytes``: capture makes objects of those.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LEAST: Final = 512
-"""Bytes: a shorter text is decoded at once, which takes no longer than keeping it apart."""
+IN_SPOOL: Final = 512
+IN_MEMORY: Final = 4096
+"""Bytes: texts over this are kept as they are, where the journal writes them to a file, and where it holds them. There
+an encoder's bytes take more room, and other pages, than a short text made of them."""
+NEVER: Final = sys.maxsize
+"""Somebody else looks: all are text."""
 
 
-def keep(data: bytes) -> str | bytes:
-    """A text as a scope keeps it."""
-    return data if len(data) > LEAST else data.decode()
+def least(*, durable: bool) -> int:
+    """Over how many bytes a text is kept as it was encoded, for a journal of that kind."""
+    return IN_SPOOL if durable else IN_MEMORY
+
+
+def keep(data: bytes, over: int) -> str | bytes:
+    """A text as a scope keeps it: as it was encoded where it is longer than ``over`` bytes."""
+    return data if len(data) > over else data.decode()
 
 
 def text_of(value: Any) -> Any:

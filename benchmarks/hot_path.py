@@ -31,6 +31,7 @@ from atlas_otel.models.intermediate_step import IntermediateStepPayload, Interme
 from atlas_otel.own_provider import make_provider
 from atlas_otel.spool import SpoolJournal
 from atlas_otel.step_manager import IntermediateStepManager
+from atlas_otel.utf8 import least
 from benchmarks.budget import FEW, MANY, RAW, RAW_TALK, TALK
 from benchmarks.task import ARGUMENT, RESULT, Counting, Raw, messages
 
@@ -66,7 +67,7 @@ class _Into:
             recorder=JournalRecorder(journal, accounts, _Asleep(), self._running),
             capture=Capture(on_loss=state.absorbed),
             own=own,
-            utf8=True,
+            utf8_over=least(durable=journal.durable),
             records=True,
             resource=dict(own.resource.attributes),
         )

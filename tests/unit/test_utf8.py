@@ -15,9 +15,9 @@ from atlas_otel.journal_recorder import JournalRecorder, RunningSpans
 from atlas_otel.own_provider import make_provider
 from atlas_otel.spool import SpoolJournal
 from atlas_otel.step_manager import IntermediateStepManager
-from atlas_otel.utf8 import LEAST, keep, text_of, texts_of
+from atlas_otel.utf8 import NEVER, keep, least, text_of, texts_of
 
-LONG = "“three” tickets\n" * LEAST
+LONG = "“three” tickets\n" * 512
 
 
 class _Asleep:
@@ -54,7 +54,7 @@ def parts(journal, running):
             tracer=own.get_tracer("test"),
             recorder=JournalRecorder(journal, Accounts(), _Asleep(), running),
             own=own,
-            utf8=True,
+            utf8_over=least(durable=journal.durable),
             records=True,
         )
     )
@@ -73,8 +73,11 @@ def _taken(journal):
 
 
 def test_a_short_text_is_text_a_long_one_waits():
-    assert keep(b"x" * LEAST) == "x" * LEAST
-    assert keep(b"x" * (LEAST + 1)) == b"x" * (LEAST + 1)
+    for durable in (False, True):
+        over = least(durable=durable)
+        assert keep(b"x" * over, over) == "x" * over
+        assert keep(b"x" * (over + 1), over) == b"x" * (over + 1)
+    assert keep(b"x", NEVER) == "x"
     assert text_of("é".encode()) == "é"
     assert text_of(5) == 5
     plain = {"a": "x", "b": 1}
