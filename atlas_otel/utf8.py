@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 IN_SPOOL: Final = 512
 IN_MEMORY: Final = 4096
 """Bytes: texts over this are kept as they are, where the journal writes them to a file, and where it holds them. There
-an encoder's bytes take more room, and other pages, than a short text made of them."""
+a call with 1 KB takes a sixth more time with bytes than with text, measured in turns."""
 NEVER: Final = sys.maxsize
 """Somebody else looks: all are text."""
 
