@@ -45,13 +45,10 @@ def in_child(renew: Callable[[], None]) -> None:
     Of a method, its object is not kept alive by this; one method of an object counts. Thread-safe.
     """
     if isinstance(renew, MethodType):
-        _methods[weakref.ref(renew.__self__, _forget)] = renew.__func__
+        # Forgotten by a function in C: Python drops what a signal's handler raises amid a callback, be it Ctrl-C.
+        _methods[weakref.ref(renew.__self__, _methods.pop)] = renew.__func__
     else:
         _functions.append(renew)
-
-
-def _forget(gone: weakref.ref[object]) -> None:
-    _methods.pop(gone, None)
 
 
 def _importing() -> bool:

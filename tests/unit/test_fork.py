@@ -7,6 +7,7 @@ import importlib
 import os
 import re
 import signal
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -112,6 +113,25 @@ def test_what_is_gone_is_not_kept_and_not_called() -> None:
     del holder
     assert gone() is None
     assert len(fork._methods) == before - 1
+
+
+def test_a_signal_finds_no_code_of_ours_to_interrupt_where_what_is_gone_is_forgotten() -> None:
+    """Python drops what a handler raises amid a weak reference's callback: the agent would not hear of a Ctrl-C."""
+
+    class Held:
+        def renew(self) -> None:
+            """Nothing."""
+
+    held = Held()
+    fork.in_child(held.renew)
+    gone, called = weakref.ref(held), []
+    sys.setprofile(lambda frame, event, argument: called.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        del held
+    finally:
+        sys.setprofile(None)
+    assert gone() is None
+    assert called == []
 
 
 def test_an_import_that_another_thread_is_amid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
