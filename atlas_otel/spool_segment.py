@@ -13,14 +13,15 @@ import mmap
 import os
 import re
 import struct
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from xxhash import xxh3_64_intdigest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAGIC: Final = b"ATLSPL1\n"
+MAGIC: Final = b"ATLSPL2\n"
 """The first bytes of a segment: the format and its version."""
 _VERSIONED: Final = re.compile(rb"ATLSPL[0-9]\n")
 FRAME: Final = struct.Struct("<II")
@@ -31,9 +32,10 @@ _RESERVING: Final = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs", "f2fs", "
 _MADV_POPULATE_WRITE: Final = 23  # Linux 5.14; not among the mmap module's names
 _SLICE: Final = 512 * 1024
 _ZEROS: Final = bytes(_SLICE)
-_HELD: Final = 5_120
-"""Bytes. Of more than that at once zlib lets go of the interpreter, and the agent's thread would then wait for the
+_HELD: Final = 65_536
+"""Bytes. A library may let go of the interpreter for more than that, and the agent's thread would then wait for the
 drain to give it back: 5 ms, for a sum that takes microseconds."""
+_SUM: Final = 0xFFFF_FFFF
 
 
 def head_of(payload: bytes) -> bytes:
@@ -42,16 +44,15 @@ def head_of(payload: bytes) -> bytes:
 
 
 def checksum_of(payload: bytes) -> int:
-    """The CRC-32 of a record, begun with its length: else a damaged length may still find a sum that fits, since zeros
-    follow the last record (four bytes of ones have the same sum with or without a zero behind them)."""
+    """XXH3 of a record, of which 32 bits are kept; seeded with its length, so that a damaged length fails too."""
     size = len(payload)
     if size <= _HELD:
-        return zlib.crc32(payload, size)
+        return xxh3_64_intdigest(payload, size) & _SUM
     view = memoryview(payload)
     checksum = size
     for start in range(0, size, _HELD):
-        checksum = zlib.crc32(view[start : start + _HELD], checksum)
-    return checksum
+        checksum = xxh3_64_intdigest(view[start : start + _HELD], checksum)
+    return checksum & _SUM
 
 
 class Segment:

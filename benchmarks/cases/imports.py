@@ -2,7 +2,7 @@
 
 Each round starts a fresh process for each side, in turns, on warm byte code. The time is taken inside of the process,
 around the import alone. What a decorated program loads before anything asks for it is listed by name. Where
-`PYTHONDONTWRITEBYTECODE` is set here, it is not for those processes: with it, a checkout would be compiled anew in each.
+`PYTHONDONTWRITEBYTECODE` is set, it is not for those processes: each would compile a checkout anew.
 """
 
 from __future__ import annotations

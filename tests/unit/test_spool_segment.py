@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import zlib
 from pathlib import Path
 
 import pytest
@@ -49,10 +48,16 @@ def test_what_is_written_is_read_back_and_the_file_is_private(tmp_path, mapped):
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("size", [0, 1, 4095, 4096, 4097, 8192, 100_003])
-def test_the_checksum_is_the_same_however_large_the_record_is(size):
+@pytest.mark.parametrize("size", [1, 17, 4096, 65_536, 65_537, 131_072, 200_003])
+def test_the_checksum_tells_of_every_damage(size):
     data = os.urandom(size)
-    assert checksum_of(data) == zlib.crc32(data, size)
+    whole = checksum_of(data)
+    assert 0 <= whole < 1 << 32
+    assert checksum_of(bytes(data)) == whole
+    for at in {0, size // 2, size - 1}:
+        assert checksum_of(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]) != whole
+    assert checksum_of(data + b"\0") != whole
+    assert checksum_of(data[:-1]) != whole
 
 
 def test_bringing_pages_into_memory_ahead_leaves_what_was_written(tmp_path):
