@@ -74,11 +74,19 @@ class Following:
 
     def take(self, key: str, session_id: int | None, projected_revision: int) -> Followed | None:
         """What is remembered of a session, if it is still so; it is forgotten until it is put back."""
+        since = self.revision(key, session_id, projected_revision)
         followed = self._sessions.pop(key, None)
         if followed is None:
             return None
         self._records -= followed.records
-        return followed if (followed.id, followed.revision) == (session_id, projected_revision) else None
+        return followed if since else None
+
+    def revision(self, key: str, session_id: int | None, projected_revision: int) -> int:
+        """Up to which revision its records are remembered; 0: none, or no longer as they are."""
+        followed = self._sessions.get(key)
+        if followed is None or (followed.id, followed.revision) != (session_id, projected_revision):
+            return 0
+        return followed.revision
 
     def put(self, key: str, followed: Followed) -> None:
         """Remember a session that runs and is long."""

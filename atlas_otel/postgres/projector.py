@@ -11,7 +11,7 @@ from atlas_otel.models.rows import Calm
 from atlas_otel.postgres import rows_writer
 from atlas_otel.postgres.failures import is_data_error
 from atlas_otel.postgres.following import Followed, Following
-from atlas_otel.postgres.reader import read_records_since
+from atlas_otel.postgres.reader import count_records_since, read_records_since
 from atlas_otel.postgres.rows import UNREPRESENTABLE
 from atlas_otel.postgres.rows_writer import Target, Written
 from atlas_otel.postgres.sql import statement
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from atlas_otel.postgres.rows_writer import Outcome
     from atlas_otel.store import Patience
 
-_SESSIONS_PER_TRANSACTION: Final = 50
+_SESSIONS_PER_TRANSACTION: Final = 100
+_RECORDS_PER_TRANSACTION: Final = 20_000
+"""All are read into memory. A session that has more is projected by itself."""
 _SESSIONS_AT_ONCE: Final = 10
 _SESSIONS_AT_LEAST: Final = 3
 """How many are written together, where there are as many: each time costs some round trips."""
@@ -78,12 +80,13 @@ class Projector:
         while done < limit:
             some = min(limit - done, _SESSIONS_PER_TRANSACTION)
             with self._connection.transaction():
-                dirty = self._pick(some)
+                picked = self._pick(some)
+                dirty = self._at_once(picked)
                 followed = self._project(dirty)
             for key, session in followed.items():  # after the commit: what was rolled back is not so
                 self._following.put(key, session)
             done += len(dirty)
-            if len(dirty) < some:
+            if len(dirty) == len(picked) < some:
                 break
         return done
 
@@ -93,6 +96,19 @@ class Projector:
         if not picked:
             return []
         return [_Dirty(*row) for row in self._connection.execute(statement("project_locked"), {"keys": picked})]
+
+    def _at_once(self, picked: Sequence[_Dirty]) -> list[_Dirty]:
+        """Those that have waited longest, as many as fit into memory together."""
+        since = {one.key: self._following.revision(one.key, one.id, one.projected_revision) for one in picked}
+        counts = count_records_since(self._connection, since, _RECORDS_PER_TRANSACTION)
+        some: list[_Dirty] = []
+        room = _RECORDS_PER_TRANSACTION
+        for one in sorted(picked, key=lambda one: one.revision):
+            room -= counts[one.key]
+            if some and room < 0:
+                break
+            some.append(one)
+        return some
 
     def _project(self, dirty: Sequence[_Dirty]) -> dict[str, Followed]:
         """Project these sessions together; where the data of one is refused, each by itself."""

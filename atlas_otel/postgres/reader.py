@@ -131,6 +131,12 @@ def count_records(connection: psycopg.Connection, keys: Sequence[str]) -> dict[s
     return dict(connection.execute(statement("count_records"), {"keys": list(keys)}).fetchall())
 
 
+def count_records_since(connection: psycopg.Connection, revisions: Mapping[str, int], most: int) -> dict[str, int]:
+    """The same of the records that :func:`read_records_since` would read; ``most`` or more where there are as many."""
+    since = {"keys": list(revisions), "revisions": list(revisions.values()), "most": most}
+    return dict(connection.execute(statement("count_records_since"), since).fetchall())
+
+
 def projection_states(connection: psycopg.Connection, keys: Sequence[str]) -> dict[str, ProjectionState]:
     """By session key, how the rows stand to the records; a key that we never recorded is not among them."""
     found = connection.execute(statement("projection_states"), {"keys": list(keys)})

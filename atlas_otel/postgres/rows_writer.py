@@ -85,9 +85,7 @@ def next_ids(connection: psycopg.Connection, table: str, count: int) -> list[int
     """
     if not count:
         return []
-    rows = connection.execute(
-        "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count]
-    )
+    rows = connection.execute(statement("project_ids"), [table, count])
     return sorted(value for (value,) in rows)
 
 

@@ -52,7 +52,7 @@ def _beside_arc_atlas(postgres: Server, options: Options) -> Finding:
         return Finding(path, beside, goal, better="higher", note=f"not measured: {reason}")
     arguments = [postgres.database(), postgres.database(), "--rounds", str(options.rounds)]
     done = subprocess.run(
-        [python, "-m", "benchmarks.cases._persisting", *arguments, "--sessions", str(options.pick(20, 5))],
+        [python, "-m", "benchmarks.cases._persisting", *arguments, "--sessions", str(options.pick(50, 5))],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'exporters'}"},
         capture_output=True,

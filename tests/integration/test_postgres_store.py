@@ -17,8 +17,15 @@ from psycopg.conninfo import make_conninfo
 
 from atlas_otel.errors import ConfigError, PermanentStoreError, RetryableStoreError, SchemaError
 from atlas_otel.models.rows import SessionRow, SessionRows, TrajectoryEventRow
+from atlas_otel.postgres import projector
 from atlas_otel.postgres.connect import quiet
-from atlas_otel.postgres.reader import SessionIds, read_spans_of, resolve_session
+from atlas_otel.postgres.reader import (
+    SessionIds,
+    StoredRecords,
+    read_records_since,
+    read_spans_of,
+    resolve_session,
+)
 from atlas_otel.postgres.store import PostgresStore
 from atlas_otel.span_record import (
     RANK_ENDED,
@@ -320,6 +327,29 @@ def test_many_sessions_at_once_some_new_some_known(store: PostgresStore, databas
     keys = [key for (key,) in database.execute(began).fetchall()]
     assert keys == [f"s{n:02}" for n in (*range(0, 30, 2), *range(1, 30, 2), *range(30, 40))]
     assert database.execute("SELECT count(*) FROM trajectory_events").fetchone() == (120,)
+
+
+def test_what_is_read_at_once_fits_into_memory(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions that are large together are projected one after another, and one that is large alone by itself."""
+    read: list[list[int]] = []
+
+    def reading(connection: psycopg.Connection, since: dict[str, int]) -> dict[str, StoredRecords]:
+        found = read_records_since(connection, since)
+        read.append([len(one) for one in found.values()])
+        return found
+
+    monkeypatch.setattr(projector, "_RECORDS_PER_TRANSACTION", 10)
+    monkeypatch.setattr(projector, "read_records_since", reading)
+    store.write([span(900 + n, "s7", name=f"{n}") for n in range(15)])
+    store.write([span(n * 10 + k, f"s{n}") for n in range(7) for k in range(3)])
+    store.write([event(number, session_key="s6") for number in range(8)])
+
+    assert store.project(limit=3) == 3
+    assert store.project(limit=100) == 5
+    assert store.project() == 0
+    assert all(sum(counts) <= 10 or len(counts) == 1 for counts in read if counts)
+    assert sorted(itertools.chain(*read)) == [3] * 6 + [11, 15]
+    assert [store.rows(f"s{n}").session.metadata for n in range(8)] == [{"spans": 3}] * 7 + [{"spans": 15}]
 
 
 def test_a_session_whose_rows_somebody_deleted_gets_new_ones(
