@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _SESSIONS_PER_TRANSACTION: Final = 100
 _RECORDS_PER_TRANSACTION: Final = 20_000
 """All are read into memory. A session that has more is projected by itself."""
-_SESSIONS_AT_ONCE: Final = 10
+_SESSIONS_AT_ONCE: Final = 16
 _SESSIONS_AT_LEAST: Final = 3
 """How many are written together, where there are as many: each time costs some round trips."""
 
