@@ -151,15 +151,22 @@ class _Bench:
             with self.raw.tracer.start_as_current_span("invoke_agent bench"):
                 await call(raw)
 
+        # One loop for all rounds, as an agent has it: to close one takes several turns of it, each of which waits for
+        # the interpreter where the drain has it.
+        loop = asyncio.new_event_loop()
+
         def call_ours() -> None:
-            asyncio.run(in_session())
+            loop.run_until_complete(in_session())
             self.calls.ours += calls
 
         def call_raw() -> None:
-            asyncio.run(in_span())
+            loop.run_until_complete(in_span())
             self.calls.raw += calls + 1
 
-        return self._alternate(call_ours, call_raw)
+        try:
+            return self._alternate(call_ours, call_raw)
+        finally:
+            loop.close()
 
     def _alternate(self, ours: Callable[[], None], raw: Callable[[], None], rounds: int = 0) -> Both:
         # Short bursts, and many: a burst that another process cuts into is then one of many.
