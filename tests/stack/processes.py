@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import random
 import re
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,10 +34,26 @@ def eventually(check: Callable[[], Any], *, seconds: float, what: str) -> Any:
         time.sleep(0.1)
 
 
+_WORKERS = 16
+
+
+def _ports() -> Iterator[int]:
+    """Ports of this worker alone, below those that systems give to outgoing connections (Linux from 32768): what is
+    killed has to find its own free when it is started again."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
+    ports = range(20_000 + worker, 32_000, _WORKERS)
+    return iter(random.sample(ports, len(ports)))
+
+
+_PORTS = _ports()
+
+
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server((HOST, 0)) as probe:
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, given once."""
+    for port in _PORTS:
+        with suppress(OSError), socket.create_server((HOST, port)):
+            return port
+    raise AssertionError("every port is taken")
 
 
 def listens(port: int) -> bool:
