@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _AT_ONCE_S: Final = 0.001
 """What the server answers within this time is not worth a beginning: a piece of work takes longer, and would be gone
-when the server is busy for long. With none, four fifths of the work fell into such answers (measured)."""
+when the server is busy for long. Without it, the server had nothing to do in four fifths of the time that the work took
+(measured)."""
 
 
 class PatientConnection(psycopg.Connection[TupleRow]):

@@ -38,8 +38,8 @@ _WORKERS = 16
 
 
 def _ports() -> Iterator[int]:
-    """Ports of this worker alone, below those that systems give to outgoing connections (Linux from 32768): what is
-    killed has to find its own free when it is started again."""
+    """Ports of this worker alone, below those that systems give to outgoing connections (Linux from 32768): a
+    program has to find its own free when it starts, and again after it was killed."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
     ports = range(20_000 + worker, 32_000, _WORKERS)
     return iter(random.sample(ports, len(ports)))
