@@ -46,7 +46,8 @@ _CATCH_UP_S: Final = 0.05
 _BATCH_RECORDS: Final = 512
 """Small enough that making rows of them holds the interpreter for a few milliseconds only."""
 _BATCH_BYTES: Final = 8 * 1024 * 1024
-_PROJECT_LIMIT: Final = 50
+PROJECT_LIMIT: Final = 50
+"""Sessions that are projected in one go; what this process records waits for its end."""
 _PROJECT_EVERY_S: Final = 0.4
 """How often sessions that grow are projected, unless a flush asks for it."""
 _PROJECT_SHARE: Final = 0.2
@@ -250,7 +251,7 @@ class Drain:
         with contextlib.suppress(StoreError):  # then `db reap` does it, one day
             if marks:
                 self._writer.write(marks)
-                while self._writer.project(_PROJECT_LIMIT) >= _PROJECT_LIMIT:
+                while self._writer.project(PROJECT_LIMIT) >= PROJECT_LIMIT:
                     pass
 
     def _cycle(self) -> bool:
@@ -324,12 +325,12 @@ class Drain:
         settled = [moment for moment in self._settle_at if moment <= began]
         swept = self._sweep_at is not None and began >= self._sweep_at
         if settled or swept or (self._dirty and (now_please or began >= self._project_at)):
-            behind = self._writer.project(_PROJECT_LIMIT) >= _PROJECT_LIMIT
+            behind = self._writer.project(PROJECT_LIMIT) >= PROJECT_LIMIT
             # Others may have left thousands of sessions: our own records do not wait for all of them.
             while behind and self._stored_upto >= self._journal.accepted:
                 if self._closing:
                     return
-                behind = self._writer.project(_PROJECT_LIMIT) >= _PROJECT_LIMIT
+                behind = self._writer.project(PROJECT_LIMIT) >= PROJECT_LIMIT
             ended = time.monotonic()
             self._settle_at = [moment for moment in self._settle_at if moment not in settled]
             if self._dirty:

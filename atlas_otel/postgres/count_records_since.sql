@@ -1,4 +1,4 @@
--- Not beyond `most`: whoever asks does not need to know by how much it is more.
+-- Not beyond `most` (NULL: all): whoever asks does not need to know by how much it is more.
 SELECT
     wanted.key,
     (

@@ -126,13 +126,11 @@ def read_records_since(connection: psycopg.Connection, revisions: Mapping[str, i
     return found
 
 
-def count_records(connection: psycopg.Connection, keys: Sequence[str]) -> dict[str, int]:
-    """By session key, how many records there are: what reading them will take."""
-    return dict(connection.execute(statement("count_records"), {"keys": list(keys)}).fetchall())
-
-
-def count_records_since(connection: psycopg.Connection, revisions: Mapping[str, int], most: int) -> dict[str, int]:
-    """The same of the records that :func:`read_records_since` would read; ``most`` or more where there are as many."""
+def count_records_since(
+    connection: psycopg.Connection, revisions: Mapping[str, int], most: int | None = None
+) -> dict[str, int]:
+    """By session key, how many records :func:`read_records_since` would read; ``most`` or more where there are as
+    many (None: how many exactly)."""
     since = {"keys": list(revisions), "revisions": list(revisions.values()), "most": most}
     return dict(connection.execute(statement("count_records_since"), since).fetchall())
 

@@ -23,6 +23,7 @@ from atlas.runtime.storage.database import Database
 from atlas.types import Plan, StepResult
 from psycopg.conninfo import conninfo_to_dict
 
+from atlas_otel.drain import PROJECT_LIMIT
 from atlas_otel.postgres.store import PostgresStore
 from atlas_otel.projection import project
 from atlas_otel.span_record import RecordSet
@@ -75,10 +76,10 @@ class Theirs:
 
 
 def persist(store: PostgresStore, records: list[Record]) -> None:
-    """Store records as a drain does, and project them."""
+    """Store and project records as a drain does."""
     for start in range(0, len(records), _BATCH):
         store.write(records[start : start + _BATCH])
-    while store.project():
+    while store.project(limit=PROJECT_LIMIT):
         pass
 
 

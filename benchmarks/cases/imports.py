@@ -86,7 +86,7 @@ def measure(options: Options) -> Iterable[Finding]:
 def _fresh(code: str) -> tuple[float, set[str]]:
     """Seconds that the code took in a process of its own, and which of the watched modules it loaded."""
     program = _TIMED.format(code=code, watched=_MUST_WAIT)
-    there = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=there)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
     seconds, *loaded = done.stdout.split()
     return float(seconds), set(loaded)

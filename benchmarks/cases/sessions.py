@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from atlas_otel.drain import PROJECT_LIMIT
 from atlas_otel.postgres.store import PostgresStore
 from benchmarks.cases import _copying
 from benchmarks.cases._runs import whole_session
@@ -112,5 +113,5 @@ def _beside_copy(postgres: Server, options: Options) -> Finding:
 def _persist(store: PostgresStore, records: list[Record]) -> None:
     for start in range(0, len(records), _BATCH):
         store.write(records[start : start + _BATCH])
-    while store.project():
+    while store.project(limit=PROJECT_LIMIT):
         pass

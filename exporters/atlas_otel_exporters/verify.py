@@ -16,7 +16,7 @@ from atlas_otel.errors import ExportError, RecordError, UsageError
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
 from atlas_otel.postgres.migrate import require_current
-from atlas_otel.postgres.reader import count_records, projection_states, read_records_since, read_rows_of
+from atlas_otel.postgres.reader import count_records_since, projection_states, read_records_since, read_rows_of
 from atlas_otel.projection import project
 from atlas_otel.span_record import RecordSet
 from atlas_otel.verification import Difference, compare_json, compare_rows
@@ -94,7 +94,7 @@ def _chunks(connection: psycopg.Connection, keys: Sequence[str]) -> Iterator[lis
     held = 0
     for start in range(0, len(keys), _CHUNK_SESSIONS):
         page = keys[start : start + _CHUNK_SESSIONS]
-        counts = count_records(connection, page)
+        counts = count_records_since(connection, dict.fromkeys(page, 0))
         for key in page:
             if chunk and (held + counts[key] > CHUNK_RECORDS or len(chunk) == _CHUNK_SESSIONS):
                 yield chunk

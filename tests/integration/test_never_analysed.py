@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from atlas_otel.postgres.connect import connect
-from atlas_otel.postgres.reader import count_records, read_records_since, read_rows_of
+from atlas_otel.postgres.reader import count_records_since, read_records_since, read_rows_of
 from atlas_otel_exporters.read import Reader
 
 _SESSIONS = 500
@@ -59,7 +59,7 @@ def rows_read_in_sequence(connection: psycopg.Connection) -> dict[str, int]:
 def test_records_and_rows(filled: psycopg.Connection) -> None:
     keys = [f"k{number}" for number in range(300, 350)]
 
-    assert count_records(filled, keys) == dict.fromkeys(keys, 40)
+    assert count_records_since(filled, dict.fromkeys(keys, 0)) == dict.fromkeys(keys, 40)
     records = read_records_since(filled, dict.fromkeys(keys, 0))
     rows = read_rows_of(filled, keys)
 
