@@ -21,7 +21,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from atlas_otel.decorators import (
+    from atlas_otel.errors import AtlasOtelError, ConfigError, UsageError
+    from atlas_otel.models.intermediate_step import (
+        IntermediateStep,
+        IntermediateStepPayload,
+        IntermediateStepType,
+    )
+    from atlas_otel.pipeline import Telemetry, configure, flush, shutdown
+    from atlas_otel.runtime.run import RunResult, arun, run
+    from atlas_otel.steps.execution_context import ExecutionContext
+    from atlas_otel.steps.manager import IntermediateStepManager
+    from atlas_otel.tracing.decorators import (
         agent,
         current_session,
         current_step,
@@ -33,16 +43,8 @@ if TYPE_CHECKING:
         step,
         tool,
     )
-    from atlas_otel.errors import AtlasOtelError, ConfigError, UsageError
-    from atlas_otel.execution_context import ExecutionContext
-    from atlas_otel.handles import Observation, Session, Step
-    from atlas_otel.models.intermediate_step import (
-        IntermediateStep,
-        IntermediateStepPayload,
-        IntermediateStepType,
-    )
-    from atlas_otel.pipeline import Telemetry, configure, flush, shutdown
-    from atlas_otel.reporting import (
+    from atlas_otel.tracing.handles import Observation, Session, Step
+    from atlas_otel.tracing.reporting import (
         add_guidance,
         emit_event,
         record_reward,
@@ -51,17 +53,15 @@ if TYPE_CHECKING:
         set_validation,
         using_attributes,
     )
-    from atlas_otel.runtime.run import RunResult, arun, run
-    from atlas_otel.step_manager import IntermediateStepManager
-    from atlas_otel.suppression import suppress_tracing
+    from atlas_otel.tracing.suppression import suppress_tracing
 
 __version__: Final = "0.1.0"
 
 _HOMES: Final = {
     "errors": ("AtlasOtelError", "ConfigError", "UsageError"),
-    "execution_context": ("ExecutionContext",),
-    "handles": ("Observation", "Session", "Step"),
-    "decorators": (
+    "steps.execution_context": ("ExecutionContext",),
+    "tracing.handles": ("Observation", "Session", "Step"),
+    "tracing.decorators": (
         "agent",
         "current_session",
         "current_step",
@@ -75,7 +75,7 @@ _HOMES: Final = {
     ),
     "models.intermediate_step": ("IntermediateStep", "IntermediateStepPayload", "IntermediateStepType"),
     "pipeline": ("Telemetry", "configure", "flush", "shutdown"),
-    "reporting": (
+    "tracing.reporting": (
         "add_guidance",
         "emit_event",
         "record_reward",
@@ -85,8 +85,8 @@ _HOMES: Final = {
         "using_attributes",
     ),
     "runtime.run": ("RunResult", "arun", "run"),
-    "step_manager": ("IntermediateStepManager",),
-    "suppression": ("suppress_tracing",),
+    "steps.manager": ("IntermediateStepManager",),
+    "tracing.suppression": ("suppress_tracing",),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from opentelemetry import trace
 
-from atlas_otel import fork, semconv, settings, state, utf8
-from atlas_otel.capture import Capture, Limits
+from atlas_otel import semconv, settings
+from atlas_otel.capture.capture import Capture, Limits
+from atlas_otel.capture.redaction import build_redactor
 from atlas_otel.errors import ConfigError
-from atlas_otel.redaction import build_redactor
+from atlas_otel.process import fork
+from atlas_otel.records import utf8
+from atlas_otel.tracing import state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,12 +31,12 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
 
-    from atlas_otel.accounts import Accounts, AccountsSnapshot
-    from atlas_otel.console import ConsoleRecorder
-    from atlas_otel.drain import Drain
-    from atlas_otel.otlp_sender import OtlpSender
-    from atlas_otel.own_provider import OwnProvider
-    from atlas_otel.processor import AtlasSpanProcessor
+    from atlas_otel.console.console import ConsoleRecorder
+    from atlas_otel.delivery.accounts import Accounts, AccountsSnapshot
+    from atlas_otel.delivery.drain import Drain
+    from atlas_otel.sdk.otlp_sender import OtlpSender
+    from atlas_otel.sdk.own_provider import OwnProvider
+    from atlas_otel.sdk.processor import AtlasSpanProcessor
     from atlas_otel.settings import Settings
 
 _log = logging.getLogger("atlas_otel")
@@ -81,7 +84,7 @@ class Telemetry:
     def accounts(self) -> AccountsSnapshot:
         """Of all spans and events of this process: started = stored + open + spooled + dropped, by cause; beside them,
         what was handed over for OTLP and what a Collector took."""
-        from atlas_otel.accounts import Accounts
+        from atlas_otel.delivery.accounts import Accounts
 
         handed, sent = sum(one.handed for one in self._senders), sum(one.sent for one in self._senders)
         return replace((self._accounts or Accounts()).snapshot(), handed=handed, sent=sent)
@@ -262,12 +265,12 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
     if not in_force.enabled:
         state.install(state.SILENT)
         return Telemetry(in_force)
-    from atlas_otel.account_metrics import observe_accounts
-    from atlas_otel.console import open_console
-    from atlas_otel.processor import AtlasSpanProcessor
-    from atlas_otel.recorder import tee
-    from atlas_otel.redacting_processor import RedactingProcessor, cleaned
-    from atlas_otel.storage import open_storage
+    from atlas_otel.console.console import open_console
+    from atlas_otel.delivery.metrics import observe_accounts
+    from atlas_otel.postgres.storage import open_storage
+    from atlas_otel.records.recorder import tee
+    from atlas_otel.sdk.processor import AtlasSpanProcessor
+    from atlas_otel.sdk.redacting_processor import RedactingProcessor, cleaned
 
     capture = Capture(
         Limits(in_force.max_string_bytes, in_force.max_value_bytes, in_force.redactor_seconds),
@@ -342,7 +345,7 @@ def _provider(in_force: Settings, given: TracerProvider | None) -> tuple[TracerP
     existing = trace.get_tracer_provider()
     if hasattr(existing, "add_span_processor"):  # the SDK's, or what quacks like it
         return cast("TracerProvider", existing), None
-    from atlas_otel.own_provider import make_provider
+    from atlas_otel.sdk.own_provider import make_provider
 
     provider = make_provider(in_force.service_name)
     trace.set_tracer_provider(provider)
@@ -365,7 +368,7 @@ def _otlp_senders(in_force: Settings, *, owned: bool) -> list[OtlpSender]:
     wanted = in_force.otlp_endpoint or (stated and owned)
     if not wanted or os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
         return []
-    from atlas_otel.otlp_sender import OtlpSender
+    from atlas_otel.sdk.otlp_sender import OtlpSender
 
     protocol = next((p for p in (os.environ.get(name) for name in _OTLP_PROTOCOLS) if p), "http/protobuf")
     endpoint = in_force.otlp_endpoint

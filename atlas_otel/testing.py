@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
-from atlas_otel import fork, semconv, state
-from atlas_otel.capture import Capture
-from atlas_otel.clock import Clock
-from atlas_otel.own_provider import OwnProvider
-from atlas_otel.span_record import EventRecord, Record, RecordSet, SpanRecord
+from atlas_otel import semconv
+from atlas_otel.capture.capture import Capture
+from atlas_otel.process import fork
+from atlas_otel.process.clock import Clock
+from atlas_otel.records.record import EventRecord, Record, RecordSet, SpanRecord
+from atlas_otel.sdk.own_provider import OwnProvider
+from atlas_otel.tracing import state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanLimits, SpanProcessor
 
     from atlas_otel.models.rows import SessionRows
-    from atlas_otel.recorder import OpenSpan
+    from atlas_otel.records.recorder import OpenSpan
 
 FIRST_NS = 1_700_000_000_000_000_000
 """Where the stepped clock starts: 2023-11-14T22:13:20Z."""
@@ -127,7 +129,7 @@ class Recording:
 
     def rows(self, session: str | None = None) -> SessionRows:
         """The contract rows that the records of a session come to (default: of the only session)."""
-        from atlas_otel.projection import project
+        from atlas_otel.projection.project import project
 
         if session is None:
             (session,) = self.sessions()

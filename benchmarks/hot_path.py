@@ -22,23 +22,23 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 import atlas_otel as atlas
-from atlas_otel import state
-from atlas_otel.accounts import Accounts
-from atlas_otel.capture import Capture
-from atlas_otel.journal import MemoryJournal
-from atlas_otel.journal_recorder import JournalRecorder, RunningSpans
+from atlas_otel.capture.capture import Capture
+from atlas_otel.delivery.accounts import Accounts
+from atlas_otel.delivery.journal import MemoryJournal
+from atlas_otel.delivery.journal_recorder import JournalRecorder, RunningSpans
+from atlas_otel.delivery.spool import SpoolJournal
 from atlas_otel.models.intermediate_step import IntermediateStepPayload, IntermediateStepType, StreamEventData
-from atlas_otel.own_provider import make_provider
-from atlas_otel.spool import SpoolJournal
-from atlas_otel.step_manager import IntermediateStepManager
-from atlas_otel.utf8 import least
+from atlas_otel.records.utf8 import least
+from atlas_otel.sdk.own_provider import make_provider
+from atlas_otel.steps.manager import IntermediateStepManager
+from atlas_otel.tracing import state
 from benchmarks.budget import FEW, MANY, RAW, RAW_TALK, TALK
 from benchmarks.task import ARGUMENT, RESULT, Counting, Raw, messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from atlas_otel.journal import Journal
+    from atlas_otel.delivery.journal import Journal
     from benchmarks.task import Argument
 
     Repeat = Callable[[int], None]

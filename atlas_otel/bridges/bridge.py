@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from opentelemetry import context as otel_context
 
-from atlas_otel import state
-from atlas_otel.context import activate, restore, session_key_of
-from atlas_otel.decorators import session
 from atlas_otel.models.intermediate_step import IntermediateStep, IntermediateStepType
-from atlas_otel.step_manager import IntermediateStepManager
+from atlas_otel.steps.manager import IntermediateStepManager
+from atlas_otel.tracing import state
+from atlas_otel.tracing.context import activate, restore, session_key_of
+from atlas_otel.tracing.decorators import session
 
 if TYPE_CHECKING:
     from collections.abc import Callable

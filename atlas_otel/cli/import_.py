@@ -34,10 +34,10 @@ def import_traces(
 ) -> None:
     """Import everything that is named, then say what came of it."""
     from atlas_otel import settings
-    from atlas_otel.capture import Capture, Limits
+    from atlas_otel.capture.capture import Capture, Limits
+    from atlas_otel.capture.redaction import build_redactor
     from atlas_otel.collect.importing import Imported, Importer
     from atlas_otel.postgres.store import PostgresStore
-    from atlas_otel.redaction import build_redactor
 
     if not files and not jaeger_url:
         raise UsageError("say what to import: files, or --jaeger-url with --trace-id")

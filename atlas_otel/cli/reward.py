@@ -32,7 +32,7 @@ def reward(
     """Record a late reward and bring the session's rows up to date."""
     from atlas_otel.postgres.sessions import keys_of
     from atlas_otel.postgres.store import PostgresStore
-    from atlas_otel.reward_records import late_reward_records
+    from atlas_otel.tracing.reward_records import late_reward_records
 
     url = the_database(database_url)
     (key,) = keys_of(url, [session])

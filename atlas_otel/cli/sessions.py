@@ -11,7 +11,7 @@ from atlas_otel.cli.text import short
 
 if TYPE_CHECKING:
     from atlas_otel.postgres.sessions import ListedSession
-    from atlas_otel.session_tree import TreeNode
+    from atlas_otel.projection.session_tree import TreeNode
 
 app = command_app("Look at what was recorded: sessions, and each as a tree of steps, tools and model calls.")
 
@@ -47,7 +47,7 @@ def show(session: SessionName, database_url: DatabaseUrl = None, as_json: AsJson
     """Show a session as it was recorded: a tree with durations, tokens, errors and rewards."""
     from atlas_otel.postgres.sessions import keys_of
     from atlas_otel.postgres.store import PostgresStore
-    from atlas_otel.session_tree import session_tree
+    from atlas_otel.projection.session_tree import session_tree
 
     url = the_database(database_url)
     (key,) = keys_of(url, [session])

@@ -32,7 +32,7 @@ def status(
     """
     import orjson
 
-    from atlas_otel.spool_status import status as spool_status
+    from atlas_otel.delivery.spool_status import status as spool_status
 
     url = database_url_from(database_url, os.environ)
     wanted = None if url is None else describe(url)
@@ -64,8 +64,8 @@ def replay(database_url: DatabaseUrl = None, spool_dir: SpoolDir = None) -> None
 
     Exit code 1 where a record was refused or could not be read, or a file could not; such a file stays.
     """
+    from atlas_otel.delivery.spool_status import replay as replay_spool
     from atlas_otel.postgres.store import PostgresStore
-    from atlas_otel.spool_status import replay as replay_spool
 
     url = the_database(database_url)
     with PostgresStore(url) as store:

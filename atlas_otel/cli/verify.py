@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atlas_otel.cli.options import DatabaseUrl, command_app, the_database
-from atlas_otel.console_lines import clean
+from atlas_otel.console.lines import clean
 
 if TYPE_CHECKING:
-    from atlas_otel.verification import Difference
+    from atlas_otel_exporters.differences import Difference
 
 app = command_app()
 

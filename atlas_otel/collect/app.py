@@ -21,7 +21,7 @@ from atlas_otel.otlp.spans import Decoded
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from atlas_otel.capture import Capture
+    from atlas_otel.capture.capture import Capture
     from atlas_otel.collect.answers import Encoding
     from atlas_otel.collect.body import Receive
     from atlas_otel.collect.intake import Intake, ReceivedAccounts

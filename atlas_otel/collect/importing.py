@@ -14,15 +14,15 @@ from typing import IO, TYPE_CHECKING, Final, cast
 from atlas_otel.errors import RecordError, StoreError, UsageError
 from atlas_otel.otlp.documents import decode_document
 from atlas_otel.otlp.json import load_json
-from atlas_otel.span_record import EventRecord
+from atlas_otel.records.record import EventRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from atlas_otel.capture import Capture
+    from atlas_otel.capture.capture import Capture
     from atlas_otel.errors import AtlasOtelError
-    from atlas_otel.span_record import Record
-    from atlas_otel.store import Store
+    from atlas_otel.records.record import Record
+    from atlas_otel.records.store import Store
 
 STANDARD_INPUT: Final = "-"
 _BATCH: Final = 512

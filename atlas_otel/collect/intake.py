@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from atlas_otel.accounts import Accounts, is_snapshot
-from atlas_otel.span_record import EventRecord
+from atlas_otel.delivery.accounts import Accounts, is_snapshot
+from atlas_otel.records.record import EventRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atlas_otel.accounts import Cause
-    from atlas_otel.span_record import Record
-    from atlas_otel.storage import Storage
+    from atlas_otel.delivery.accounts import Cause
+    from atlas_otel.postgres.storage import Storage
+    from atlas_otel.records.record import Record
 
 _SENT_AGAIN: Final[frozenset[str]] = frozenset({"queue_full", "spool_full", "disk_full", "spool_error", "shutdown"})
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from atlas_otel.accounts import AccountsSnapshot
+    from atlas_otel.delivery.accounts import AccountsSnapshot
 
 STORE_FAILURES: Final = "atlas_otel_collect_store_failures"
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

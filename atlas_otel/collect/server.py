@@ -9,11 +9,11 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
-from atlas_otel.capture import Capture, Limits
+from atlas_otel.capture.capture import Capture, Limits
+from atlas_otel.capture.redaction import build_redactor
 from atlas_otel.collect.app import Collector
 from atlas_otel.collect.intake import Intake, ReceivedAccounts
-from atlas_otel.redaction import build_redactor
-from atlas_otel.storage import patience_of, storage_for
+from atlas_otel.postgres.storage import patience_of, storage_for
 
 if TYPE_CHECKING:
     import socket

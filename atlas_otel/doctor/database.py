@@ -10,7 +10,7 @@ from atlas_otel.postgres import migrate
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.dsn import describe
 from atlas_otel.postgres.failures import translating
-from atlas_otel.postgres.sql import statement
+from atlas_otel.postgres.statements import statement
 
 if TYPE_CHECKING:
     import psycopg

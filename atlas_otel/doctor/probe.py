@@ -20,7 +20,7 @@ from atlas_otel.doctor.finding import Finding, fail, ok, warn
 from atlas_otel.errors import AtlasOtelError
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
-from atlas_otel.postgres.sql import statement
+from atlas_otel.postgres.statements import statement
 from atlas_otel_exporters import export_jsonl
 
 if TYPE_CHECKING:

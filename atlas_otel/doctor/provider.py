@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel.doctor.finding import Finding, ok, warn
-from atlas_otel.own_provider import OwnProvider
+from atlas_otel.sdk.own_provider import OwnProvider
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from atlas_otel.delivery.spool_folder import default_root, target_folder
+from atlas_otel.delivery.spool_status import status
 from atlas_otel.doctor.finding import Finding, ok, warn
 from atlas_otel.postgres.dsn import describe
-from atlas_otel.spool_folder import default_root, target_folder
-from atlas_otel.spool_status import status
 
 if TYPE_CHECKING:
     from atlas_otel.settings import Settings

@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from atlas_otel import semconv
-from atlas_otel.privacy import sanitize_attributes
-from atlas_otel.value_forms import clean
+from atlas_otel.capture.privacy import sanitize_attributes
+from atlas_otel.capture.value_forms import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atlas_otel.capture import Capture
-    from atlas_otel.span_record import AttributeValue
+    from atlas_otel.capture.capture import Capture
+    from atlas_otel.records.record import AttributeValue
 
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1

@@ -10,7 +10,7 @@ from atlas_otel.otlp.json import decode_tree
 from atlas_otel.otlp.spans import Decoded
 
 if TYPE_CHECKING:
-    from atlas_otel.capture import Capture
+    from atlas_otel.capture.capture import Capture
 
 _OTHER_SIGNALS: Final = ("resourceLogs", "resourceMetrics", "resourceProfiles")
 _NOTHING: Final = Decoded([], 0, 0, ())

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel.otlp.json import hex_id, integer, object_of, objects, text
 from atlas_otel.otlp.spans import Decoded, NotASpan, RawSpan, Receiver
-from atlas_otel.span_record import SpanEvent, SpanLink
+from atlas_otel.records.record import SpanEvent, SpanLink
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from atlas_otel.capture import Capture
+    from atlas_otel.capture.capture import Capture
     from atlas_otel.otlp.attributes import Keeper
-    from atlas_otel.span_record import AttributeValue
+    from atlas_otel.records.record import AttributeValue
 
 _KINDS: Final = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}
 _STATUSES: Final = {"OK": 1, "ERROR": 2}

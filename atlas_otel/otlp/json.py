@@ -12,14 +12,14 @@ import orjson
 
 from atlas_otel.errors import RecordError
 from atlas_otel.otlp.spans import Decoded, NotASpan, RawSpan, Receiver
-from atlas_otel.span_record import SpanEvent, SpanLink
+from atlas_otel.records.record import SpanEvent, SpanLink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from atlas_otel.capture import Capture
+    from atlas_otel.capture.capture import Capture
     from atlas_otel.otlp.attributes import Keeper
-    from atlas_otel.span_record import AttributeValue
+    from atlas_otel.records.record import AttributeValue
 
 _KINDS: Final = {
     f"SPAN_KIND_{name}": number

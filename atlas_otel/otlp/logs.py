@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 
 from atlas_otel import semconv
-from atlas_otel.dialects.genai_events import is_message_event
+from atlas_otel.capture.normalise import to_tree
+from atlas_otel.capture.privacy import sanitize_event
 from atlas_otel.errors import RecordError
 from atlas_otel.models.evaluation import finite
-from atlas_otel.normalise import to_tree
 from atlas_otel.otlp import json as otlp_json
 from atlas_otel.otlp import protobuf
 from atlas_otel.otlp.spans import MAX_NS, NotASpan
-from atlas_otel.privacy import sanitize_event
-from atlas_otel.span_record import EventRecord
+from atlas_otel.projection.dialects.genai_events import is_message_event
+from atlas_otel.records.record import EventRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from atlas_otel.capture import Capture
-    from atlas_otel.span_record import AttributeValue
+    from atlas_otel.capture.capture import Capture
+    from atlas_otel.records.record import AttributeValue
 
 _HEX: Final = frozenset("0123456789abcdef")
 _EVENT_NAME: Final = "event.name"

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel.errors import RecordError
 from atlas_otel.otlp.spans import Decoded, RawSpan, Receiver
-from atlas_otel.span_record import SpanEvent, SpanLink
+from atlas_otel.records.record import SpanEvent, SpanLink
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from atlas_otel.capture import Capture
+    from atlas_otel.capture.capture import Capture
     from atlas_otel.otlp.attributes import Keeper
-    from atlas_otel.span_record import AttributeValue
+    from atlas_otel.records.record import AttributeValue
 
 _REMEMBERED_BYTES: Final = 128
 

@@ -1,7 +1,7 @@
 """A span as it came in, whatever its encoding → records; what cannot be a span is refused, with the reason. Pure.
 
 What comes from outside passes the same gate as spans of other instrumentations in process (``privacy``): normalised,
-redacted, and reduced to the allowlist where content is off, as the receiver's own :class:`~atlas_otel.capture.Capture`
+redacted, and reduced to the allowlist where content is off, as the receiver's own :class:`.Capture`
 says.
 """
 
@@ -10,18 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atlas_otel import semconv
+from atlas_otel.capture.allowlist import is_id
+from atlas_otel.capture.privacy import sanitize_event, sanitize_resource, sanitize_span
 from atlas_otel.errors import RecordError
 from atlas_otel.otlp.attributes import Keeper
-from atlas_otel.packing import unpack_events
-from atlas_otel.privacy import sanitize_event, sanitize_resource, sanitize_span
-from atlas_otel.privacy_allowlist import is_id
-from atlas_otel.span_record import RANK_ENDED_OTLP, SpanEvent, SpanLink, SpanRecord
+from atlas_otel.records.packing import unpack_events
+from atlas_otel.records.record import RANK_ENDED_OTLP, SpanEvent, SpanLink, SpanRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from atlas_otel.capture import Capture
-    from atlas_otel.span_record import Attributes, AttributeValue, EventRecord, Record
+    from atlas_otel.capture.capture import Capture
+    from atlas_otel.records.record import Attributes, AttributeValue, EventRecord, Record
 
 MAX_NS: Final = 2**63 - 1
 """The last moment that a record can hold: some time in the year 2262."""

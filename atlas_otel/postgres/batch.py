@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from atlas_otel.courtesy import unhurried
 from atlas_otel.postgres import rows
-from atlas_otel.span_record import RecordSet, SpanRecord
-from atlas_otel.store import PoisonedRecord
-from atlas_otel.trace_sessions import late_target
+from atlas_otel.process.yielding import unhurried
+from atlas_otel.projection.trace_sessions import late_target
+from atlas_otel.records.record import RecordSet, SpanRecord
+from atlas_otel.records.store import PoisonedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from atlas_otel.span_record import EventRecord, Record
+    from atlas_otel.records.record import EventRecord, Record
 
 
 class Batch(NamedTuple):

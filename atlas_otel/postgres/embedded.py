@@ -32,10 +32,10 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from atlas_otel import fork
 from atlas_otel.errors import ConfigError, RetryableStoreError
 from atlas_otel.postgres import _keeper, _wheel
 from atlas_otel.postgres._cluster import SUPERUSER, Cluster
+from atlas_otel.process import fork
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

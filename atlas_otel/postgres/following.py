@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from atlas_otel.postgres.trajectory import in_order
-from atlas_otel.span_record import RecordSet
+from atlas_otel.records.record import RecordSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from atlas_otel.models.rows import Calm, SessionRows
     from atlas_otel.postgres.rows_writer import Written
-    from atlas_otel.span_record import Record
+    from atlas_otel.records.record import Record
 
     Project = Callable[[RecordSet], SessionRows | None]
 
@@ -24,7 +24,7 @@ _MAX_RECORDS: Final = 100_000
 
 
 class Fold(Protocol):
-    """A session that is projected as its records come, such as ``atlas_otel.projection.SessionFold``."""
+    """A session that is projected as its records come, such as ``atlas_otel.projection.project.SessionFold``."""
 
     def add(self, record: Record) -> None:
         """Join one record in."""

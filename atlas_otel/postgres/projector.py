@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import psycopg
 
-from atlas_otel.courtesy import unhurried
 from atlas_otel.models.rows import Calm
 from atlas_otel.postgres import rows_writer
 from atlas_otel.postgres.failures import is_data_error
@@ -14,7 +13,8 @@ from atlas_otel.postgres.following import Followed, Following
 from atlas_otel.postgres.reader import count_records_since, read_records_since
 from atlas_otel.postgres.rows import UNREPRESENTABLE
 from atlas_otel.postgres.rows_writer import Target, Written
-from atlas_otel.postgres.sql import statement
+from atlas_otel.postgres.statements import statement
+from atlas_otel.process.yielding import unhurried
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from atlas_otel.postgres.patient import PatientConnection
     from atlas_otel.postgres.reader import StoredRecords
     from atlas_otel.postgres.rows_writer import Outcome
-    from atlas_otel.store import Patience
+    from atlas_otel.records.store import Patience
 
 _SESSIONS_PER_TRANSACTION: Final = 100
 _RECORDS_PER_TRANSACTION: Final = 20_000

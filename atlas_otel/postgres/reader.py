@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import orjson
 from psycopg.adapt import Loader
 
-from atlas_otel.courtesy import unhurried
 from atlas_otel.models.rows import (
     GuidanceRow,
     SessionRow,
@@ -17,8 +16,9 @@ from atlas_otel.models.rows import (
     TrajectoryEventRow,
 )
 from atlas_otel.postgres import rows
-from atlas_otel.postgres.sql import statement
-from atlas_otel.span_record import EventRecord, RecordSet
+from atlas_otel.postgres.statements import statement
+from atlas_otel.process.yielding import unhurried
+from atlas_otel.records.record import EventRecord, RecordSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import psycopg
     from psycopg.abc import Buffer
 
-    from atlas_otel.span_record import Attributes, Record, SpanRecord
+    from atlas_otel.records.record import Attributes, Record, SpanRecord
 
 # OFFSET 0: each session by the index, also where the tables were never analysed. Else many sessions at once are looked
 # for through the whole table, and what grows is read again and again.

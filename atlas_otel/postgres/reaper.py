@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
 from atlas_otel.postgres.migrate import require_current
-from atlas_otel.postgres.sql import statement
+from atlas_otel.postgres.statements import statement
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.reaping import missing_root, reaped
-from atlas_otel.span_record import RANK_REAPED, Record, RecordSet
+from atlas_otel.records.reaping import missing_root, reaped
+from atlas_otel.records.record import RANK_REAPED, Record, RecordSet
 
 if TYPE_CHECKING:
     from datetime import timedelta

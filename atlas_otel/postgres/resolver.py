@@ -6,8 +6,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atlas_otel.postgres.reader import read_spans_of
-from atlas_otel.postgres.sql import statement
-from atlas_otel.trace_sessions import TraceSessions, TraceSpan, implicit_session, is_telling
+from atlas_otel.postgres.statements import statement
+from atlas_otel.projection.trace_sessions import TraceSessions, TraceSpan, implicit_session, is_telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

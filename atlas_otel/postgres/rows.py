@@ -13,10 +13,10 @@ import orjson
 
 from atlas_otel.errors import RecordError
 from atlas_otel.postgres.copy_buffer import NULL, bigint, raw, text
-from atlas_otel.span_record import EventRecord, SpanEvent, SpanLink, SpanRecord, plain_json, resource_hash
+from atlas_otel.records.record import EventRecord, SpanEvent, SpanLink, SpanRecord, plain_json, resource_hash
 
 if TYPE_CHECKING:
-    from atlas_otel.span_record import Attributes
+    from atlas_otel.records.record import Attributes
 
 # What a record that cannot become a row raises: a number out of range, a lone surrogate, a value that is not JSON.
 UNREPRESENTABLE: Final = (RecordError, struct.error, ValueError, TypeError)

@@ -11,15 +11,15 @@ from itertools import groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from atlas_otel.courtesy import unhurried
 from atlas_otel.postgres import contract_rows, copy_buffer
-from atlas_otel.postgres.sql import statement
+from atlas_otel.postgres.statements import statement
 from atlas_otel.postgres.trajectory import (
     StoredEvent,
     TrajectoryChange,
     difference,
     difference_since,
 )
+from atlas_otel.process.yielding import unhurried
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence

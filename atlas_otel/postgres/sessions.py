@@ -11,7 +11,7 @@ from atlas_otel.postgres import reader
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
 from atlas_otel.postgres.migrate import require_current
-from atlas_otel.postgres.sql import statement
+from atlas_otel.postgres.statements import statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,10 +16,10 @@ from atlas_otel.postgres.failures import is_data_error, translating
 from atlas_otel.postgres.following import WholeFold
 from atlas_otel.postgres.projector import Projector
 from atlas_otel.postgres.rows import UNREPRESENTABLE
-from atlas_otel.postgres.sql import statement
+from atlas_otel.postgres.statements import statement
 from atlas_otel.postgres.writer import Writer
-from atlas_otel.span_record import encode_record
-from atlas_otel.store import DEFAULT_PATIENCE, PoisonedRecord, WriteResult
+from atlas_otel.records.record import encode_record
+from atlas_otel.records.store import DEFAULT_PATIENCE, PoisonedRecord, WriteResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
     from atlas_otel.models.rows import SessionRows
     from atlas_otel.postgres.following import Fold, Project
     from atlas_otel.postgres.patient import PatientConnection
-    from atlas_otel.span_record import Record, RecordSet
-    from atlas_otel.store import Patience
+    from atlas_otel.records.record import Record, RecordSet
+    from atlas_otel.records.store import Patience
 
 
 _of_other_processes: list[object] = []  # kept: what is collected is closed, or warns that it was not
 
 
 class PostgresStore:
-    """A :class:`atlas_otel.store.Store` in a Postgres database.
+    """A :class:`atlas_otel.records.store.Store` in a Postgres database.
 
     Connects when first used, and again after a failure; makes or upgrades the schema where ``migrate_schema`` says
     so and it is behind. ``url`` takes every form of a database URL; an embedded server that died is started again.
-    ``project`` computes a session's rows from its records (default: ``atlas_otel.projection.project``). ``patience``:
+    ``project`` computes a session's rows from its records (default: ``projection.project``). ``patience``:
     how long a session must be quiet before it is over.
     """
 
@@ -193,6 +193,6 @@ def _set_aside(writer: Writer, item: PoisonedRecord) -> None:
 
 def _new_session_fold() -> Fold:
     # Late: a store is also opened to write, by processes that never project.
-    from atlas_otel.projection import SessionFold
+    from atlas_otel.projection.project import SessionFold
 
     return SessionFold()

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import psycopg
 
-from atlas_otel.courtesy import unhurried
 from atlas_otel.postgres import copy_buffer, rows
-from atlas_otel.postgres.sql import statement
-from atlas_otel.span_record import SpanRecord
+from atlas_otel.postgres.statements import statement
+from atlas_otel.process.yielding import unhurried
+from atlas_otel.records.record import SpanRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from atlas_otel.postgres.batch import Batch
-    from atlas_otel.span_record import EventRecord, Record
+    from atlas_otel.records.record import EventRecord, Record
 
 _MAX_OPEN_SPANS: Final = 100_000
 _MAX_DETOUR: Final = 64

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from atlas_otel.runtime.loading import accepted
-from atlas_otel.state import absorbed
+from atlas_otel.tracing.state import absorbed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

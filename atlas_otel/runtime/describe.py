@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from atlas_otel.errors import AtlasOtelError
-from atlas_otel.learning_key import learning_key
+from atlas_otel.models.learning_key import learning_key
 from atlas_otel.runtime import coerce, lanes
 from atlas_otel.runtime.history import read_history
 from atlas_otel.runtime.run import session_tags

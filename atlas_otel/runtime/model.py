@@ -11,11 +11,13 @@ from opentelemetry import trace
 from opentelemetry.trace import Tracer, TracerProvider
 from opentelemetry.util._decorator import _agnosticcontextmanager
 
-from atlas_otel import fork, pipeline, semconv, state
+from atlas_otel import pipeline, semconv
 from atlas_otel.errors import ConfigError
+from atlas_otel.process import fork
 from atlas_otel.runtime.advisor import within
 from atlas_otel.runtime.coerce import json_text
 from atlas_otel.runtime.digest import digest
+from atlas_otel.tracing import state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,12 +8,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import atlas_otel as atlas
-from atlas_otel import pipeline, semconv, state
+from atlas_otel import pipeline, semconv
 from atlas_otel.errors import AdapterError, ConfigError, UsageError
-from atlas_otel.learning_key import learning_key
 from atlas_otel.models.config import AtlasConfig
-from atlas_otel.recorder import NullRecorder
-from atlas_otel.reporting import set_runtime_metadata
+from atlas_otel.models.learning_key import learning_key
+from atlas_otel.records.recorder import NullRecorder
 from atlas_otel.runtime.assembly import Assembly
 from atlas_otel.runtime.lanes import lane_of
 from atlas_otel.runtime.outcome import RunResult, StepOutcome
@@ -21,6 +20,8 @@ from atlas_otel.runtime.review import approval_required, review_block
 from atlas_otel.runtime.session import GovernedSession
 from atlas_otel.runtime.spans import session_span
 from atlas_otel.runtime.stream import control_event, following
+from atlas_otel.tracing import state
+from atlas_otel.tracing.reporting import set_runtime_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

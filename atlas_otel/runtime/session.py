@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import atlas_otel as atlas
 from atlas_otel.errors import AdapterError
-from atlas_otel.reporting import set_runtime_metadata
 from atlas_otel.runtime import coerce, drift, lanes, ordering, probe, review
 from atlas_otel.runtime.advisor import unanswered
 from atlas_otel.runtime.attempts import Steps
@@ -17,6 +16,7 @@ from atlas_otel.runtime.spans import governance_span, runtime_span
 from atlas_otel.runtime.stream import Told
 from atlas_otel.runtime.telemetry import EventEmitter
 from atlas_otel.runtime.triage import TriageDossier, triage
+from atlas_otel.tracing.reporting import set_runtime_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Final
 
 import atlas_otel as atlas
 from atlas_otel import semconv
-from atlas_otel.handles import Observation, Session
-from atlas_otel.instrument import Instrument
 from atlas_otel.runtime.stream import Told
+from atlas_otel.tracing.handles import Observation, Session
+from atlas_otel.tracing.instrument import Instrument
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from atlas_otel.handles import Step as StepHandle
     from atlas_otel.models.adapter import Step
     from atlas_otel.models.json_types import JsonObject
     from atlas_otel.runtime.advisor import Actor
     from atlas_otel.runtime.stream import Category
     from atlas_otel.semconv import Kind
+    from atlas_otel.tracing.handles import Step as StepHandle
 
 
 _KINDS: Final[dict[Category, Kind]] = {

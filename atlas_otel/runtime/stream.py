@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from atlas_otel.semconv import ROOT_STEP
-from atlas_otel.state import absorbed
+from atlas_otel.tracing.state import absorbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,7 +56,7 @@ class StepStream:
     """Publishes to the subscribers of one manager."""
 
     def __init__(self) -> None:
-        from atlas_otel.step_manager import StepSource
+        from atlas_otel.steps.manager import StepSource
 
         self.manager = StepSource()
 

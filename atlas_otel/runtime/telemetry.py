@@ -7,13 +7,13 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
-from atlas_otel import fork
-from atlas_otel.context import current_frame
 from atlas_otel.errors import AdapterError
-from atlas_otel.reporting import emit_event
+from atlas_otel.process import fork
 from atlas_otel.runtime import coerce
 from atlas_otel.runtime.stream import tell_adapter_event
-from atlas_otel.state import absorbed
+from atlas_otel.tracing.context import current_frame
+from atlas_otel.tracing.reporting import emit_event
+from atlas_otel.tracing.state import absorbed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -23,17 +23,17 @@ from atlas.runtime.storage.database import Database
 from atlas.types import Plan, StepResult
 from psycopg.conninfo import conninfo_to_dict
 
-from atlas_otel.drain import PROJECT_LIMIT
+from atlas_otel.delivery.drain import PROJECT_LIMIT
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.projection import project
-from atlas_otel.span_record import RecordSet
+from atlas_otel.projection.project import project
+from atlas_otel.records.record import RecordSet
 from benchmarks.cases import _copying
 from benchmarks.cases._runs import whole_session
 from benchmarks.measuring import alternate, rate_ratio
 
 if TYPE_CHECKING:
     from atlas_otel.models.rows import SessionRows
-    from atlas_otel.span_record import Record
+    from atlas_otel.records.record import Record
 
 _BATCH = 512
 _COMPARED = ("public.sessions", "public.plans", "public.step_results", "public.step_attempts", "public.guidance_notes")

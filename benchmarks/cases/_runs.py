@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import orjson
 
 from atlas_otel import semconv
-from atlas_otel.span_record import RANK_ENDED, RANK_OPEN, EventRecord, SpanRecord
+from atlas_otel.records.record import RANK_ENDED, RANK_OPEN, EventRecord, SpanRecord
 from benchmarks.task import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from atlas_otel.span_record import Attributes, Record
+    from atlas_otel.records.record import Attributes, Record
 
 Shape = Literal["steps of 100 spans", "one step", "no step"]
 

@@ -25,14 +25,14 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from atlas_otel import semconv
-from atlas_otel.capture import Capture
+from atlas_otel.capture.capture import Capture
+from atlas_otel.delivery.spool_record import pack_record, unpack_record
+from atlas_otel.delivery.spool_segment import checksum_of
 from atlas_otel.otlp.protobuf import decode_protobuf
 from atlas_otel.postgres import copy_buffer, rows
 from atlas_otel.postgres.batch import merged
 from atlas_otel.postgres.reader import read_spans_of
-from atlas_otel.span_record import SpanRecord
-from atlas_otel.spool_record import pack_record, unpack_record
-from atlas_otel.spool_segment import checksum_of
+from atlas_otel.records.record import SpanRecord
 from benchmarks.cases._runs import Run
 from benchmarks.finding import Finding
 from benchmarks.measuring import alternate_both, ratio

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from atlas_otel.capture import Capture
+from atlas_otel.capture.capture import Capture
 from atlas_otel.otlp.json import decode_json
 from atlas_otel.otlp.protobuf import decode_protobuf
 from atlas_otel.postgres import rows
-from atlas_otel.span_record import SpanRecord
+from atlas_otel.records.record import SpanRecord
 from benchmarks.finding import Finding
 from benchmarks.measuring import alternate, rate_ratio
 

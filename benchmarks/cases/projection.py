@@ -34,7 +34,7 @@ from benchmarks.postgres import server
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from atlas_otel.span_record import Record
+    from atlas_otel.records.record import Record
     from atlas_otel_exporters.read import Reader
     from benchmarks.options import Options
 

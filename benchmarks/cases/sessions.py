@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from atlas_otel.drain import PROJECT_LIMIT
+from atlas_otel.delivery.drain import PROJECT_LIMIT
 from atlas_otel.postgres.store import PostgresStore
 from benchmarks.cases import _copying
 from benchmarks.cases._runs import whole_session
@@ -30,7 +30,7 @@ from benchmarks.postgres import server
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from atlas_otel.span_record import Record
+    from atlas_otel.records.record import Record
     from benchmarks.options import Options
     from benchmarks.postgres import Server
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from atlas_otel.delivery.spool_segment import checksum_of
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.span_record import SpanRecord, decode_record, encode_record
-from atlas_otel.spool_segment import checksum_of
+from atlas_otel.records.record import SpanRecord, decode_record, encode_record
 from benchmarks.cases import _copying
 from benchmarks.cases._runs import Run
 from benchmarks.finding import Finding

@@ -17,9 +17,9 @@ from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
 from atlas_otel.postgres.migrate import require_current
 from atlas_otel.postgres.reader import count_records_since, projection_states, read_records_since, read_rows_of
-from atlas_otel.projection import project
-from atlas_otel.span_record import RecordSet
-from atlas_otel.verification import Difference, compare_json, compare_rows
+from atlas_otel.projection.project import project
+from atlas_otel.records.record import RecordSet
+from atlas_otel_exporters.differences import Difference, compare_json, compare_rows
 from atlas_otel_exporters.encode import REVISION, encode_session
 from atlas_otel_exporters.read import open_reader
 from atlas_otel_exporters.selection import Selection
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.models.rows import SessionRows
     from atlas_otel.postgres.reader import ProjectionState
-    from atlas_otel.span_record import Record
+    from atlas_otel.records.record import Record
     from atlas_otel_exporters.read import Reader
     from atlas_otel_exporters.stored import StoredSession
 

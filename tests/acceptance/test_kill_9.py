@@ -21,9 +21,9 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from atlas_otel import semconv
+from atlas_otel.delivery.spool_status import replay, status
 from atlas_otel.postgres.dsn import describe
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.spool_status import replay, status
 
 PROGRAM = Path(__file__).parent / "programs" / "killed.py"
 KILLS = int(os.environ.get("ATLAS_OTEL_TEST_KILLS", "2"))

@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from atlas_otel.delivery.spool_status import replay
 from atlas_otel.postgres.dsn import describe
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.spool_status import replay
 
 PROGRAM = Path(__file__).parent / "programs" / "children.py"
 

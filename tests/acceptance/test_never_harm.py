@@ -35,7 +35,7 @@ def _run(program: str, env: dict[str, str], folder: Path, *, traceback: bool = F
 AGENT = """
 import asyncio, json, sys, time
 import atlas_otel as atlas
-from atlas_otel import state
+from atlas_otel.tracing import state
 from opentelemetry import trace
 from opentelemetry.sdk.trace import SpanProcessor
 
@@ -110,7 +110,7 @@ telemetry = atlas.configure(redact=lambda text, where: time.sleep(0.01) or text)
     "a redactor that answers nonsense": "telemetry = atlas.configure(redact=lambda text, where: 7)",
     "an encoder": """
 telemetry = atlas.configure()
-from atlas_otel import spool
+from atlas_otel.delivery import spool
 spool.pack_record = breaks
 """,
     "a reducer": """
@@ -128,7 +128,7 @@ state.install(replace(state.current(), recorder=Recorder()))
 """,
     "a subscriber": """
 telemetry = atlas.configure()
-from atlas_otel.step_manager import IntermediateStepManager
+from atlas_otel.steps.manager import IntermediateStepManager
 from atlas_otel.models.intermediate_step import IntermediateStepPayload
 manager = IntermediateStepManager()
 manager.subscribe(breaks, on_error=breaks, on_complete=breaks)

@@ -9,7 +9,6 @@ import orjson
 import psycopg
 import pytest
 
-from atlas_otel.memory_store import MemoryStore
 from atlas_otel.models.rows import (
     GuidanceRow,
     ReviewStatus,
@@ -20,13 +19,14 @@ from atlas_otel.models.rows import (
     TrajectoryEventRow,
 )
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.span_record import encode_record
+from atlas_otel.records.record import encode_record
+from tests.support.memory_store import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from atlas_otel.span_record import Record, RecordSet
-    from atlas_otel.store import Store
+    from atlas_otel.records.record import Record, RecordSet
+    from atlas_otel.records.store import Store
 
     Expected = Callable[[list[Record]], SessionRows | None]
 

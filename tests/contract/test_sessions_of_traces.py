@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from atlas_otel import semconv
-from atlas_otel.span_record import RANK_ENDED, RANK_ENDED_OTLP, EventRecord, Record, SpanRecord
-from atlas_otel.trace_sessions import implicit_session
+from atlas_otel.projection.trace_sessions import implicit_session
+from atlas_otel.records.record import RANK_ENDED, RANK_ENDED_OTLP, EventRecord, Record, SpanRecord
 
 if TYPE_CHECKING:
     from conftest import Subject

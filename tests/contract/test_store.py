@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from atlas_otel.span_record import (
+from atlas_otel.records.record import (
     RANK_ENDED,
     RANK_ENDED_OTLP,
     RANK_OPEN,

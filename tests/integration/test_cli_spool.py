@@ -18,7 +18,7 @@ import atlas_otel as atlas
 from atlas_otel import semconv
 from atlas_otel.cli import main
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.span_record import RANK_ENDED, SpanRecord
+from atlas_otel.records.record import RANK_ENDED, SpanRecord
 from atlas_otel.testing import recording
 
 PROGRAM = Path(__file__).parents[1] / "acceptance" / "programs" / "killed.py"

@@ -22,14 +22,14 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from atlas_otel import semconv
-from atlas_otel.accounts import Accounts
-from atlas_otel.drain import Drain
-from atlas_otel.exporter import AtlasSpanExporter
-from atlas_otel.journal import Journal, MemoryJournal
-from atlas_otel.journal_recorder import JournalRecorder, RunningSpans
+from atlas_otel.delivery.accounts import Accounts
+from atlas_otel.delivery.drain import Drain
+from atlas_otel.delivery.journal import Journal, MemoryJournal
+from atlas_otel.delivery.journal_recorder import JournalRecorder, RunningSpans
+from atlas_otel.delivery.spool import SpoolJournal
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.span_record import RANK_ENDED, RANK_OPEN, EventRecord, SpanRecord
-from atlas_otel.spool import SpoolJournal
+from atlas_otel.records.record import RANK_ENDED, RANK_OPEN, EventRecord, SpanRecord
+from atlas_otel.sdk.exporter import AtlasSpanExporter
 
 
 class _Proxy:
@@ -438,7 +438,7 @@ import os, signal, sys, threading, time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import test_drain_postgres as here
-from atlas_otel.spool import SpoolJournal
+from atlas_otel.delivery.spool import SpoolJournal
 p = here._Pipeline({url!r}, lambda accounts: SpoolJournal(accounts, target="t", root=Path({root!r})))
 p.record(0, 100)
 {ending}
@@ -481,7 +481,7 @@ def test_a_child_of_multiprocessing_stores_what_it_has_in_memory_before_it_leave
         import multiprocessing, sys, time
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         import test_drain_postgres as here
-        from atlas_otel.journal import MemoryJournal
+        from atlas_otel.delivery.journal import MemoryJournal
 
         def child():
             global p

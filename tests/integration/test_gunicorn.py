@@ -17,9 +17,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from atlas_otel.delivery.spool_status import replay, status
 from atlas_otel.postgres.dsn import describe
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.spool_status import replay, status
 
 APP = Path(__file__).parents[1] / "peers" / "gunicorn"
 REQUESTS = 240

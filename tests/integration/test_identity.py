@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from atlas_otel.capture import Capture
+from atlas_otel.capture.capture import Capture
 from atlas_otel.models.intermediate_step import IntermediateStep
 from atlas_otel.otlp.protobuf import decode_protobuf
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.steps import from_records, to_records
+from atlas_otel.steps.conversion import from_records, to_records
 from atlas_otel_exporters import export_jsonl
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def _unit_tests() -> ModuleType:
     spec = importlib.util.spec_from_file_location(
-        "steps_in_tests", Path(__file__).parents[1] / "unit" / "test_steps.py"
+        "steps_in_tests", Path(__file__).parents[1] / "unit" / "steps" / "test_conversion.py"
     )
     assert spec is not None
     assert spec.loader is not None

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.span_record import RANK_ENDED, EventRecord, SpanRecord
+from atlas_otel.records.record import RANK_ENDED, EventRecord, SpanRecord
 
 SCRIPT = Path(__file__).resolve().parents[2] / "collector" / "scale-out" / "partition.sql"
 BEGAN = 1_700_000_000_000_000_000

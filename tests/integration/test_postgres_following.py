@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.projection import project
+from atlas_otel.projection.project import project
+from atlas_otel.records.record import RANK_ENDED, RANK_OPEN, SpanRecord
 from atlas_otel.semconv import (
     ATLAS_KIND,
     ATLAS_STEP_ATTEMPT,
@@ -20,7 +21,6 @@ from atlas_otel.semconv import (
     GEN_AI_TOOL_CALL_RESULT,
     GEN_AI_TOOL_NAME,
 )
-from atlas_otel.span_record import RANK_ENDED, RANK_OPEN, SpanRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

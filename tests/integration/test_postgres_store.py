@@ -27,7 +27,7 @@ from atlas_otel.postgres.reader import (
     resolve_session,
 )
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.span_record import (
+from atlas_otel.records.record import (
     RANK_ENDED,
     RANK_OPEN,
     EventRecord,
@@ -498,7 +498,7 @@ def test_many_writers_of_the_same_sessions_and_spans_lose_nothing(database_url: 
 _WRITER = """
 import sys
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.span_record import SpanRecord
+from atlas_otel.records.record import SpanRecord
 url, offset = sys.argv[1], int(sys.argv[2])
 with PostgresStore(url) as store:
     for n in range(20):

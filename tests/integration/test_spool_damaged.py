@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from atlas_otel.accounts import Accounts
+from atlas_otel.delivery.accounts import Accounts
+from atlas_otel.delivery.spool import SpoolJournal
+from atlas_otel.delivery.spool_status import replay, status
 from atlas_otel.errors import SpoolError
-from atlas_otel.memory_store import MemoryStore
-from atlas_otel.span_record import EventRecord
-from atlas_otel.spool import SpoolJournal
-from atlas_otel.spool_status import replay, status
-from atlas_otel.store import PoisonedRecord
+from atlas_otel.records.record import EventRecord
+from atlas_otel.records.store import PoisonedRecord
+from tests.support.memory_store import MemoryStore
 
 
 def _append(journal: SpoolJournal, accounts: Accounts, number: int) -> None:

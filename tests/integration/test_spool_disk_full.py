@@ -18,9 +18,9 @@ _PROGRAM = textwrap.dedent("""
     disk = Path(sys.argv[1])
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=True)
 
-    from atlas_otel.accounts import Accounts
-    from atlas_otel.span_record import EventRecord
-    from atlas_otel.spool import SpoolJournal
+    from atlas_otel.delivery.accounts import Accounts
+    from atlas_otel.records.record import EventRecord
+    from atlas_otel.delivery.spool import SpoolJournal
 
     accounts = Accounts()
     journal = SpoolJournal(accounts, target="t", root=disk / "spool", segment_bytes=512 * 1024)

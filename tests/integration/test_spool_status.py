@@ -9,12 +9,12 @@ import psycopg
 import pytest
 
 from atlas_otel import semconv
-from atlas_otel.accounts import Accounts
+from atlas_otel.delivery.accounts import Accounts
+from atlas_otel.delivery.spool import SpoolJournal
+from atlas_otel.delivery.spool_status import replay, status
 from atlas_otel.errors import RetryableStoreError
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.span_record import RANK_ENDED, RANK_OPEN, SpanRecord
-from atlas_otel.spool import SpoolJournal
-from atlas_otel.spool_status import replay, status
+from atlas_otel.records.record import RANK_ENDED, RANK_OPEN, SpanRecord
 
 TARGET = "database atlas at db.example"
 

@@ -15,10 +15,10 @@ from atlas_otel.cli import main
 from atlas_otel.errors import UsageError
 from atlas_otel.postgres.sessions import keys_of
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.projection import project
+from atlas_otel.projection.project import project
 from atlas_otel.testing import recording
-from atlas_otel.verification import Difference, compare_json, compare_rows
 from atlas_otel_exporters import export_jsonl, verify
+from atlas_otel_exporters.differences import Difference, compare_json, compare_rows
 from atlas_otel_exporters.encode import encode_session
 from atlas_otel_exporters.read import open_reader
 from atlas_otel_exporters.selection import Selection

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing_extensions import assert_type
 
 import atlas_otel as atlas
-from atlas_otel.handles import Observation, Session, Step
+from atlas_otel.tracing.handles import Observation, Session, Step
 
 
 @atlas.tool

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from atlas_otel.delivery.spool_adoption import OpenSpans
+from atlas_otel.delivery.spool_segment import MAGIC, SegmentReader, head_of
 from atlas_otel.errors import ConfigError, RecordError
+from atlas_otel.records.record import EventRecord, Record, SpanRecord, decode_record, encode_record, merge_spans
 from atlas_otel.settings import CONFIG_FILE_VARIABLE, PREFIX, Settings, resolve
-from atlas_otel.span_record import EventRecord, Record, SpanRecord, decode_record, encode_record, merge_spans
-from atlas_otel.spool_adoption import OpenSpans
-from atlas_otel.spool_segment import MAGIC, SegmentReader, head_of
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(max_size=8),

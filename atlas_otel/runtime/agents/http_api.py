@@ -12,8 +12,8 @@ import orjson
 from opentelemetry import baggage, propagate
 
 from atlas_otel import semconv
-from atlas_otel.context import session_key_of
 from atlas_otel.errors import AdapterError, ConfigError
+from atlas_otel.tracing.context import session_key_of
 
 if TYPE_CHECKING:
     import httpx

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from atlas_otel import decorators
 from atlas_otel.errors import AdapterError, ConfigError
+from atlas_otel.tracing import decorators
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -16,9 +16,9 @@ import orjson
 import psycopg
 
 from atlas_otel import semconv
+from atlas_otel.delivery.spool_status import replay, status
 from atlas_otel.postgres.dsn import describe
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.spool_status import replay, status
 
 PROGRAM = Path(__file__).parent / "programs" / "agent.py"
 

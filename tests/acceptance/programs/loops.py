@@ -17,7 +17,7 @@ from typing import Any
 from opentelemetry import context
 
 import atlas_otel as atlas
-from atlas_otel.context import current_frame
+from atlas_otel.tracing.context import current_frame
 
 way = sys.argv[1].removeprefix("bare-")
 bare = sys.argv[1].startswith("bare-")

@@ -31,7 +31,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from atlas_otel import semconv
 from atlas_otel.cli import main
-from atlas_otel.trace_sessions import implicit_session
+from atlas_otel.projection.trace_sessions import implicit_session
 
 T = 1_700_000_000_000_000_000
 TOKEN = "not-a-secret-but-a-test"

@@ -22,7 +22,7 @@ import atlas_otel
 import atlas_otel_exporters
 from atlas_otel.models.session_trace import AtlasSessionTrace
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.span_record import encode_record
+from atlas_otel.records.record import encode_record
 
 RECORD = "ATLAS_OTEL_RECORD_FRAMEWORKS"
 """Set, the runs' spans are written to ``tests/recorded/frameworks`` anew, for tests that need no framework."""

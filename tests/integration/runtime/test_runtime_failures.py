@@ -11,9 +11,9 @@ import pytest
 
 from atlas_otel import errors, semconv
 from atlas_otel.adapters import AdapterError, AdapterTelemetryEvent
-from atlas_otel.capture import Capture
+from atlas_otel.capture.capture import Capture
+from atlas_otel.records.record import encode_record
 from atlas_otel.runtime.run import arun, run
-from atlas_otel.span_record import encode_record
 from atlas_otel.testing import recording
 
 

@@ -11,10 +11,10 @@ from opentelemetry.sdk.trace import TracerProvider
 import atlas_otel as atlas
 from atlas_otel import semconv
 from atlas_otel.adapters import AdapterCapabilities
-from atlas_otel.capture import Capture
+from atlas_otel.capture.capture import Capture
 from atlas_otel.models.rows import SessionRows
+from atlas_otel.records.record import encode_record
 from atlas_otel.runtime.run import arun
-from atlas_otel.span_record import encode_record
 from atlas_otel.testing import recording
 
 SECRET = "Xq7Zp4secret"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from atlas_otel.runtime.run import arun
-from atlas_otel.state import absorbed_counts
 from atlas_otel.testing import recording
+from atlas_otel.tracing.state import absorbed_counts
 
 
 class Follower:

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from atlas_otel.span_record import SpanRecord
+from atlas_otel.records.record import SpanRecord
 
 _IDS = {"traceId", "spanId", "parentSpanId"}
 

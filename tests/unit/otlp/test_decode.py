@@ -14,15 +14,15 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from atlas_otel import semconv
-from atlas_otel.capture import Capture, Limits
+from atlas_otel.capture.capture import Capture, Limits
+from atlas_otel.capture.redaction import build_redactor
 from atlas_otel.errors import RecordError
 from atlas_otel.otlp.json import decode_json, decode_tree
 from atlas_otel.otlp.protobuf import decode_protobuf
 from atlas_otel.otlp.spans import Decoded
 from atlas_otel.otlp.utf8 import in_utf8
-from atlas_otel.packing import pack_events
-from atlas_otel.redaction import build_redactor
-from atlas_otel.span_record import (
+from atlas_otel.records.packing import pack_events
+from atlas_otel.records.record import (
     RANK_ENDED_OTLP,
     EventRecord,
     SpanEvent,

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas_otel import semconv
-from atlas_otel.capture import Capture
+from atlas_otel.capture.capture import Capture
 from atlas_otel.errors import RecordError
 from atlas_otel.otlp.documents import decode_document
-from atlas_otel.packing import pack_events
-from atlas_otel.span_record import (
+from atlas_otel.records.packing import pack_events
+from atlas_otel.records.record import (
     RANK_ENDED_OTLP,
     EventRecord,
     SpanEvent,

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from atlas_otel import semconv
-from atlas_otel.capture import Capture, Limits
+from atlas_otel.capture.capture import Capture, Limits
+from atlas_otel.capture.redaction import build_redactor
 from atlas_otel.errors import RecordError
 from atlas_otel.otlp.logs import RawLog, decode_logs_json, decode_logs_protobuf, event_records
-from atlas_otel.projection import SessionFold, project
-from atlas_otel.redaction import build_redactor
-from atlas_otel.span_record import RANK_ENDED_OTLP, EventRecord, Record, RecordSet, SpanRecord
+from atlas_otel.projection.project import SessionFold, project
+from atlas_otel.records.record import RANK_ENDED_OTLP, EventRecord, Record, RecordSet, SpanRecord
 
 T = 1_700_000_000_000_000_000
 TRACE, SPAN = "1" * 32, "2" * 16

@@ -15,14 +15,14 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import atlas_otel
-from atlas_otel import state
-from atlas_otel.capture import Capture
+from atlas_otel.capture.capture import Capture
 from atlas_otel.models.rows import SessionRows
 from atlas_otel.otlp.json import decode_tree
 from atlas_otel.otlp.protobuf import decode_protobuf
-from atlas_otel.projection import project
-from atlas_otel.span_record import RANK_ENDED_OTLP, RecordSet, SpanRecord
+from atlas_otel.projection.project import project
+from atlas_otel.records.record import RANK_ENDED_OTLP, RecordSet, SpanRecord
 from atlas_otel.testing import Recording, recording
+from atlas_otel.tracing import state
 
 
 @atlas_otel.tool

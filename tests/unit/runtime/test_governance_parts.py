@@ -16,7 +16,7 @@ from atlas_otel.runtime.judging import Verdict
 from atlas_otel.runtime.lanes import ProbeAnswer
 from atlas_otel.runtime.teacher import Teacher
 from atlas_otel.runtime.triage import TriageDossier, default_dossier, triage
-from atlas_otel.state import absorbed_counts
+from atlas_otel.tracing.state import absorbed_counts
 
 PLAN = Plan(steps=[Step(id=1, description="look"), Step(id=2, description="write", depends_on=[1])])
 STEP = PLAN.steps[0]

@@ -1,0 +1,332 @@
+"""Any value → bounded, redacted, valid JSON: what a span may carry. Never harms the agent.
+
+The common case, a value of plain built-in types within the limits and no redactor, is one look at the value and one
+call of orjson. All else takes the careful way: a tree (:mod:`~atlas_otel.capture.normalise`), redacted
+(:mod:`~atlas_otel.capture.redaction`), then bounded (:mod:`~atlas_otel.capture.bounding`). Redaction comes first: half
+a key at a cut would not be recognised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import orjson
+
+from atlas_otel import semconv
+from atlas_otel.capture import allowlist
+from atlas_otel.capture.bounding import bound_strings, bound_text, bound_text_as_json, bound_tree, strings_fit
+from atlas_otel.capture.normalise import MAX_NODES, is_plain, to_tree
+from atlas_otel.capture.redaction import BUDGET_S, FAILED, LOSS_FAILED, Guard
+from atlas_otel.capture.value_forms import clean, describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from atlas_otel.capture.redaction import Redactor
+    from atlas_otel.models.json_types import JsonValue
+    from atlas_otel.records.record import AttributeValue
+
+LOSS_CAPTURE: Final = "capture_failed"
+"""Counted for each value, or part of one, that could only be described, because reading it raised."""
+
+_BACKSLASH: Final = ord("\\")
+_NUL: Final = b"\\u0000"  # as orjson writes it; searched from the end, which Python does in half the time
+
+_OURS: Final = "atlas."
+"""How the attributes that we write ourselves begin."""
+_INT64_MIN: Final = -(2**63)
+_INT64_MAX: Final = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is kept. A marker in the value says what was cut, and how large it was."""
+
+    max_string_bytes: int = 65_536
+    """Bytes of UTF-8 of one string."""
+    max_value_bytes: int = 1_048_576
+    """Bytes of the JSON text of one value; 160 at least."""
+    redactor_seconds: float = BUDGET_S
+    """Seconds that a redactor may take for one value before later ones are withheld."""
+
+
+class Captured(NamedTuple):
+    """A value as JSON text in UTF-8, and by how many bytes bounding made it shorter (0: it is whole)."""
+
+    data: bytes
+    truncated: int
+
+    @property
+    def json(self) -> str:
+        """The text."""
+        return self.data.decode()
+
+
+def _ignore(cause: str) -> None:
+    """Count nothing."""
+
+
+class Capture:
+    """Turns values into what may be kept of them. One serves all threads of a process.
+
+    ``on_loss`` is called with a cause (``capture_failed``, ``redaction_failed``, ``redaction_withheld``) for each loss;
+    it must not raise.
+    """
+
+    def __init__(
+        self,
+        limits: Limits = Limits(),
+        *,
+        content: bool = True,
+        redactor: Redactor | None = None,
+        on_loss: Callable[[str], None] | None = None,
+    ) -> None:
+        self.limits = limits
+        self.content = content
+        self._on_loss = on_loss or _ignore
+        self._guard = Guard(redactor, self._on_loss, limits.redactor_seconds) if redactor is not None else None
+        self.redacts = not content or redactor is not None
+        """Whether what others recorded, and what names say, has to be cleaned before it may be passed on."""
+        self._plain = self._guard is None
+        self._string_bytes = limits.max_string_bytes
+        self._value_bytes = limits.max_value_bytes
+        self._short = min(limits.max_string_bytes, limits.max_value_bytes)
+
+    def value(self, value: object, where: str) -> Captured | None:
+        """``value`` as JSON within the limits; None where content is not captured. ``where``: its attribute."""
+        if not self.content:
+            return None
+        if self._plain:
+            try:
+                data = _plain_json(value)
+                if data is not None:
+                    if len(data) <= self._short or self._within(value, len(data)):
+                        return Captured(data, 0)
+                    return self._cut_plain(value, data)
+            except Exception:  # noqa: S110 — orjson refused it, or it changed meanwhile: the careful way has an answer
+                pass
+        try:
+            tree, omitted = self._tree(value, where, self._value_bytes)
+            return self._bounded(tree, len(orjson.dumps(tree)), omitted)
+        except Exception:
+            # Something not foreseen (or the caller's stack is all but used up): the agent goes on, and it is counted.
+            return Captured(self._last_resort(value), 0)
+
+    def plain(self, value: object) -> bytes | None:
+        """The JSON of a value of plain built-in types, whole, where nothing is to be redacted; None for any other. May
+        raise what orjson does."""
+        return _plain_json(value) if self._plain and self.content else None
+
+    def unbounded(self, value: object, where: str) -> Captured | None:
+        """``value`` as JSON, normalised and redacted but whole; None where content is not captured."""
+        if not self.content:
+            return None
+        try:
+            data = _plain_json(value) if self._plain else None
+            if data is not None:
+                return Captured(data, 0)
+        except Exception:  # noqa: S110 — as in value()
+            pass
+        try:
+            tree, omitted = self._tree(value, where, MAX_NODES)
+            return Captured(orjson.dumps(tree), omitted)
+        except Exception:  # as in value()
+            return Captured(self._last_resort(value), 0)
+
+    def text(self, value: str, where: str) -> str | None:
+        """Plain text, normalised, redacted and within the limit of a string; None where content is not captured."""
+        if not self.content:
+            return None
+        try:
+            return bound_text(self.redacted(value, where), self._string_bytes)
+        except Exception:  # ``value`` is no string, say
+            self._on_loss(LOSS_CAPTURE)
+            return describe(value)
+
+    def name(self, value: str, otherwise: str) -> str:
+        """A name that a program gave: redacted; where content is off, ``otherwise`` for one that has no name's form."""
+        kept = self.text(value, semconv.ATLAS_NAME)
+        if kept is not None:
+            return kept
+        return value if allowlist.is_name(value) else otherwise
+
+    def type_name(self, value: str) -> str:
+        """The name of an error's class; one that has not a type's form is content, as any text is."""
+        if allowlist.is_type(value):
+            return value
+        kept = self.text(value, semconv.EXCEPTION_TYPE)
+        return kept if kept is not None else "error"
+
+    def facts(self, attributes: Mapping[str, AttributeValue]) -> Mapping[str, AttributeValue]:
+        """What is kept of what a value says of itself (the model that answered): as of any attribute, within limits."""
+        return self.bounded(self.attributes(attributes, "span"))
+
+    def redacted(self, value: str, where: str) -> str:
+        """Plain text, normalised and redacted but whole, whether content is captured or not."""
+        text = clean(value)
+        return text if self._guard is None else self._guard.text(text, where)
+
+    def attributes(self, attributes: Mapping[str, AttributeValue], where: str) -> dict[str, AttributeValue]:
+        """What is kept of a foreign span's or event's attributes: redacted; only the allowlist where content is off."""
+        try:
+            if not self.content:
+                return allowlist.permitted(attributes)
+            held = dict(attributes)
+            if self._plain:
+                return held if _fits_otel(held) else {clean(key): _normal(value) for key, value in held.items()}
+            return self._redacted_attributes(held, where)
+        except Exception:
+            self._on_loss(LOSS_CAPTURE)
+            return {}
+
+    def bounded(self, attributes: Mapping[str, AttributeValue]) -> Mapping[str, AttributeValue]:
+        """Attributes of a foreign span or event, each within the limits.
+
+        Ours were bounded where they were captured, or are whole on purpose (pushed steps): they stay as they came.
+        """
+        kept = {
+            key: value if key.startswith(_OURS) else self._bounded_attribute(value) for key, value in attributes.items()
+        }
+        return kept if any(kept[key] is not value for key, value in attributes.items()) else attributes
+
+    def bounded_text(self, text: str) -> str:
+        """A foreign text within the limits: cut from within where it is JSON, as messages and arguments are."""
+        if len(text) * 4 <= self._short:
+            return text
+        cut = self._bounded_json(text)
+        return cut if cut is not None else bound_text(text, self._string_bytes)
+
+    def bounded_json(self, text: str) -> str:
+        """A text that should be JSON within the limits; where it cannot be cut from within, as a JSON string."""
+        if len(text) * 4 <= self._short:
+            return text
+        cut = self._bounded_json(text)
+        return cut if cut is not None else orjson.dumps(bound_text(text, self._string_bytes)).decode()
+
+    def _bounded_json(self, text: str) -> str | None:
+        """None where ``text`` is no JSON, or deeper than can be walked."""
+        if text.lstrip()[:1] not in ("{", "[", '"'):
+            return None
+        try:
+            tree = orjson.loads(text)
+            cut = self._cut(tree)
+        except (ValueError, RecursionError):
+            return None
+        # Spaces and escapes, as others write them, may be most of it.
+        fits = cut is tree and len(text.encode(errors="surrogatepass")) <= self._value_bytes
+        return text if fits else orjson.dumps(cut).decode()
+
+    def _bounded_attribute(self, value: AttributeValue) -> AttributeValue:
+        if isinstance(value, str):
+            return self.bounded_text(value)
+        if isinstance(value, (list, tuple, dict)):
+            tree = list(value) if isinstance(value, tuple) else value
+            cut = self._cut(tree)
+            return value if cut is tree else cut
+        return value
+
+    def _cut(self, tree: JsonValue) -> JsonValue:
+        return bound_tree(bound_strings(tree, self._string_bytes), self._value_bytes)
+
+    def _redacted_attributes(self, held: Mapping[str, AttributeValue], where: str) -> dict[str, AttributeValue]:
+        assert self._guard is not None
+        kept: dict[str, AttributeValue] = {}
+        for key, value in held.items():
+            if key in allowlist.STRUCTURE and allowlist.is_id(value):
+                kept[key] = _normal(value)
+                continue
+            tree = self._guard.tree({clean(key): to_tree(value, opaque=False).tree}, where)
+            assert isinstance(tree, dict)
+            kept.update((name, _signed(item)) for name, item in tree.items())
+        return kept
+
+    def _tree(self, value: object, where: str, nodes: int) -> tuple[JsonValue, int]:
+        """The normalised, redacted tree, and how many parts of the value were left out unread."""
+        tree, failures, omitted = to_tree(value, nodes=nodes, opaque=self._plain)
+        for _ in range(failures):
+            self._on_loss(LOSS_CAPTURE)
+        if self._guard is None:
+            return tree, omitted
+        try:
+            return self._guard.tree(tree, where), omitted
+        except Exception:  # a tree that could not be walked to its end is not known to be clean
+            self._on_loss(LOSS_FAILED)
+            return FAILED, omitted
+
+    def _bounded(self, tree: JsonValue, size: int, omitted: int) -> Captured:
+        """A tree whose JSON has ``size`` bytes, within the limits. What was never read counts as a byte each."""
+        if size > self._short:
+            cut = self._cut(tree)
+            if cut is not tree:
+                data = orjson.dumps(cut)
+                return Captured(data, max(size - len(data), 1) + omitted)
+        return Captured(orjson.dumps(tree), omitted)
+
+    def _within(self, value: object, size: int) -> bool:
+        """Whether a plain value, whose JSON has ``size`` bytes, is within the limits."""
+        if size > self._value_bytes:
+            return False
+        return size <= self._string_bytes or strings_fit(value, self._string_bytes)
+
+    def _cut_plain(self, value: object, whole: bytes) -> Captured:
+        """A plain value over the limits, ``whole`` as JSON. Mostly a few strings are too long, and nothing else."""
+        data = orjson.dumps(bound_strings(value, self._string_bytes, bound_text_as_json))
+        if len(data) > self._value_bytes:
+            return self._bounded(orjson.loads(whole), len(whole), 0)
+        return Captured(data, max(len(whole) - len(data), 1))
+
+    def _last_resort(self, value: object) -> bytes:
+        self._on_loss(LOSS_CAPTURE)
+        return orjson.dumps(describe(value))
+
+
+def _plain_json(value: object) -> bytes | None:
+    """The JSON of a value of plain built-in types, which is normalised as it is; None for any other. May raise what
+    orjson does."""
+    if type(value) is not str and not is_plain(value):
+        return None
+    data = orjson.dumps(value)
+    return None if holds_nul(data) else data
+
+
+def holds_nul(data: bytes) -> bool:
+    """Whether orjson wrote a NUL into ``data``, or perhaps did."""
+    return _BACKSLASH in data and data.rfind(_NUL) >= 0
+
+
+def _fits_otel(attributes: Mapping[str, AttributeValue]) -> bool:
+    """Whether every sink takes these attributes as they are."""
+    for key, value in attributes.items():
+        kind = type(value)
+        if kind is str:
+            if not value.isascii() and clean(value) != value:  # type: ignore[union-attr,arg-type]
+                return False
+            if "\0" in value:  # type: ignore[operator]
+                return False
+        elif kind is float:
+            if value - value != 0.0:  # type: ignore[operator]
+                return False
+        elif kind is int:
+            if not _INT64_MIN <= value <= _INT64_MAX:  # type: ignore[operator]
+                return False
+        elif kind is not bool:
+            return False
+        if not key.isascii() or "\0" in key:
+            return False
+    return True
+
+
+def _normal(value: object) -> AttributeValue:
+    """An attribute's value as every sink takes it; OTLP holds signed integers of 64 bits only."""
+    return _signed(to_tree(value).tree)
+
+
+def _signed(tree: JsonValue) -> AttributeValue:
+    if type(tree) is int and tree > _INT64_MAX:
+        return str(tree)
+    if isinstance(tree, list):
+        return [_signed(item) for item in tree]
+    if isinstance(tree, dict):
+        return {key: _signed(item) for key, item in tree.items()}
+    return tree

@@ -1,0 +1,4 @@
+"""What a person watches in a terminal while a run goes on.
+
+From outside: ``console.Console``.
+"""

@@ -1,0 +1,454 @@
+"""The journal in files: what was appended outlives the process, not the machine.
+
+Layout: ``<spool folder>/<hash of the database>/<owner>-<number>.seg`` (``spool_owner``, ``spool_segment``). Records
+wait for their own database only. Folders are private to the user (0700), files too (0600).
+
+Policy when full (the folder of this database holds ``max_bytes``, all processes together) or where the disk is: the
+newest is refused, and counted; what was accepted stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from atlas_otel.delivery.journal import Batch
+from atlas_otel.delivery.spool_adoption import Adoption
+from atlas_otel.delivery.spool_folder import DISK_FULL, default_root, make_folder, open_folder
+from atlas_otel.delivery.spool_owner import SPARE_SUFFIX, Owner, tokens, used_bytes
+from atlas_otel.delivery.spool_record import pack_record, unpack_record
+from atlas_otel.delivery.spool_segment import MAGIC, Frames, Segment, SegmentReader, head_of, reserves_blocks
+from atlas_otel.errors import RecordError
+from atlas_otel.process.yielding import unhurried
+from atlas_otel.records.record import RANK_OPEN, EventRecord, Record, encode_record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from atlas_otel.delivery.accounts import Accounts, Cause
+    from atlas_otel.records.store import PoisonedRecord
+
+DEFAULT_MAX_BYTES: Final = 1024 * 1024 * 1024
+DEFAULT_SEGMENT_BYTES: Final = 4 * 1024 * 1024
+REFUSED_FILE: Final = "refused.jsonl"
+"""In each database's folder: records that no store could write, at most a sixteenth of the folder's bound."""
+
+_RETRY_NS: Final = 1_000_000_000
+"""How long a refusal for lack of room stands before the disk is asked again."""
+_ADOPT_EVERY_S: Final = 5.0
+_KEPT_OPEN: Final = 2
+"""How many full segments stay mapped, so that they can be used again; a backlog must not take descriptors."""
+_PAUSE_S: Final = 0.0005
+"""Housekeeping lets go of the interpreter this long between slices of its work."""
+
+
+class _Part:
+    """A segment of this process, from its first record to its deletion.
+
+    ``tail``: where its last whole frame ends. ``spans``, ``events``: what it holds and has not been taken; what is left
+    of them when the segment has been read to its end could not be read. ``upto``: the journal's count of accepted
+    records at its last one.
+    """
+
+    __slots__ = ("events", "path", "segment", "spans", "tail", "upto")
+
+    def __init__(self, path: Path, segment: Segment) -> None:
+        self.path = path
+        self.segment = segment
+        self.tail = segment.tail
+        self.spans = self.events = self.upto = 0
+
+    def took(self, record: Record, upto: int) -> None:
+        """Count a record in. Nothing interrupts this from the look at its type on: nothing more is called."""
+        if isinstance(record, EventRecord):
+            self.events += 1
+        elif record.rank > RANK_OPEN:
+            self.spans += 1
+        self.upto = upto
+        self.tail = self.segment.tail  # last: from here on the drain may read it
+
+    def gave(self, record: Record) -> None:
+        """Count a record out."""
+        if isinstance(record, EventRecord):
+            self.events -= 1
+        elif record.rank > RANK_OPEN:
+            self.spans -= 1
+
+
+class SpoolJournal:
+    """Appends to segment files; see the module for its promises.
+
+    ``adopt_every_s``: how often the folder is searched for what dead processes left.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        *,
+        target: str,
+        root: Path | None = None,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        segment_bytes: int = DEFAULT_SEGMENT_BYTES,
+        adopt_every_s: float = _ADOPT_EVERY_S,
+    ) -> None:
+        """Make the folder (SpoolError where that fails); files come with the first record."""
+        self.durable = True
+        self._accounts = accounts
+        self._root, self._target = root or default_root(), target
+        self.folder = open_folder(self._root, target)
+        self._mapped = reserves_blocks(self.folder)
+        self._max_bytes = max_bytes
+        self._segment_bytes = min(segment_bytes, max_bytes)
+        self._adopt_every_s = adopt_every_s
+        self._owner: Owner | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.RLock()  # reentrant: a finalizer may end a span on the thread that holds it
+        self._writing = False
+        self._deferred: list[tuple[Record, bytes, bytes]] = []
+        self._parts: deque[_Part] = deque()
+        self._current: _Part | None = None
+        self._spare: Segment | None = None
+        self._number = 0
+        self._accepted = 0
+        self._refusing: tuple[Cause, int] | None = None
+        self._rotated = False
+        self._closed = False
+        self._reader: SegmentReader | None = None
+        self._taken = 0
+        self._acknowledged = 0
+        self._adoption: Adoption | None = None
+        self._unread: set[str] = set()
+        self._next_adoption = 0.0
+        self.idle = True
+
+    # --- on the agent's threads ----------------------------------------------------------------------------------
+
+    @property
+    def accepted(self) -> int:
+        """How many records this process has written."""
+        return self._accepted
+
+    def append(self, record: Record) -> bool:
+        """Encode a record and write it to the current segment, before returning."""
+        try:
+            data = pack_record(record)
+            head = head_of(data)
+        except RecordError:
+            self._accounts.refused(record, "unencodable")
+            return False
+        with self._lock:
+            if self._writing:
+                # We interrupted ourselves: this thread was amid an append when a signal handler or a finalizer ran.
+                # The frame follows as soon as that append is done.
+                self._deferred.append((record, head, data))
+                return True
+            self._writing = True
+            try:
+                accepted = self._write(record, head, data)
+                while self._deferred:
+                    self._write(*self._deferred.pop(0))
+            finally:
+                self._writing = False
+            return accepted
+
+    def _write(self, record: Record, head: bytes, data: bytes) -> bool:
+        try:
+            part = self._current
+            size = len(head) + len(data)
+            if part is None or not part.segment.fits(size):
+                cause = self._rotate(size)
+                if cause is not None:
+                    self._accounts.refused(record, cause)
+                    return False
+                part = self._current
+                assert part is not None
+            segment = part.segment
+            segment.write(head, data)
+            self._accounts.accepted(record)
+            part.took(record, self._accepted + 1)
+            self._accepted = part.upto
+        except OSError as error:
+            self._accounts.refused(record, _cause(error))
+            return False
+        except BaseException:
+            self._finish_write(record)
+            raise
+        return True
+
+    def _finish_write(self, record: Record) -> None:
+        """A signal's handler raised amid a write (Ctrl-C, a timeout): what is in the file whole is accepted all the
+        same, since the next process would store it too; the rest of it is overwritten."""
+        part = self._current
+        if part is None:
+            return
+        if part.segment.tail > part.tail:
+            if not self._accounts.knows(record):
+                self._accounts.accepted(record)
+            part.took(record, self._accepted + 1)
+        if part.upto > self._accepted:
+            self._accepted = part.upto
+
+    def _rotate(self, size: int) -> Cause | None:
+        """Go on in another segment, one that takes ``size`` bytes; why not, where there is none."""
+        if self._closed:
+            return "shutdown"
+        now = time.monotonic_ns()
+        if self._refusing is not None and now < self._refusing[1]:
+            return self._refusing[0]
+        try:
+            segment = self._next_segment(size)
+        except OSError as error:
+            cause = _cause(error)
+            segment = None
+        else:
+            cause = "spool_full"
+        if segment is None:
+            self._refusing = (cause, now + _RETRY_NS)
+            return cause
+        self._refusing = None
+        if self._current is not None:
+            self._rotated = True
+        self._current = _Part(segment.path, segment)
+        self._parts.append(self._current)
+        return None
+
+    def _next_segment(self, size: int) -> Segment | None:
+        owner = self._owner
+        if owner is None:
+            make_folder(self._root, self._target)  # at the start there may have been no room for it
+            owner = self._owner = Owner.create(self.folder)
+        self._number += 1
+        path = owner.path(self._number)
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            if spare.fits(size):
+                spare.rename(path)
+                return spare
+            self._spare = spare
+        wanted = max(self._segment_bytes, len(MAGIC) + size)
+        if used_bytes(self.folder) + wanted > self._max_bytes:
+            return None
+        return Segment(path, wanted, mapped=self._mapped)
+
+    # --- on the drain thread -------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Have a spare segment ready once the current one is half full; hold few full ones open."""
+        parts = list(self._parts)
+        for part in parts[_KEPT_OPEN:]:
+            if part is not self._current:
+                part.segment.close()
+        self._give_up_full()
+        current, owner = self._current, self._owner
+        if current is None or owner is None or self._closed or self._spare is not None or self._refusing is not None:
+            return
+        if current.tail < current.segment.size // 2:
+            return
+        if used_bytes(self.folder) + self._segment_bytes > self._max_bytes:
+            return
+        with contextlib.suppress(OSError):  # no room: the append that needs it says so
+            spare = Segment(owner.path(self._number, SPARE_SUFFIX), self._segment_bytes, mapped=self._mapped)
+            for _ in spare.populate():
+                time.sleep(_PAUSE_S)
+            with self._lock:
+                self._spare = spare
+
+    def _give_up_full(self) -> None:
+        """Where no further segment can be had, the current one is emptied once it is stored, and used again."""
+        reader = self._reader
+        if self._refusing is None or reader is None or self._acknowledged < self._accepted:
+            return
+        with self._lock:
+            if self._current is not None and reader.position >= self._current.tail:
+                self._current = None
+                self._rotated = True
+
+    @property
+    def checkpoint_due(self) -> bool:
+        """Whether another segment was begun since the last look.
+
+        Open spans are then shown in it again: the one before is deleted once it is stored, and who adopts what is left
+        has to know which spans were open.
+        """
+        due, self._rotated = self._rotated, False
+        return due
+
+    def take(self, max_records: int, max_bytes: int) -> Batch | None:
+        """The oldest records of this process; where there are none, those of a dead one."""
+        while self._parts and not self._closed:
+            part = self._parts[0]
+            full = part is not self._current
+            try:
+                if self._reader is None:
+                    self._reader = SegmentReader(part.path)
+                limit = part.tail
+                if self._reader.position < limit:
+                    frames = self._reader.read(limit, max_records, max_bytes)
+                    return self._decoded(part, frames)
+            except OSError:  # somebody deleted the file
+                with self._lock:
+                    full = True
+                    if part is self._current:
+                        self._current = None
+            if not full:
+                break
+            self._delete_first()
+        return None if self._closed else self._take_adopted(max_records, max_bytes)
+
+    def _decoded(self, part: _Part, frames: Frames) -> Batch:
+        batch = Batch([], size=sum(map(len, frames.payloads)))
+        for payload in unhurried(frames.payloads):
+            with contextlib.suppress(RecordError):
+                record = unpack_record(payload)
+                batch.records.append(record)
+                part.gave(record)
+        self._taken += len(frames.payloads) + frames.damaged
+        batch.upto = self._taken
+        return batch
+
+    def ack(self, batch: Batch) -> None:
+        """A segment goes when its last record is stored; the current one stays for what is to come."""
+        if batch.adopted:
+            return
+        self._acknowledged = batch.upto
+        if self._parts and self._reader is not None:
+            part = self._parts[0]
+            if part is not self._current and self._reader.position >= part.tail:
+                self._delete_first()
+
+    def set_aside(self, poisoned: Sequence[PoisonedRecord]) -> None:
+        """Add them to ``refused.jsonl``, one a line with the reason, for somebody to look at."""
+        path = self.folder / REFUSED_FILE
+        try:
+            lines = b"".join(
+                orjson.dumps({"reason": one.reason, "record": orjson.Fragment(encode_record(one.record))}) + b"\n"
+                for one in poisoned
+            )
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(fd, "ab") as file:
+                if file.tell() + len(lines) <= self._max_bytes // 16:
+                    file.write(lines)
+        except (OSError, RecordError):
+            self._accounts.absorbed("set_aside")
+
+    def _delete_first(self) -> None:
+        with self._lock:
+            part = self._parts.popleft()
+            self._accounts.lost(part.spans, part.events, "spool_error")
+            self._taken = self._acknowledged = part.upto
+            self._refusing = None  # there is room again
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        with contextlib.suppress(OSError):
+            if not self._recycle(part.segment):
+                part.path.unlink()
+        if part.segment is not self._spare:
+            part.segment.close()
+
+    def _recycle(self, segment: Segment) -> bool:
+        """Make a segment that is stored the spare one: its pages are in memory and mapped already."""
+        owner = self._owner
+        if self._closed or self._spare is not None or owner is None:
+            return False
+        if not segment.open or segment.size != self._segment_bytes:
+            return False
+        segment.rename(owner.path(self._number, SPARE_SUFFIX))
+        for _ in segment.wipe():
+            time.sleep(_PAUSE_S)
+        with self._lock:
+            self._spare = segment
+        return True
+
+    def _take_adopted(self, max_records: int, max_bytes: int) -> Batch | None:
+        while self._adoption is not None or time.monotonic() >= self._next_adoption:
+            if self._adoption is None:
+                self._adoption = self._dead_owner()
+            if self._adoption is None:
+                self._next_adoption = time.monotonic() + self._adopt_every_s
+                self._unread.clear()
+                break
+            try:
+                records = self._adoption.take(max_records, max_bytes)
+                if records is not None:
+                    return Batch(records, adopted=True)
+                # Asked for more, so all batches before are stored.
+                self._accounts.adopted(0, self._adoption.damaged)
+                self._adoption.finish()
+                unread = bool(self._adoption.unread)
+            except OSError:  # what is stored cannot be deleted now
+                self._adoption.close()
+                unread = True
+            if unread:  # at the next search, perhaps; others that died are not held up
+                self._unread.add(self._adoption.owner.token)
+            self._adoption = None
+        return None
+
+    def _dead_owner(self) -> Adoption | None:
+        own = self._owner.token if self._owner is not None else None
+        for token in tokens(self.folder):
+            if token != own and token not in self._unread and (owner := Owner.adopt(self.folder, token)) is not None:
+                return Adoption(owner)
+        return None
+
+    def adopt_now(self) -> None:
+        """Search for what dead processes left at the next take: forked children may have ended just now."""
+        self._next_adoption = 0.0
+
+    # --- life ----------------------------------------------------------------------------------------------------
+
+    def close(self, *, unfinished: bool = False) -> None:
+        """Refuse what comes from now on. What is not stored stays for the next process; without such, nothing stays.
+
+        ``unfinished``: everything is left, and the lock held until this process ends, so that the next one marks the
+        spans that are still open as abandoned. Idempotent.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            left = self._acknowledged < self._accepted
+            self._current = None
+            for part in self._parts:
+                part.segment.close()
+                if not left:  # all that could be read back was
+                    self._accounts.lost(part.spans, part.events, "spool_error")
+            if self._spare is not None:
+                self._spare.close()
+                with contextlib.suppress(OSError):
+                    self._spare.path.unlink()
+                self._spare = None
+            if self._owner is None:
+                return
+            if left:
+                self._owner.close()
+            elif not unfinished:
+                self._owner.remove()
+
+    def after_fork(self) -> None:
+        """In a forked child: close our copies of the parent's files, and begin with files of our own."""
+        for segment in (*(part.segment for part in self._parts), *((self._spare,) if self._spare else ())):
+            with contextlib.suppress(OSError, BufferError):
+                segment.close()
+        for file in (self._reader, self._owner):
+            if file is not None:
+                with contextlib.suppress(OSError):
+                    file.close()
+        if self._adoption is not None:
+            with contextlib.suppress(OSError):
+                self._adoption.close()
+        self._owner = None
+        self._reset()
+
+
+def _cause(error: OSError) -> Cause:
+    return "disk_full" if error.errno in DISK_FULL else "spool_error"

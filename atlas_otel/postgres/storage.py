@@ -1,0 +1,86 @@
+"""A database, and the way of records into it: journal, drain, accounts and recorder, put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from atlas_otel.delivery.accounts import Accounts
+from atlas_otel.delivery.drain import Drain
+from atlas_otel.delivery.journal import MemoryJournal
+from atlas_otel.delivery.journal_recorder import JournalRecorder, RunningSpans
+from atlas_otel.errors import ConfigError, SpoolError
+from atlas_otel.records.store import DEFAULT_PATIENCE, Patience
+
+if TYPE_CHECKING:
+    from atlas_otel.delivery.journal import Journal
+    from atlas_otel.records.store import Store
+    from atlas_otel.settings import Durability, Settings
+
+
+class Storage(NamedTuple):
+    """Where records go, and who sees to it."""
+
+    recorder: JournalRecorder
+    drain: Drain
+    accounts: Accounts
+    journal: Journal
+
+
+def open_storage(settings: Settings) -> Storage:
+    """The way into ``settings.database_url``. No thread and no connection before there is a record to store.
+
+    Raises ConfigError where the URL is none, or where the spool's folder cannot be used.
+    """
+    url = settings.database_url
+    assert url is not None
+    return storage_for(url, settings.durability, patience=patience_of(settings))
+
+
+def patience_of(settings: Settings) -> Patience:
+    """How long sessions must be quiet before they are over."""
+    return Patience(settings.quiet_s, settings.root_wait_s)
+
+
+def storage_for(
+    database_url: str,
+    durability: Durability,
+    *,
+    accounts: Accounts | None = None,
+    patience: Patience = DEFAULT_PATIENCE,
+    project_every_s: float | None = None,
+    spool_bytes: int | None = None,
+) -> Storage:
+    """The same, for a URL and a durability.
+
+    ``accounts``: who keeps them, where it is not :class:`Accounts` itself. ``patience``: how long a session must be
+    quiet before it is over. ``project_every_s``: project what other
+    processes stored too, this often, also when nothing comes in here. ``spool_bytes``: the bound of the spool's folder.
+    """
+    from atlas_otel.postgres.dsn import check_database_url, describe
+
+    check_database_url(database_url)
+    accounts = accounts if accounts is not None else Accounts()
+    journal: Journal
+    left = False
+    if durability == "memory":
+        journal = MemoryJournal(accounts)
+    else:
+        from atlas_otel.delivery.spool import DEFAULT_MAX_BYTES, SpoolJournal
+        from atlas_otel.delivery.spool_owner import tokens
+
+        try:
+            journal = SpoolJournal(accounts, target=describe(database_url), max_bytes=spool_bytes or DEFAULT_MAX_BYTES)
+        except SpoolError as error:
+            raise ConfigError(str(error)) from None
+        left = bool(tokens(journal.folder))
+    running = RunningSpans()
+
+    def open_store() -> Store:
+        from atlas_otel.postgres.store import PostgresStore
+
+        return PostgresStore(database_url, patience=patience)
+
+    drain = Drain(journal, accounts, open_store, running, project_every_s=project_every_s, settle_s=patience)
+    if left:  # of a process that died, perhaps: it is stored also where this one records nothing
+        drain.wake()
+    return Storage(JournalRecorder(journal, accounts, drain, running), drain, accounts, journal)

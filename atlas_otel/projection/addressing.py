@@ -1,0 +1,123 @@
+"""What each note is about: the session, an attempt at a step, or one span."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from atlas_otel import semconv
+from atlas_otel.projection.identity import Attempt
+from atlas_otel.projection.notes import GuidanceNote, MetadataNote, RewardNote, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from atlas_otel.models.json_types import JsonObject
+    from atlas_otel.projection.notes import AboutNote
+    from atlas_otel.projection.placing import Placing
+    from atlas_otel.projection.tree import SpanKey
+
+
+@dataclass(slots=True)
+class Addressed:
+    """The notes of a session by what they are about, each list in order of time."""
+
+    session: list[AboutNote] = field(default_factory=list)
+    attempts: dict[Attempt, list[AboutNote]] = field(default_factory=dict)
+    spans: dict[Attempt | None, list[JsonObject]] = field(default_factory=dict)
+    """Rewards of single spans, by the attempt that the span stands in."""
+    unplaced: list[AboutNote] = field(default_factory=list)
+    """Notes on a step that has not run, or on a span that is not here."""
+    guidance: list[GuidanceNote] = field(default_factory=list)
+
+    @property
+    def judgements(self) -> list[AboutNote]:
+        """What was said of the session, except its metadata."""
+        return [note for note in self.session if not isinstance(note, MetadataNote)]
+
+
+class Addressing:
+    """Resolves targets against the spans as they are now."""
+
+    def __init__(
+        self, placing: Placing, attempt_of: Callable[[SpanKey], Attempt | None], latest: Mapping[int, int]
+    ) -> None:
+        self._placing = placing
+        self._attempt_of = attempt_of
+        self._latest = latest
+
+    def address(self, notes: Iterable[tuple[SpanKey, AboutNote]]) -> Addressed:
+        """Give each note, which comes with the span it was reported on, to what it is about."""
+        found = Addressed()
+        heard: set[tuple[int | None, str]] = set()
+        for key, note in sorted(notes, key=_reported_first):
+            if isinstance(note, GuidanceNote):
+                attempt = self._attempt(key, note.target)
+                said = (attempt.step if attempt is not None else None, note.note)
+                if note.repeated and said in heard:
+                    continue
+                heard.add(said)
+                found.guidance.append(note)
+            if isinstance(note, MetadataNote) and note.target == Target():
+                found.session.append(note)
+            else:
+                self._give(key, note, found)
+        return found
+
+    def _give(self, key: SpanKey, note: AboutNote, found: Addressed) -> None:
+        target = note.target
+        if target.session:
+            found.session.append(note)
+        elif target.span_id is not None:
+            self._give_to_span(self._placing.tree.find(target.span_id), note, found)
+        elif target == Target() and (linked := self._linked(key)) is not None:
+            self._give_to_span(self._placing.tree.find(linked), note, found)
+        else:
+            attempt = self._attempt(key, target)
+            if attempt is not None:
+                found.attempts.setdefault(attempt, []).append(note)
+            elif target.step is not None:
+                found.unplaced.append(note)
+            else:
+                found.session.append(note)
+
+    def _attempt(self, key: SpanKey, target: Target) -> Attempt | None:
+        """The attempt that is meant: of a step without an attempt, the one that the reporter stood in, else the
+        latest."""
+        inside = self._attempt_of(key)
+        step = target.step if target.step is not None else (inside.step if inside is not None else None)
+        if step is None or step not in self._latest:
+            return None
+        if target.attempt is not None:
+            return Attempt(step, target.attempt) if target.attempt <= self._latest[step] else None
+        return inside if inside is not None and inside.step == step else Attempt(step, self._latest[step])
+
+    def _linked(self, key: SpanKey) -> str | None:
+        """A late reward is a span of its own, linked to what it is about."""
+        node = self._placing.nodes.get(key)
+        if node is None or node.role != "reward":
+            return None
+        named = node.span.attributes.get(semconv.ATLAS_TARGET_SPAN_ID)
+        if isinstance(named, str):
+            return named
+        return node.span.links[0].span_id if node.span.links else None
+
+    def _give_to_span(self, key: SpanKey | None, note: AboutNote, found: Addressed) -> None:
+        node = self._placing.nodes.get(key) if key is not None else None
+        if node is None or key is None:
+            found.unplaced.append(note)
+            return
+        attempt = self._attempt_of(key)
+        if key == self._placing.root:
+            found.session.append(note)
+        elif attempt is not None and (node.role == "step" or not isinstance(note, RewardNote)):
+            found.attempts.setdefault(attempt, []).append(note)
+        elif isinstance(note, RewardNote):
+            found.spans.setdefault(attempt, []).append({"span_id": node.span.span_id, **note.reward.to_json()})
+        else:
+            found.session.append(note)
+
+
+def _reported_first(pair: tuple[SpanKey, AboutNote]) -> tuple[bool, tuple[int, str], SpanKey]:
+    key, note = pair
+    return (isinstance(note, GuidanceNote) and note.repeated, note.order, key)

@@ -1,0 +1,82 @@
+"""What one span says, whoever wrote it: the dialects make it, the projection reads it. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from atlas_otel.models.evaluation import Reward
+    from atlas_otel.records.json_text import JsonText
+    from atlas_otel.semconv import Kind
+
+
+class Failure(NamedTuple):
+    """How a span failed. ``message`` is empty where it may not be captured."""
+
+    type: str
+    message: str = ""
+    stacktrace: str = ""
+
+
+class Usage(NamedTuple):
+    """Tokens of one model call; None where the producer didn't say."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    cached_tokens: int | None = None
+    """Of those that went in: read from a cache."""
+    cache_write_tokens: int | None = None
+    """Of those that went in: written to a cache."""
+    reasoning_tokens: int | None = None
+    """Of those that came out: reasoning."""
+
+    @property
+    def total(self) -> int:
+        """All tokens: as said, else the sum of what went in and what came out."""
+        return (
+            self.total_tokens if self.total_tokens is not None else (self.input_tokens or 0) + (self.output_tokens or 0)
+        )
+
+
+class Facts(NamedTuple):
+    """The facts of one span. What the producer did not say is None, empty or False.
+
+    ``kind`` is what the span is by itself: the projection calls a session inside a session an agent. ``name`` is the
+    tool's, model's, agent's or function's own, without the prefix of the span's name. ``input`` and ``output`` are
+    JSON; so are messages (the GenAI conventions' form: ``[{role, parts}]``) and tool definitions.
+    """
+
+    kind: Kind
+    name: str
+    dialect: str
+    operation: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    agent_name: str | None = None
+    task: str | None = None
+    input: JsonText | None = None
+    output: JsonText | None = None
+    input_messages: JsonText | None = None
+    output_messages: JsonText | None = None
+    system_instructions: JsonText | None = None
+    tool_definitions: JsonText | None = None
+    tool_call_id: str | None = None
+    usage: Usage | None = None
+    finish_reasons: tuple[str, ...] = ()
+    error: Failure | None = None
+    stream_chunks: int | None = None
+    stream_incomplete: bool = False
+    metadata: JsonText | None = None
+    tags: tuple[str, ...] = ()
+    user_id: str | None = None
+    conversation_id: str | None = None
+    declared_session: str | None = None
+    step_id: int | None = None
+    step_attempt: int | None = None
+    step_description: str = ""
+    pushed_uuid: str | None = None
+    """The UUID of the pushed intermediate step that this span is (then its events are given back as pushed)."""
+    unfinished: str | None = None
+    rewards: tuple[Reward, ...] = ()
+    """Evaluations that stand on the span as OpenTelemetry events, not as records of ours."""

@@ -1,0 +1,280 @@
+"""The session's own row: its task, its answer, how it went, and the metadata that readers look for (contract §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, get_args
+
+from atlas_otel import semconv
+from atlas_otel.models.evaluation import choose_rewards, mean_and_deviation, reward_statistics, stored_reward, utc_time
+from atlas_otel.models.learning_key import learning_key
+from atlas_otel.models.rows import ReviewStatus, SessionRow
+from atlas_otel.projection.messages import first_user_text, last_reply_text
+from atlas_otel.projection.notes import GuidanceNote, MetadataNote, RewardNote, ValidationNote
+
+if TYPE_CHECKING:
+    from atlas_otel.models.json_types import JsonObject, JsonValue
+    from atlas_otel.models.rows import SessionStatus
+    from atlas_otel.projection.facts import Facts
+    from atlas_otel.projection.node import Node
+    from atlas_otel.projection.notes import AboutNote
+
+_REVIEW_STATUSES: Final[tuple[ReviewStatus, ...]] = get_args(ReviewStatus)
+DISPLACED: Final = "caller_metadata"
+"""Where the caller's metadata stands whose key is one that we compute."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTotals:
+    """Tokens of all innermost model calls, and how many those are."""
+
+    prompt: int = 0
+    completion: int = 0
+    total: int = 0
+    calls: int = 0
+
+    def to_json(self) -> JsonObject:
+        """``token_usage`` (contract §2)."""
+        return {
+            "prompt_tokens": self.prompt,
+            "completion_tokens": self.completion,
+            "total_tokens": self.total,
+            "calls": self.calls,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """What the session's row is made from. ``root`` is None until the session's own span has come.
+
+    ``notes`` are about the session itself; ``guidance`` is all of the session's, its steps' too. ``last_model`` is the
+    model call in which to look for an answer that the root doesn't state.
+    """
+
+    key: str
+    task: str
+    root: Node | None
+    begin_ns: int
+    last_ns: int
+    trace_ids: Sequence[str]
+    notes: Sequence[AboutNote]
+    guidance: Sequence[GuidanceNote]
+    step_scores: Sequence[float]
+    tokens: TokenTotals
+    governance: TokenTotals = TokenTotals()
+    """Tokens of those who govern the run: not the agent's own."""
+    span_rewards: Sequence[JsonObject] = ()
+    unplaced: Sequence[AboutNote] = ()
+    anomalies: Mapping[str, int] | None = None
+    last_model: Node | None = None
+    over: bool = True
+    """False: its root may have ended, but more is expected."""
+
+
+def session_row(parts: SessionParts) -> SessionRow:
+    """The row of ``sessions``."""
+    root = parts.root
+    status = _status(root) if parts.over else "running"
+    created = root.span.start_ns if root is not None else parts.begin_ns
+    completed = None if status == "running" else _completed(root, parts.last_ns)
+    task = parts.task
+    given = _given_metadata(parts)
+    chosen = choose_rewards((note.order, note.reward) for note in parts.notes if isinstance(note, RewardNote))
+    primary = next(iter(chosen.values()), None)
+    reward = stored_reward(chosen)
+    stats = reward_statistics(primary) if primary is not None else None
+    # The calls that led to the judgements, where a runtime reports them, before the judgements themselves.
+    audit = [*_calls(given.pop("reward_audit", None)), *_audit([*parts.notes, *parts.unplaced])]
+    computed: JsonObject = {
+        semconv.SESSION_KEY: parts.key,
+        "status": status,
+        "created_at": utc_time(created).isoformat(),
+        "completed_at": None if completed is None else utc_time(completed).isoformat(),
+        "learning_key": _learning_key(root, task, given),
+        "trace_ids": list(parts.trace_ids),
+        "token_usage": parts.tokens.to_json(),
+    }
+    if parts.governance.calls:
+        computed["governance_token_usage"] = parts.governance.to_json()
+    computed |= _about_root(root)
+    if reward is not None:
+        computed["session_reward"] = reward
+    if stats is not None:
+        computed["reward_stats"] = stats
+    if summary := _summary(stats, parts.step_scores):
+        computed["reward_summary"] = summary
+    if audit:
+        computed["reward_audit"] = list(audit)
+    if parts.guidance:
+        computed["teacher_notes"] = [note.note for note in parts.guidance]
+    if verdicts := [note for note in parts.notes if isinstance(note, ValidationNote)]:
+        computed["validation"] = max(verdicts, key=lambda note: note.order).payload
+    if parts.span_rewards:
+        computed["span_rewards"] = list(parts.span_rewards)
+    if parts.anomalies:
+        computed["intermediate_step_anomalies"] = dict(parts.anomalies)
+    return SessionRow(
+        task=task,
+        status=status,
+        metadata=_joined(given, computed),
+        created_at=utc_time(created),
+        completed_at=None if completed is None else utc_time(completed),
+        final_answer=_answer(parts),
+        reward=reward,
+        reward_stats=stats,
+        reward_audit=audit or None,
+        student_learning=_text(given, "student_learning"),
+        teacher_learning=_text(given, "teacher_learning"),
+        review_status=_review_status(given),
+        review_notes=_text(given, "review_notes"),
+    )
+
+
+def _joined(given: JsonObject, computed: JsonObject) -> JsonObject:
+    """The caller's metadata at the top level beside ours. What we compute wins, since readers rely on it (a caller's
+    ``status`` must not make a failed run look well); the caller's value is kept under ``caller_metadata``."""
+    displaced: JsonObject = {
+        name: value for name, value in given.items() if name in computed and value != computed[name]
+    }
+    joined = {**given, **computed}
+    if displaced:
+        joined[DISPLACED] = displaced
+    return joined
+
+
+def _status(root: Node | None) -> SessionStatus:
+    if root is None or root.status == "running":
+        return "running"
+    return "failed" if root.status == "failed" else "succeeded"
+
+
+def _completed(root: Node | None, last_ns: int) -> int | None:
+    """When a session that is over ended; for one that was abandoned, when it was last heard of."""
+    if root is None:
+        return None
+    return root.span.end_ns if root.span.end_ns is not None else max(last_ns, root.span.start_ns)
+
+
+def session_task(root: Node | None, first_model: Node | None) -> str:
+    """The session's task: as its span states it, else the first that a user said to it, or to ``first_model``.
+
+    Empty until the span has come; ``[not captured]`` where it was kept out of the record.
+    """
+    if root is None:
+        return ""
+    if root.facts.task is not None:
+        return root.facts.task
+    if root.facts.kind == "session" and root.facts.pushed_uuid is None:
+        return semconv.NOT_CAPTURED
+    for node in (root, first_model):
+        if node is None:
+            continue
+        for text in (node.facts.input_messages, node.facts.input):
+            if text is not None and (said := first_user_text(text.value)):
+                return said
+    return semconv.NOT_CAPTURED if _silent(root.facts) else ""
+
+
+def _answer(parts: SessionParts) -> str | None:
+    root = parts.root
+    if root is None:
+        return None
+    facts = root.facts
+    if facts.kind == "session" and facts.pushed_uuid is None:
+        return None if facts.output is None or facts.output.text.strip() == "null" else facts.output.plain
+    for text in (facts.output_messages, facts.output):
+        if text is not None and (said := last_reply_text(text.value)):
+            return said
+    if facts.output is not None and facts.output.text.strip() != "null":
+        return facts.output.plain
+    last = parts.last_model
+    if last is not None and root.status != "running":
+        for text in (last.facts.output_messages, last.facts.output):
+            if text is not None and (said := last_reply_text(text.value)):
+                return said
+    return None
+
+
+def _silent(facts: Facts) -> bool:
+    return facts.input is None and facts.input_messages is None
+
+
+def _given_metadata(parts: SessionParts) -> JsonObject:
+    """What the caller passed: on the root span, then by ``set_metadata``, the later over the earlier."""
+    given: JsonObject = {}
+    held = parts.root.facts.metadata if parts.root is not None else None
+    if held is not None and isinstance(held.value, Mapping):
+        given |= held.value
+    for note in sorted((one for one in parts.notes if isinstance(one, MetadataNote)), key=lambda one: one.order):
+        given |= note.values
+    return given
+
+
+def _about_root(root: Node | None) -> JsonObject:
+    if root is None:
+        return {}
+    facts = root.facts
+    about: JsonObject = {"trace_id": root.span.trace_id, "agent_name": facts.agent_name or facts.name}
+    if facts.tags:
+        about["tags"] = list(facts.tags)
+    if facts.user_id is not None:
+        about["user_id"] = facts.user_id
+    if facts.conversation_id is not None:
+        about["conversation_id"] = facts.conversation_id
+    service = root.span.resource.get(semconv.SERVICE_NAME)
+    if isinstance(service, str):
+        about["service_name"] = service
+    parent = root.span.attributes.get(semconv.ATLAS_PARENT_SESSION_ID)
+    if isinstance(parent, str):
+        about["parent_session_id"] = parent
+    if (failure := root.error_json) is not None:
+        about["failure"] = failure
+    return about
+
+
+def _learning_key(root: Node | None, task: str, given: Mapping[str, JsonValue]) -> str:
+    facts = root.facts if root is not None else None
+    agent = (facts.agent_name or facts.name) if facts is not None else ""
+    return learning_key(agent=agent, task=task, tags=facts.tags if facts is not None else (), metadata=given)
+
+
+def _summary(stats: JsonObject | None, step_scores: Sequence[float]) -> JsonObject | None:
+    """``reward_summary``: the session's score, else the average over the steps that were scored."""
+    if stats is not None:
+        same = ("score_stddev", "uncertainty_mean", "uncertainty_stddev")
+        summary: JsonObject = {"score": stats["score"], "count": stats["sample_count"]}
+        return summary | {name: stats[name] for name in same if name in stats}
+    if not step_scores:
+        return None
+    average, deviation = mean_and_deviation(step_scores)
+    summary = {"average": average, "count": len(step_scores), "score_stddev": deviation}
+    return {name: value for name, value in summary.items() if value is not None}
+
+
+def _calls(value: JsonValue) -> list[JsonObject]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _audit(notes: Sequence[AboutNote]) -> list[JsonObject]:
+    """Every judgement of the session in order of time, also those that a later one replaced; and those whose step or
+    span isn't here, with the target they named."""
+    audit = []
+    for note in sorted((one for one in notes if isinstance(one, RewardNote)), key=lambda one: one.order):
+        entry = note.reward.to_audit()
+        if note.target.step is not None:
+            entry["step"] = note.target.step
+        if note.target.span_id is not None:
+            entry["span_id"] = note.target.span_id
+        audit.append(entry)
+    return audit
+
+
+def _text(given: Mapping[str, JsonValue], name: str) -> str | None:
+    value = given.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _review_status(given: Mapping[str, JsonValue]) -> ReviewStatus:
+    stated = given.get("review_status")
+    return stated if stated in _REVIEW_STATUSES else "pending"

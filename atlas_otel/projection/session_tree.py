@@ -1,0 +1,123 @@
+"""What was recorded of one session, as a tree of steps, tools and model calls for a person to read. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from atlas_otel.projection.placing import Placing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from atlas_otel.models.json_types import JsonObject, JsonValue
+    from atlas_otel.models.rows import SessionRows
+    from atlas_otel.projection.node import Node
+    from atlas_otel.projection.tree import SpanKey
+    from atlas_otel.records.record import RecordSet
+
+
+@dataclass(frozen=True, slots=True)
+class TreeNode:
+    """One span in its place. ``duration_ms`` is None while it runs, ``score`` where nobody judged it."""
+
+    kind: str
+    name: str
+    status: str
+    trace_id: str
+    span_id: str
+    start_ns: int
+    duration_ms: float | None = None
+    error: str = ""
+    model: str | None = None
+    tokens: int | None = None
+    score: float | None = None
+    children: list[TreeNode] = field(default_factory=list)
+
+    def to_json(self) -> JsonObject:
+        """The node and all below it, with what is not known left out."""
+        found: dict[str, JsonValue] = {
+            "kind": self.kind,
+            "name": self.name,
+            "status": self.status,
+            "trace_id": self.trace_id,
+            "span_id": self.span_id,
+            "duration_ms": self.duration_ms,
+            "error": self.error or None,
+            "model": self.model,
+            "tokens": self.tokens,
+            "score": self.score,
+        }
+        known: JsonObject = {key: value for key, value in found.items() if value is not None}
+        known["children"] = [child.to_json() for child in self.children]
+        return known
+
+    def walk(self, depth: int = 0) -> Iterator[tuple[int, TreeNode]]:
+        """This node and all below it, in the order in which they began, each with its depth."""
+        yield depth, self
+        for child in self.children:
+            yield from child.walk(depth + 1)
+
+
+def session_tree(records: RecordSet, rows: SessionRows | None, session_key: str) -> list[TreeNode]:
+    """The session's spans as trees: one where all have come, more where parents are missing. Scores are ``rows``'."""
+    placing = Placing()
+    placing.update(records.spans.values(), session_key)
+    below: dict[SpanKey | None, list[Node]] = {}
+    for node in placing.nodes.values():
+        below.setdefault(node.parent, []).append(node)
+    scores = _scores(rows)
+    return [_grow(node, below, scores) for node in _in_order(below.get(None, []))]
+
+
+def _in_order(nodes: list[Node]) -> list[Node]:
+    return sorted(nodes, key=lambda node: (node.span.start_ns, node.span.key))
+
+
+def _grow(node: Node, below: dict[SpanKey | None, list[Node]], scores: dict[object, float]) -> TreeNode:
+    span, facts = node.span, node.facts
+    attempt = (facts.step_id, facts.step_attempt) if node.role == "step" else None
+    return TreeNode(
+        kind=node.role,
+        name=_name(node),
+        status=node.status,
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        start_ns=span.start_ns,
+        duration_ms=round((span.end_ns - span.start_ns) / 1e6, 3) if span.end_ns is not None else None,
+        error=node.error_text,
+        model=facts.model,
+        tokens=facts.usage.total if facts.usage is not None else None,
+        score=scores.get("session" if node.role == "session" else attempt),
+        children=[_grow(child, below, scores) for child in _in_order(below.get(span.key, []))],
+    )
+
+
+def _name(node: Node) -> str:
+    facts = node.facts
+    if node.role != "step" or facts.step_id is None:
+        return facts.name
+    again = f" (attempt {facts.step_attempt})" if (facts.step_attempt or 1) > 1 else ""
+    return f"{facts.step_id}. {facts.step_description or facts.name}{again}"
+
+
+def _scores(rows: SessionRows | None) -> dict[object, float]:
+    if rows is None:
+        return {}
+    found: dict[object, float] = {}
+    for attempt in rows.attempts:
+        score = _score((attempt.evaluation or {}).get("reward"))
+        if score is not None:
+            found[attempt.step_id, attempt.attempt] = score
+    session = _score(rows.session.reward)
+    if session is not None:
+        found["session"] = session
+    return found
+
+
+def _score(reward: JsonValue) -> float | None:
+    raw = reward.get("raw") if isinstance(reward, dict) else None
+    if isinstance(raw, dict) and "skipped" in raw:
+        return None  # a placeholder (contract §5): nobody gave that zero
+    score = reward.get("score") if isinstance(reward, dict) else None
+    return float(score) if isinstance(score, (int, float)) else None

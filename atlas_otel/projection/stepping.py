@@ -1,0 +1,112 @@
+"""The steps that ran, and whose content each attempt is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from atlas_otel.models.plan import PlanStep
+from atlas_otel.projection.dialects import atlas
+from atlas_otel.projection.identity import Attempt, StepSpan, number_steps
+from atlas_otel.projection.results import task_input
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from atlas_otel.models.plan import Plan
+    from atlas_otel.projection.node import Owner
+    from atlas_otel.projection.placing import Placing
+    from atlas_otel.projection.tree import SpanKey
+
+
+class Stepping:
+    """Step spans with their numbers. :meth:`update` after :class:`Placing` has placed what is new."""
+
+    def __init__(self, placing: Placing) -> None:
+        self._placing = placing
+        self._spans: dict[SpanKey, StepSpan] = {}
+        self._numbers: Mapping[SpanKey, Attempt] = {}
+        self.implied: Attempt | None = None
+        """The one step of a session that ran none: it owns what the session itself owns."""
+        self.own: Attempt | None = None
+        """In a session of another instrumentation that has steps: what it did itself, outside of them, is one too."""
+        self.owners: dict[int, dict[int, list[Owner]]] = {}
+        """By step and attempt."""
+        self.latest: dict[int, int] = {}
+        """The number of each step's last attempt."""
+
+    def update(self, touched: Iterable[SpanKey], plan: Plan) -> set[SpanKey]:
+        """Number the steps; the spans that stand in, or are, an attempt that is now called otherwise."""
+        for key in touched:
+            node = self._placing.nodes[key]
+            if node.role == "step":
+                facts = node.facts
+                said = facts.step_description or ("" if facts.dialect == atlas.NAME else facts.name)
+                self._spans[key] = StepSpan(node.span.start_ns, key, facts.step_id, facts.step_attempt, said)
+            else:
+                self._spans.pop(key, None)
+        groups = self._placing.groups
+        stamped = [owner for owner, spans in groups.items() if isinstance(owner, Attempt) and spans]
+        numbers = dict(number_steps([*self._spans.values(), *self._own_step()], stamped, plan))
+        self.own = numbers.pop(self._placing.root, None) if self._placing.root is not None else None
+        before, self._numbers = self._numbers, numbers
+        self.owners = {}
+        for owner, spans in groups.items():
+            attempt = self._attempt_of_owner(owner) if owner is not None else self.own
+            if attempt is not None and spans:
+                self.owners.setdefault(attempt.step, {}).setdefault(attempt.number, []).append(owner)
+        self.implied = None if self.owners else self._implied(plan)
+        if self.implied is not None:
+            self.owners = {self.implied.step: {self.implied.number: [None]}}
+        self.latest = {step: max(numbers) for step, numbers in self.owners.items()}
+        renamed = [key for key, attempt in self._numbers.items() if before.get(key) != attempt]
+        return self._placing.tree.with_descendants(renamed)
+
+    def _own_step(self) -> list[StepSpan]:
+        root = self._placing.root_node
+        if root is None or not (self._placing.foreign and self._spans and self._placing.calls_outside_steps):
+            return []
+        return [StepSpan(root.span.start_ns, root.span.key, None, None, "")]
+
+    def _implied(self, plan: Plan) -> Attempt | None:
+        """A session that is over and ran no step was one: the only one of its plan, or the task itself."""
+        root = self._placing.root_node
+        if root is None or root.status == "running" or len(plan.steps) > 1:
+            return None
+        return Attempt(plan.steps[0].id if plan.steps else 1, 1)
+
+    def attempt_of(self, key: SpanKey) -> Attempt | None:
+        """The attempt that a span is or stands in."""
+        node = self._placing.nodes.get(key)
+        return self._attempt_of_owner(node.owner) if node is not None else None
+
+    def span_of(self, owners: Sequence[Owner]) -> SpanKey | None:
+        """The step span among the owners of one attempt; the session's for the implied step."""
+        for owner in owners:
+            if owner is None:
+                return self._placing.root
+            if not isinstance(owner, Attempt):
+                return owner
+        return None
+
+    def observed(self, task: str) -> dict[int, PlanStep]:
+        """Each step that ran, as its first attempt that says anything has it. ``task`` is the implied step's."""
+        said = {step: PlanStep(step) for step in self.owners}
+        for key, attempt in sorted(self._numbers.items(), key=lambda item: (item[1], item[0])):
+            if not said[attempt.step].description:
+                said[attempt.step] = self._as_planned(key, attempt.step)
+        for one in (self.implied, self.own):
+            if one is not None:
+                said[one.step] = PlanStep(one.step, task)
+        return said
+
+    def _as_planned(self, key: SpanKey, number: int) -> PlanStep:
+        """The step as the attempt's input describes it (contract §5), else as its span does."""
+        given = PlanStep.from_json(task_input(self._placing.facts[key]).step, number)
+        described = replace(given, id=number) if given is not None else PlanStep(number)
+        return described if described.description else replace(described, description=self._spans[key].description)
+
+    def _attempt_of_owner(self, owner: Owner) -> Attempt | None:
+        if owner is None or isinstance(owner, Attempt):
+            return owner
+        return self._numbers.get(owner)

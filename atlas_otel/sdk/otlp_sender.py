@@ -1,0 +1,107 @@
+"""Spans on their way over OTLP: what a Collector that is away costs is counted, and said once a minute.
+
+The record in Postgres does not go this way; Jaeger's view of the run does.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+from atlas_otel.process import fork
+from atlas_otel.process.quiet_log import QuietLog
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+_LOGGERS: Final = (
+    "opentelemetry.sdk._shared_internal",
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+    "opentelemetry.exporter.otlp.proto.grpc.exporter",
+)
+"""Where the SDK's batching and its exporters complain: a line for every attempt, several a second with a full queue."""
+_LONGEST: Final = 300
+_said: Final = QuietLog("atlas_otel.otlp")
+_here: Final = threading.local()
+
+
+class _OnceAMinute(logging.Filter):
+    """What is said while spans of ours are sent becomes a line a minute; what others' exporters say stays as it is."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not getattr(_here, "sending", False):
+            return True
+        if record.levelno >= logging.WARNING:
+            _said.warning("spans on their way to the Collector: %s", record.getMessage()[:_LONGEST])
+        return False
+
+
+_once_a_minute: Final = _OnceAMinute()
+
+
+class OtlpSender(BatchSpanProcessor):
+    """The SDK's batching before an OTLP exporter, with accounts: what was handed over, and what a Collector took.
+
+    ``OTEL_BSP_*`` bound the queue, the batches and the delay. A full queue drops its oldest spans, and an exporter
+    gives up after ``OTEL_EXPORTER_OTLP_TIMEOUT``: the difference of the two numbers is what waits or was lost on this
+    way. A forked child counts its own.
+    """
+
+    handed: int
+    """How many sampled spans were given to the queue."""
+    sent: int
+    """How many of them a Collector took."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._begin()
+        fork.in_child(self._begin)
+        for name in _LOGGERS:
+            logging.getLogger(name).addFilter(_once_a_minute)  # the same filter is added once
+        super().__init__(_Counting(exporter, self))
+
+    def _begin(self) -> None:
+        # Reentrant: a signal handler or a finalizer may end a span on the thread that holds it.
+        self._lock = threading.RLock()
+        self.handed = 0
+        self.sent = 0
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Queue a span that has ended; never waits."""
+        if span.context is None or not span.context.trace_flags.sampled:
+            return
+        with self._lock:
+            self.handed += 1
+        _here.sending = True
+        try:
+            super().on_end(span)
+        finally:
+            _here.sending = False
+
+
+class _Counting(SpanExporter):
+    """Counts what was taken. The SDK calls it from one thread at a time."""
+
+    def __init__(self, exporter: SpanExporter, sender: OtlpSender) -> None:
+        self._exporter = exporter
+        self._sender = sender
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        _here.sending = True
+        try:
+            result = self._exporter.export(spans)
+        finally:
+            _here.sending = False
+        if result is SpanExportResult.SUCCESS:
+            self._sender.sent += len(spans)
+        return result
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._exporter.force_flush(timeout_millis)

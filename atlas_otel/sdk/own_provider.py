@@ -1,0 +1,106 @@
+"""The tracer provider that we make where there is none."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON
+
+from atlas_otel.sdk.sampler import KeepSessions
+from atlas_otel.tracing.ids import AtlasIdGenerator
+from atlas_otel.tracing.own_span import OwnSpan
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+    from opentelemetry.sdk.trace.id_generator import IdGenerator
+    from opentelemetry.sdk.trace.sampling import Sampler
+    from opentelemetry.trace import SpanContext
+
+    from atlas_otel.tracing.span_view import Running, SpanView
+
+_WIDE: Final = 4_096
+"""Attributes and events a span may have, where the user sets no limit: the SDK's 128 drop the oldest first."""
+_LIMITS: Final = {
+    "max_span_attributes": ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"),
+    "max_events": ("OTEL_SPAN_EVENT_COUNT_LIMIT",),
+    "max_links": ("OTEL_SPAN_LINK_COUNT_LIMIT",),
+}
+_LOOKED_AT: Final = (
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
+)
+"""What else the user may ask of SDK spans, and only SDK spans do."""
+
+
+class OwnProvider(TracerProvider):
+    """A tracer provider that knows whether anybody but us looks at our spans."""
+
+    def __init__(
+        self,
+        *,
+        sampler: Sampler = DEFAULT_ON,
+        resource: Resource | None = None,
+        span_limits: SpanLimits | None = None,
+        id_generator: IdGenerator | None = None,
+        alone: bool = True,
+    ) -> None:
+        """``alone``: nobody does, until a processor is added."""
+        super().__init__(
+            sampler=KeepSessions(sampler),
+            resource=resource,
+            id_generator=id_generator or AtlasIdGenerator(),
+            span_limits=span_limits,
+            shutdown_on_exit=False,
+        )
+        self.alone = alone
+        """Our spans need not be the SDK's (``own_span``)."""
+        self.shown_resource = self.resource
+        """What exporters see of the resource: cleaned, where anything is redacted."""
+        self._exporting: list[SpanProcessor] = []
+
+    def add_span_processor(self, span_processor: SpanProcessor) -> None:
+        """Add somebody's processor: from now on our spans are the SDK's, with all that it promises of them."""
+        self.alone = False
+        super().add_span_processor(span_processor)
+
+    def add_own(self, processor: SpanProcessor, *, exports: bool = False) -> None:
+        """Add a processor of ours; one that ``exports`` gets our spans too."""
+        super().add_span_processor(processor)
+        if exports:
+            self._exporting.append(processor)
+
+    def view(self, scope: Running, parent: SpanContext) -> SpanView:
+        """The span of a scope of ours, while we are alone."""
+        return OwnSpan(scope, parent, self.id_generator, self.shown_resource, self._export if self._exporting else None)
+
+    def _export(self, span: ReadableSpan) -> None:
+        for processor in self._exporting:
+            processor.on_end(span)
+
+
+def make_provider(service_name: str | None) -> OwnProvider:
+    """Ids that ``random.seed`` does not touch, wide limits, and a sampler that decides only what is exported.
+
+    The environment's sampler (``OTEL_TRACES_SAMPLER``), limits and resource attributes are honoured. Its shutdown is
+    ours: the SDK's own would wait for a dead collector for as long as its exporter likes.
+    """
+    resource = Resource.create({SERVICE_NAME: service_name} if service_name else None)
+    limits = {key: _WIDE for key, names in _LIMITS.items() if not any(os.environ.get(name) for name in names)}
+    return OwnProvider(
+        sampler=_environment_sampler(),
+        resource=resource,
+        span_limits=SpanLimits(**limits),
+        alone=len(limits) == len(_LIMITS) and not any(os.environ.get(name) for name in _LOOKED_AT),
+    )
+
+
+def _environment_sampler() -> Sampler:
+    """What ``OTEL_TRACES_SAMPLER`` asks for, as the SDK reads it."""
+    if not os.environ.get("OTEL_TRACES_SAMPLER"):
+        return DEFAULT_ON
+    return TracerProvider(shutdown_on_exit=False).sampler

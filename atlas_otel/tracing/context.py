@@ -1,0 +1,172 @@
+"""The session, step and span in force, carried in OpenTelemetry's own context.
+
+They travel wherever that context does: through tasks, ``to_thread``, instrumented executors, and nowhere else. One key
+holds one immutable :class:`Frame`, so that entering a scope costs one copy of the context.
+
+Another process learns the session from W3C baggage, where its sender opted in (``docs/reference/configuration.md``).
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from opentelemetry import baggage
+from opentelemetry import context as otel_context
+
+from atlas_otel import semconv
+from atlas_otel.process import fork
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextvars import Token
+
+    from opentelemetry.context import Context
+
+    from atlas_otel.records.record import AttributeValue, EventRecord
+    from atlas_otel.semconv import Kind
+
+_FRAME_KEY = otel_context.create_key("atlas-otel-frame")
+
+
+class StepIdentity(NamedTuple):
+    """Which step of its session's plan, and which attempt at it (from 1)."""
+
+    id: int
+    attempt: int
+
+
+class SpanInForce(Protocol):
+    """A span of ours while it runs, as those know it who find it in the context (``scope.Scope`` is one)."""
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None
+    name: str
+    kind: Kind
+    attributes: dict[str, AttributeValue]
+    output_key: str | None
+
+    @property
+    def identity(self) -> StepIdentity | None:
+        """Of a step: which one."""
+
+    def set(self, key: str, value: AttributeValue) -> None:
+        """Set an attribute."""
+
+    def set_value(self, key: str, value: object) -> None:
+        """Capture a value as JSON and set it."""
+
+    def output(self, result: object) -> None:
+        """Capture what the span produced."""
+
+    def fail(self, error: BaseException) -> None:
+        """Record an error on the span."""
+
+    def report(self, name: str, payload: str, shown: Mapping[str, AttributeValue] | None = None) -> EventRecord | None:
+        """Record an event on the span, at once."""
+
+
+class SessionState:
+    """What one process knows of one session while it runs: its steps' numbers, and where its events go. Thread-safe."""
+
+    def __init__(self, key: str, root: SpanInForce | None) -> None:
+        self.key = key
+        self.root = root
+        """The session's own scope; None where the session was opened by another process."""
+        self._renew_lock()
+        self.metadata: dict[str, Any] = {}
+        """The session's metadata, as far as it was given in this process."""
+        self._attempts: dict[int, int] = {}
+        self._planned: dict[int, str] = {}
+        self._steps: dict[int, SpanInForce] = {}
+        fork.in_child(self._renew_lock)
+
+    def _renew_lock(self) -> None:
+        self.lock = threading.RLock()
+
+    def plan(self, steps: Mapping[int, str]) -> None:
+        """Take over a plan: descriptions by step id. Steps that ran keep their numbers."""
+        with self.lock:
+            self._planned = dict(steps)
+
+    def identify(self, description: str, step_id: int | None, attempt: int | None = None) -> StepIdentity:
+        """The identity of a step that starts now.
+
+        The id given; else the first planned step of that description that has not run; else the next number. The
+        same id again is the next attempt (``attempt`` says otherwise).
+        """
+        with self.lock:
+            if step_id is None:
+                planned = (i for i, text in self._planned.items() if text == description and i not in self._attempts)
+                step_id = next(planned, None)
+            if step_id is None:
+                step_id = max((*self._attempts, *self._planned), default=0) + 1
+            number = attempt if attempt is not None else self._attempts.get(step_id, 0) + 1
+            self._attempts[step_id] = max(number, self._attempts.get(step_id, 0))
+            return StepIdentity(step_id, number)
+
+    def ran(self, step_id: int, scope: SpanInForce) -> None:
+        """Remember the scope of a step's latest attempt, so that what names the step can be reported on it."""
+        with self.lock:
+            self._steps[step_id] = scope
+
+    def latest(self, step_id: int) -> SpanInForce | None:
+        """The scope of the step's latest attempt in this process."""
+        with self.lock:
+            return self._steps.get(step_id)
+
+
+class Frame(NamedTuple):
+    """What is in force at one point of the program. ``inherited``: attributes given by ``using_attributes``."""
+
+    session: SessionState | None = None
+    step: SpanInForce | None = None
+    scope: SpanInForce | None = None
+    inherited: Mapping[str, Any] | None = None
+
+
+_NOTHING = Frame()
+
+
+def current_frame(context: Context | None = None) -> Frame:
+    """The frame in force in ``context`` (default: the current one)."""
+    frame = (otel_context.get_current() if context is None else context).get(_FRAME_KEY)
+    return frame if isinstance(frame, Frame) else _NOTHING
+
+
+def with_frame(frame: Frame, context: Context) -> Context:
+    """``context`` with ``frame`` in force."""
+    return otel_context.set_value(_FRAME_KEY, frame, context)
+
+
+def session_key_of(context: Context | None = None) -> str | None:
+    """The key of the session in force: this process' own, else the one in baggage."""
+    session = current_frame(context).session
+    if session is not None:
+        return session.key
+    remote = baggage.get_baggage(semconv.ATLAS_SESSION_ID, context)
+    return remote if isinstance(remote, str) and remote else None
+
+
+def step_of(context: Context | None = None) -> StepIdentity | None:
+    """The step in force."""
+    step = current_frame(context).step
+    return step.identity if step is not None else None
+
+
+def activate(context: Context) -> Token[Context]:
+    """Make ``context`` current; hand the token to :func:`restore`."""
+    return otel_context.attach(context)
+
+
+def restore(token: Token[Context]) -> None:
+    """Undo :func:`activate`.
+
+    Where the token belongs to another ``contextvars`` context (a ``with`` block that is left elsewhere than it was
+    entered, a coroutine closed by the garbage collector) there is nothing to undo here, and nothing is logged.
+    """
+    try:  # noqa: SIM105 — a third of what ``suppress`` takes, twice a call
+        token.var.reset(token)
+    except (ValueError, RuntimeError):
+        pass

@@ -1,0 +1,197 @@
+"""The decorators and context managers of the public interface, and what is in force where they are.
+
+Each of :func:`session`, :func:`step`, :func:`tool`, :func:`llm`, :func:`agent` and :func:`observe` is a decorator, bare
+or called, for functions, coroutine functions, generators and async generators, and a context manager, sync and async.
+All take :class:`Options`.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
+
+from opentelemetry import trace
+
+from atlas_otel import semconv
+from atlas_otel.tracing import state
+from atlas_otel.tracing.context import current_frame
+from atlas_otel.tracing.handles import Observation, Session, Step
+from atlas_otel.tracing.instrument import Instrument
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from typing_extensions import ParamSpec, Unpack
+
+    from atlas_otel.records.record import AttributeValue
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
+
+
+class Options(TypedDict, total=False):
+    """What every decorator and context manager takes, by keyword."""
+
+    name: str | None
+    """The span's name; default: the function's."""
+    capture_input: bool
+    """Whether the arguments are kept (default: yes)."""
+    capture_output: bool
+    """Whether the result is kept (default: yes)."""
+    ignore_inputs: Sequence[str]
+    """Parameters that are not kept."""
+    output_reducer: Callable[[list[Any]], Any] | None
+    """Makes the output of a generator's items; default: text is joined, else the list."""
+    metadata: Mapping[str, Any] | None
+    """Kept with the span; a session's stands at the top level of ``sessions.metadata``."""
+    tags: Sequence[str]
+    """Kept with the span."""
+
+
+def _apply(instrument: Instrument[Any], function: Callable[..., Any] | None) -> Any:
+    return instrument if function is None else instrument(function)
+
+
+def _split(given: Any) -> tuple[Callable[..., Any] | None, str | None]:
+    """A bare decorator gets the function, a called one a text or nothing."""
+    return (None, given) if given is None or isinstance(given, str) else (given, None)
+
+
+def _named(
+    kind: Any, given: Any, options: Options, attributes: Mapping[str, AttributeValue] = MappingProxyType({})
+) -> Any:
+    function, text = _split(given)
+    chosen: Options = {**options, "name": text} if text is not None else options
+    return _apply(Instrument[Observation](kind, attributes=attributes, **chosen), function)
+
+
+@overload
+def session(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def session(
+    given: str | None = None, /, *, task: str | None = None, new: bool = False, **options: Unpack[Options]
+) -> Instrument[Session]: ...
+def session(given: Any = None, /, *, task: str | None = None, new: bool = False, **options: Unpack[Options]) -> Any:
+    """One task given to an agent, with its final answer.
+
+    As a decorator the task is the call's first argument (or ``task``), the final answer what the function returns. As
+    a context manager: ``with atlas.session("Summarise", name="notes", tags=[...], metadata={...}) as s``; set
+    ``s.final_answer``. Metadata keys such as ``learning_key`` and ``tenant`` mean what the Atlas contract says. A
+    session inside a session is recorded as a sub-agent of it, unless ``new``.
+    """
+    function, text = _split(given)
+    instrument = Instrument[Session]("session", text=text if text is not None else task, new=new, **options)
+    return _apply(instrument, function)
+
+
+@overload
+def step(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def step(
+    given: str | None = None,
+    /,
+    *,
+    description: str | None = None,
+    id: int | None = None,
+    attempt: int | None = None,
+    **options: Unpack[Options],
+) -> Instrument[Step]: ...
+def step(
+    given: Any = None,
+    /,
+    *,
+    description: str | None = None,
+    id: int | None = None,
+    attempt: int | None = None,
+    **options: Unpack[Options],
+) -> Any:
+    """A step of the session's plan, one attempt at it.
+
+    Which step: ``id`` where given; else the first step of the plan with this description that has not run; else a new
+    one. The same ``id`` again is the next attempt. ``with atlas.step("Collect", id=1) as step: step.output = ...``
+    Raises TypeError for an id that is no whole number from 0.
+    """
+    function, text = _split(given)
+    if id is not None and (not isinstance(id, int) or isinstance(id, bool) or id < 0):
+        raise TypeError(f"a step's id is a whole number from 0, not {id!r}")
+    text = text if text is not None else description
+    return _apply(Instrument[Step]("step", text=text, step_id=id, attempt=attempt, **options), function)
+
+
+@overload
+def tool(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def tool(given: str | None = None, /, **options: Unpack[Options]) -> Instrument[Observation]: ...
+def tool(given: Any = None, /, **options: Unpack[Options]) -> Any:
+    """A tool call: its arguments and its result or error (span ``execute_tool {name}``)."""
+    return _named("tool", given, options)
+
+
+@overload
+def llm(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def llm(
+    given: str | None = None,
+    /,
+    *,
+    model: str | None = None,
+    provider: str | None = None,
+    **options: Unpack[Options],
+) -> Instrument[Observation]: ...
+def llm(
+    given: Any = None, /, *, model: str | None = None, provider: str | None = None, **options: Unpack[Options]
+) -> Any:
+    """A model call: its messages, answer and tokens (span ``chat {model}``).
+
+    An argument named ``messages`` is kept as chat messages; tokens, model and finish reasons are read from what the
+    function returns where it is shaped like OpenAI's or Anthropic's answer. A generator's items are joined where they
+    are text; ``output_reducer`` makes something better of them.
+    """
+    named = {semconv.GEN_AI_REQUEST_MODEL: model, semconv.GEN_AI_PROVIDER_NAME: provider}
+    return _named("llm", given, options, {key: value for key, value in named.items() if value is not None})
+
+
+@overload
+def agent(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def agent(given: str | None = None, /, **options: Unpack[Options]) -> Instrument[Observation]: ...
+def agent(given: Any = None, /, **options: Unpack[Options]) -> Any:
+    """A call of a sub-agent inside a session (span ``invoke_agent {name}``)."""
+    return _named("agent", given, options)
+
+
+@overload
+def observe(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def observe(given: str | None = None, /, **options: Unpack[Options]) -> Instrument[Observation]: ...
+def observe(given: Any = None, /, **options: Unpack[Options]) -> Any:
+    """Any other call worth seeing."""
+    return _named("function", given, options)
+
+
+def current_session() -> Session | None:
+    """The session in force that this process opened; None where there is none."""
+    found = current_frame().session
+    return Session(found.root, found) if found is not None and found.root is not None else None
+
+
+def current_step() -> Step | None:
+    """The step in force; None where there is none."""
+    found = current_frame().step
+    return Step(found) if found is not None else None
+
+
+def get_trace_id() -> str | None:
+    """The trace in force, as 32 hex digits; None where there is none."""
+    ids = trace.get_current_span().get_span_context()
+    return format(ids.trace_id, "032x") if ids.is_valid else None
+
+
+def get_trace_url(trace_id: str | None = None) -> str | None:
+    """Where to look at a trace (default: the one in force) in Jaeger; None where there is none.
+
+    The address is ``ATLAS_OTEL_JAEGER_URL`` (default ``http://localhost:16686``).
+    """
+    trace_id = trace_id or get_trace_id()
+    template = state.current().trace_url
+    return template.format(trace_id=trace_id) if trace_id is not None and template is not None else None

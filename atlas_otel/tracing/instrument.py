@@ -1,0 +1,366 @@
+"""One object under every decorator and context manager: what to name a span, what to capture of a call.
+
+The public names are in ``decorators``; what a span does while it runs is ``scope``'s.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+
+from opentelemetry import baggage
+from opentelemetry.trace import SpanKind
+
+from atlas_otel import semconv
+from atlas_otel.calls import chat
+from atlas_otel.capture.value_forms import clean
+from atlas_otel.records.utf8 import keep
+from atlas_otel.tracing import state
+from atlas_otel.tracing.context import Frame, SessionState, session_key_of
+from atlas_otel.tracing.handles import Observation, Session, Step
+from atlas_otel.tracing.scope import Scope, around
+from atlas_otel.tracing.suppression import suppressed
+from atlas_otel.tracing.wrapping import wrap
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from opentelemetry.context import Context
+    from typing_extensions import ParamSpec
+
+    from atlas_otel.records.record import AttributeValue
+    from atlas_otel.semconv import Kind
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
+
+F = TypeVar("F", bound=Callable[..., Any])
+H = TypeVar("H", bound=Observation)
+
+NAMED_IN_SPAN: Final = 120
+"""Characters of a step's description that its span's name shows."""
+
+
+class Instrument(Generic[H]):
+    """What a called decorator returns: decorate with it, or enter it with ``with`` or ``async with``.
+
+    Entering gives the span's handle. One object may be entered again, and decorate several functions.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        *,
+        text: str | None = None,
+        name: str | None = None,
+        attributes: Mapping[str, AttributeValue] = MappingProxyType({}),
+        capture_input: bool = True,
+        capture_output: bool = True,
+        ignore_inputs: Sequence[str] = (),
+        output_reducer: Callable[[list[Any]], Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        tags: Sequence[str] = (),
+        step_id: int | None = None,
+        attempt: int | None = None,
+        new: bool = False,
+    ) -> None:
+        self.kind = kind
+        self.text = text
+        """The session's task, the step's description."""
+        self.name = None if name is None else clean(str(name))
+        self.attributes = {key: clean(value) if isinstance(value, str) else value for key, value in attributes.items()}
+        self.capture_input = capture_input
+        self.capture_output = capture_output
+        self.ignore_inputs = tuple(ignore_inputs)
+        self.output_reducer = output_reducer
+        self.metadata = dict(metadata) if metadata else None
+        self.tags = [str(tag) for tag in tags]
+        self.step_id = step_id
+        self.attempt = attempt
+        self.new = new
+        self._entered: list[Scope] = []
+
+    # --- as a decorator ------------------------------------------------------------------------------------------
+
+    def __call__(self, function: F) -> F:
+        """``function``, with a span around each call. It stays what it is; see ``docs/decorators.md``."""
+        inner = function.__func__ if isinstance(function, (classmethod, staticmethod)) else function
+        name = self.name or str(getattr(inner, "__name__", type(inner).__name__))
+
+        def enter(arguments: Mapping[str, Any], *, streaming: bool = False) -> Scope | None:
+            parts = state.current()
+            if not parts.enabled or suppressed():
+                return None
+            try:
+                scope = self._start(parts, name, arguments)
+                scope.items = [] if streaming and self.capture_output else None
+                scope.announce()
+                if not streaming:
+                    scope.enter()
+            except Exception:
+                state.absorbed("enter")
+                return None
+            return scope
+
+        return wrap(function, enter, ignore=self.ignore_inputs)
+
+    # --- as a context manager ------------------------------------------------------------------------------------
+
+    def __enter__(self) -> H:
+        """Start the span and make it current."""
+        name = self.name or (self.text if self.kind == "step" else None) or self.kind
+        parts = state.current()
+        if not parts.enabled or suppressed():
+            parts = state.SILENT
+        try:
+            scope = self._start(parts, name, None)
+        except Exception:  # the block runs all the same, and its handle works
+            state.absorbed("enter")
+            scope = self._start(state.SILENT, name, None)
+        scope.announce()
+        handle = self._handle(scope)
+        self._entered.append(scope)
+        scope.enter()  # last: where a signal's handler raises before, nobody comes to leave it
+        return handle
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the span, with ``error`` where there is one. Never swallows it."""
+        scope = self._entered.pop()
+        scope.leave()
+        if error is not None:
+            scope.fail(error)
+        scope.end()
+
+    async def __aenter__(self) -> H:
+        """The same in ``async with``."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """The same in ``async with``."""
+        self.__exit__(kind, error, trace)
+
+    def _handle(self, scope: Scope) -> H:
+        if self.kind == "session":
+            assert scope.session is not None
+            return cast("H", Session(scope, scope.session))
+        return cast("H", (Step if self.kind == "step" else Observation)(scope))
+
+    # --- the span ------------------------------------------------------------------------------------------------
+
+    def _start(self, parts: state.Instrumentation, name: str, arguments: Mapping[str, Any] | None) -> Scope:
+        """Start the span of one call (``arguments``) or one ``with`` block (None)."""
+        context, frame = around()
+        given: Mapping[str, AttributeValue] = self.attributes
+        if parts.capture.redacts:  # a name that was given may hold anything; a function's own is code
+            name = name if self.name is None else parts.capture.name(name, self.kind)
+            given = parts.capture.facts(given) if given else given
+        if self.kind == "session":
+            return self._start_session(parts, name, arguments, context, frame, given)
+        session = frame.session or remote_session(context)
+        attributes: dict[str, AttributeValue] = {semconv.ATLAS_KIND: self.kind}
+        if session is not None:
+            attributes[semconv.ATLAS_SESSION_ID] = session.key
+        attributes.update(given)
+        if self.kind == "step":
+            return self._start_step(parts, name, arguments, context, frame, session, attributes)
+        if frame.step is not None and frame.step.identity is not None:
+            attributes[semconv.ATLAS_STEP_ID], attributes[semconv.ATLAS_STEP_ATTEMPT] = frame.step.identity
+        span_name, span_kind = self._name_span(name, attributes)
+        self._describe(parts, name, arguments, frame, attributes)
+        scope = Scope(
+            parts, self.kind, span_name, attributes, frame=frame, context=context, session=session, span_kind=span_kind
+        )
+        return self._outputs_of(scope)
+
+    def _start_session(
+        self,
+        parts: state.Instrumentation,
+        name: str,
+        arguments: Mapping[str, Any] | None,
+        context: Context,
+        frame: Frame,
+        given: Mapping[str, AttributeValue],
+    ) -> Scope:
+        around_it = frame.session or remote_session(context)
+        inner = around_it is not None and not self.new
+        key = around_it.key if inner and around_it is not None else (parts.new_key or _new_key)()
+        attributes: dict[str, AttributeValue] = {
+            semconv.ATLAS_KIND: "agent" if inner else "session",
+            semconv.ATLAS_SESSION_ID: key,
+            semconv.GEN_AI_OPERATION_NAME: semconv.OPERATION_INVOKE_AGENT,
+            semconv.GEN_AI_AGENT_NAME: name,
+            **given,
+        }
+        if around_it is not None and not inner:
+            attributes[semconv.ATLAS_PARENT_SESSION_ID] = around_it.key
+        if not inner and parts.propagate:
+            context = baggage.set_baggage(semconv.ATLAS_SESSION_ID, key, context)
+        text = self.text if self.text is not None else _first_text(arguments)
+        task = parts.capture.text(text, semconv.ATLAS_TASK)
+        if task is not None:
+            attributes[semconv.ATLAS_TASK] = task
+        self._describe(parts, name, arguments, frame, attributes, base=None if inner else parts.metadata)
+        session = around_it if inner and around_it is not None else SessionState(key, None)
+        scope = Scope(
+            parts,
+            "agent" if inner else "session",
+            f"{semconv.OPERATION_INVOKE_AGENT} {name}",
+            attributes,
+            frame=frame if inner else Frame(inherited=frame.inherited),
+            context=context,
+            session=session,
+        )
+        if not inner:
+            session.root = scope
+            inherited = (frame.inherited or {}).get("metadata", {})
+            session.metadata = {**parts.metadata, **inherited, **(self.metadata or {})}
+        return self._outputs_of(scope)
+
+    def _start_step(
+        self,
+        parts: state.Instrumentation,
+        name: str,
+        arguments: Mapping[str, Any] | None,
+        context: Context,
+        frame: Frame,
+        session: SessionState | None,
+        attributes: dict[str, AttributeValue],
+    ) -> Scope:
+        description = self.text or name
+        identity = None
+        # Only the process that opened the session numbers its steps: two that did would give one number twice.
+        if session is not None and (session.root is not None or self.step_id is not None):
+            identity = session.identify(description, self.step_id, self.attempt)
+            attributes[semconv.ATLAS_STEP_ID], attributes[semconv.ATLAS_STEP_ATTEMPT] = identity
+        shown = parts.capture.text(description, semconv.ATLAS_STEP_DESCRIPTION)
+        number = f"step {identity.id}" if identity is not None else "step"
+        span_name = number
+        if shown is not None:
+            attributes[semconv.ATLAS_STEP_DESCRIPTION] = shown
+            span_name = f"{number}: {shown[:NAMED_IN_SPAN]}"
+        self._describe(parts, name, arguments, frame, attributes)
+        scope = Scope(
+            parts,
+            "step",
+            span_name,
+            attributes,
+            frame=frame,
+            context=context,
+            session=session,
+            identity=identity,
+        )
+        if session is not None and identity is not None:
+            session.ran(identity.id, scope)
+        return self._outputs_of(scope)
+
+    def _name_span(self, name: str, attributes: dict[str, AttributeValue]) -> tuple[str, SpanKind]:
+        """Name and kind after the GenAI conventions."""
+        if self.kind == "tool":
+            attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_EXECUTE_TOOL
+            attributes[semconv.GEN_AI_TOOL_NAME] = name
+            return f"{semconv.OPERATION_EXECUTE_TOOL} {name}", SpanKind.INTERNAL
+        if self.kind == "llm":
+            attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_CHAT
+            attributes[semconv.ATLAS_NAME] = name
+            return f"{semconv.OPERATION_CHAT} {attributes.get(semconv.GEN_AI_REQUEST_MODEL, name)}", SpanKind.CLIENT
+        if self.kind == "agent":
+            attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_INVOKE_AGENT
+            attributes[semconv.GEN_AI_AGENT_NAME] = name
+            return f"{semconv.OPERATION_INVOKE_AGENT} {name}", SpanKind.INTERNAL
+        return name, SpanKind.INTERNAL
+
+    def _describe(
+        self,
+        parts: state.Instrumentation,
+        name: str,
+        arguments: Mapping[str, Any] | None,
+        frame: Frame,
+        attributes: dict[str, AttributeValue],
+        base: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Arguments, metadata and tags; ``base`` is metadata that every session gets."""
+        capture = parts.capture
+        truncated = 0
+        if arguments is not None and self.capture_input:
+            rest: Mapping[str, Any] = arguments
+            if self.kind == "llm" and chat.is_messages(messages := arguments.get("messages")):
+                rest = {key: value for key, value in arguments.items() if key != "messages"}
+                captured = capture.value(chat.to_convention(messages), semconv.GEN_AI_INPUT_MESSAGES)
+                if captured is not None:
+                    attributes[semconv.GEN_AI_INPUT_MESSAGES] = keep(captured.data, parts.utf8_over)
+                    truncated += captured.truncated
+            key = semconv.GEN_AI_TOOL_CALL_ARGUMENTS if self.kind == "tool" else semconv.ATLAS_INPUT
+            captured = capture.value(rest, key) if rest or self.kind != "llm" else None
+            if captured is not None:
+                attributes[key] = keep(captured.data, parts.utf8_over)
+                truncated += captured.truncated
+        inherited = frame.inherited or {}
+        metadata = self.metadata
+        if base or "metadata" in inherited:
+            metadata = {**(base or {}), **inherited.get("metadata", {}), **(self.metadata or {})}
+        if metadata:
+            captured = capture.value(metadata, semconv.ATLAS_METADATA)
+            if captured is not None:
+                attributes[semconv.ATLAS_METADATA] = captured.json
+        if tags := [*inherited.get("tags", ()), *self.tags]:
+            kept = [tag for tag in (capture.text(tag, semconv.ATLAS_TAGS) for tag in tags) if tag is not None]
+            if kept:
+                attributes[semconv.ATLAS_TAGS] = kept
+        if "user_id" in inherited:
+            user = capture.text(str(inherited["user_id"]), semconv.ATLAS_USER_ID)
+            if user is not None:
+                attributes[semconv.ATLAS_USER_ID] = user
+        if truncated:
+            attributes[semconv.ATLAS_TRUNCATED] = truncated
+
+    def _outputs_of(self, scope: Scope) -> Scope:
+        scope.reducer = self.output_reducer
+        if not self.capture_output:
+            scope.output_key = None
+        elif self.kind == "tool":
+            scope.output_key = semconv.GEN_AI_TOOL_CALL_RESULT
+        if self.kind == "llm" and self.capture_output:
+            scope.describe = describe_answer
+        return scope
+
+
+def _new_key() -> str:
+    return uuid.uuid4().hex
+
+
+def remote_session(context: Context | None = None) -> SessionState | None:
+    """The session of another process that ``context``'s baggage names."""
+    key = session_key_of(context)
+    return SessionState(key, None) if key is not None else None
+
+
+def _first_text(arguments: Mapping[str, Any] | None) -> str:
+    """A task is the call's first argument: its text, or its description."""
+    value = next(iter(arguments.values()), "") if arguments else ""
+    if isinstance(value, str):
+        return value
+    captured = state.current().capture.value(value, semconv.ATLAS_TASK)
+    return captured.json if captured is not None else ""
+
+
+def describe_answer(scope: Scope, result: object) -> None:
+    """What a model's answer says of itself, as GenAI attributes."""
+    answer = chat.read_answer(result)
+    if answer.messages:
+        scope.set_value(semconv.GEN_AI_OUTPUT_MESSAGES, answer.messages)
+    facts: tuple[tuple[str, AttributeValue], ...] = (
+        (semconv.GEN_AI_RESPONSE_MODEL, answer.model),
+        (semconv.GEN_AI_RESPONSE_ID, answer.response_id),
+        (semconv.GEN_AI_RESPONSE_FINISH_REASONS, answer.finish_reasons),
+        (semconv.GEN_AI_USAGE_INPUT_TOKENS, answer.input_tokens),
+        (semconv.GEN_AI_USAGE_OUTPUT_TOKENS, answer.output_tokens),
+    )
+    said = {key: value for key, value in facts if value is not None and key not in scope.attributes}
+    for key, value in scope.instrumentation.capture.facts(said).items():
+        scope.set(key, value)

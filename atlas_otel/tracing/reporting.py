@@ -1,0 +1,285 @@
+"""What an agent says of its run while it runs: plan, rewards, guidance, validation, events, metadata.
+
+Each is one event record, on its way at once. A reward, guidance or validation goes to the step that is named, else to
+the step in force, else to the session. Nothing here raises: what cannot mean anything (a NaN score, a plan's step
+without a description) is refused, with a line in the log (``refusing.py``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import context as otel_context
+
+from atlas_otel import semconv
+from atlas_otel.capture.runtime_allowlist import RUNTIME
+from atlas_otel.errors import UsageError
+from atlas_otel.tracing import state
+from atlas_otel.tracing.context import Frame, activate, current_frame, restore, with_frame
+from atlas_otel.tracing.event_text import event_payload, event_shown
+from atlas_otel.tracing.late_reward import record_late
+from atlas_otel.tracing.refusing import REFUSING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from atlas_otel.records.record import AttributeValue, EventRecord
+    from atlas_otel.tracing.context import SpanInForce
+
+
+def set_plan(steps: Sequence[str | Mapping[str, Any]] | Mapping[str, Any], *, execution_mode: str = "stepwise") -> None:
+    """The session's plan: descriptions, or steps ``{id, description, tool, tool_params, depends_on}``, or a whole plan
+    ``{"steps": [...], "execution_mode": ...}``.
+
+    Steps without an id are numbered from 1. A later plan replaces an earlier one; steps that ran keep their numbers.
+    ``execution_mode`` is ``stepwise`` or ``single_shot``. A plan with a step that is neither is refused.
+    """
+    with REFUSING:
+        _set_plan(steps, execution_mode)
+
+
+def _set_plan(steps: Sequence[str | Mapping[str, Any]] | Mapping[str, Any], execution_mode: str) -> None:
+    if isinstance(steps, Mapping):
+        execution_mode = str(steps.get("execution_mode", execution_mode))
+    listed = steps.get("steps", ()) if isinstance(steps, Mapping) else steps
+    if isinstance(listed, str) or not isinstance(listed, Iterable):
+        raise UsageError(f"a plan is a list of steps, not {type(listed).__name__}")
+    plan = [_plan_step(number, step) for number, step in enumerate(listed, start=1)]
+    session = current_frame().session
+    if session is not None:
+        session.plan({step["id"]: str(step["description"]) for step in plan})
+    # The plan is the session's, wherever in it it was made.
+    _report(
+        session.root if session is not None else None,
+        semconv.EVENT_PLAN,
+        {"steps": plan, "execution_mode": execution_mode},
+        {semconv.ATLAS_PLAN_STEPS: len(plan)},
+    )
+
+
+def _plan_step(number: int, step: str | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(step, str):
+        step = {"description": step}
+    try:
+        return {
+            "id": int(step.get("id", number)),
+            "description": str(step["description"]),
+            "tool": step.get("tool"),
+            "tool_params": step.get("tool_params"),
+            "depends_on": list(step.get("depends_on") or ()),
+        }
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise UsageError(
+            f"step {number} of the plan: expected a description or a mapping with one and a whole-number id"
+        ) from None
+
+
+def record_reward(
+    score: float,
+    *,
+    rationale: str | None = None,
+    step: int | None = None,
+    attempt: int | None = None,
+    session_id: str | None = None,
+    trace_id: str | None = None,
+    span_id: str | None = None,
+    name: str = "reward",
+    judge: str | None = None,
+    judges: Sequence[Mapping[str, Any]] = (),
+    primary: bool = False,
+    raw: Mapping[str, Any] | None = None,
+) -> None:
+    """A score for a step or the session: a finite number (NaN and infinity are refused).
+
+    Inside a session it goes to the step that is named, else to the step in force, else to the session. It may also
+    come late and from another process: name the session by its key (``session_id``) or by its trace (``trace_id``, 32
+    hex digits), and in it a ``step`` or a ``span_id`` (16 hex digits).
+
+    Several names may be scored; of one name the latest counts. The session's reward is the ``primary`` one, else the
+    one named ``reward``, else the latest. ``judges`` and ``raw`` are kept whole (contract §3, "A reward").
+    """
+    with REFUSING:
+        payload: dict[str, Any] = {"name": name, "score": finite_score(score)}
+        optional = {"rationale": rationale, "judge": judge, "judges": list(judges), "raw": raw}
+        payload.update({key: value for key, value in optional.items() if value})
+        if primary:
+            payload["primary"] = True
+        shown: dict[str, AttributeValue] = {
+            semconv.GEN_AI_EVALUATION_NAME: name,
+            semconv.GEN_AI_EVALUATION_SCORE: payload["score"],
+        }
+        if session_id is None and trace_id is None and span_id is None:
+            _report_on_target(semconv.EVENT_REWARD, payload, step, attempt, shown)
+            return
+        target: dict[str, Any] = {"step": _step_number(step)} if step is not None else {}
+        target |= {"attempt": attempt} if attempt is not None else {}
+        target |= {"span_id": _hex("span_id", span_id, 16)} if span_id is not None else {}
+        if target:
+            payload["target"] = target
+        record_late(
+            payload,
+            shown,
+            session_key=session_id,
+            trace_id=_hex("trace_id", trace_id, 32) if trace_id is not None else None,
+            span_id=target.get("span_id"),
+        )
+
+
+def check_reward(
+    score: float, *, step: int | None = None, trace_id: str | None = None, span_id: str | None = None
+) -> None:
+    """Raise the UsageError that :func:`record_reward` would only log: for whoever is no agent."""
+    finite_score(score)
+    if step is not None:
+        _step_number(step)
+    if trace_id is not None:
+        _hex("trace_id", trace_id, 32)
+    if span_id is not None:
+        _hex("span_id", span_id, 16)
+
+
+def _hex(what: str, value: str, digits: int) -> str:
+    text = value.strip().lower() if isinstance(value, str) else ""
+    if len(text) != digits or not all(c in "0123456789abcdef" for c in text) or not int(text, 16):
+        raise UsageError(f"{what} is {digits} hex digits, as Jaeger shows it; what was given is not")
+    return text
+
+
+def _step_number(step: object) -> int:
+    if isinstance(step, bool) or not isinstance(step, int):
+        raise UsageError(f"a step is named by its number, not by {type(step).__name__}")
+    return step
+
+
+def finite_score(score: float) -> float:
+    """``score`` as a float; UsageError where it is not a finite number (contract §2: numbers or absent)."""
+    if isinstance(score, bool) or not isinstance(score, (int, float)):
+        try:
+            score = float(score)  # numpy's numbers
+        except (TypeError, ValueError):
+            raise UsageError(f"a reward's score is a number, not {type(score).__name__}") from None
+    if not math.isfinite(score):
+        raise UsageError(f"a reward's score is a finite number, not {score}")
+    return float(score)
+
+
+def add_guidance(note: str, *, step: int | None = None, attempt: int | None = None) -> None:
+    """A teacher's note, such as one that precedes a retry."""
+    with REFUSING:
+        _report_on_target(semconv.EVENT_GUIDANCE, {"note": str(note)}, step, attempt, {})
+
+
+def set_validation(
+    valid: bool | Mapping[str, Any], *, step: int | None = None, attempt: int | None = None, **details: Any
+) -> None:
+    """Whether a step's result holds: True or False, or a mapping with ``valid`` in it; ``details`` are kept beside."""
+    with REFUSING:
+        verdict = dict(valid) if isinstance(valid, Mapping) else {"valid": bool(valid)}
+        payload = {**verdict, **details}
+        shown: dict[str, AttributeValue] = {semconv.ATLAS_VALIDATION_VALID: bool(payload.get("valid"))}
+        _report_on_target(semconv.EVENT_VALIDATION, payload, step, attempt, shown)
+
+
+def emit_event(name: str, payload: Any = None, *, opening: bool = False) -> None:
+    """Something the agent reports while it works (an ``ADAPTER_EVENT`` step, contract §1), on the span in force.
+
+    ``opening``: it belongs to the adapter's handshake, which comes before the session's workflow (contract §5).
+    """
+    with REFUSING:
+        frame = current_frame()
+        event: dict[str, Any] = {"name": str(name), "payload": payload}
+        if opening:
+            event["opening"] = True
+        _report(frame.scope, semconv.EVENT_ADAPTER, event, {semconv.ATLAS_NAME: str(name)})
+
+
+def set_metadata(metadata: Mapping[str, Any] | None = None, /, *, step: int | None = None, **more: Any) -> None:
+    """Merge into the session's metadata (top level), or with ``step`` into that step's."""
+    with REFUSING:
+        if metadata is not None and not isinstance(metadata, Mapping):
+            raise UsageError(f"metadata is a mapping, not {type(metadata).__name__}")
+        _set_metadata({**(metadata or {}), **more}, step)
+
+
+def set_runtime_metadata(metadata: Mapping[str, Any]) -> None:
+    """What a governed run says of itself: as :func:`set_metadata`, but where content is not captured, the numbers and
+    enumerations in it pass (``privacy_runtime``). Not for callers: of their metadata nothing does."""
+    _set_metadata(dict(metadata), None, {"source": RUNTIME})
+
+
+def _set_metadata(payload: dict[str, Any], step: int | None, by: Mapping[str, Any] = MappingProxyType({})) -> None:
+    frame = current_frame()
+    if step is not None:
+        _report_on_target(semconv.EVENT_METADATA, {"metadata": payload}, step, None, {})
+        return
+    if frame.session is not None:
+        frame.session.metadata.update(payload)
+    root = frame.session.root if frame.session is not None else None
+    _report(root, semconv.EVENT_METADATA, {"metadata": payload, **by}, {})
+
+
+@contextmanager
+def using_attributes(
+    *,
+    user_id: str | None = None,
+    tags: Sequence[str] = (),
+    metadata: Mapping[str, Any] | None = None,
+) -> Iterator[None]:
+    """Put a user, tags and metadata on every span of ours that starts in the block."""
+    frame = current_frame()
+    before = frame.inherited or {}
+    inherited = dict(before)
+    with REFUSING:
+        if user_id is not None:
+            inherited["user_id"] = user_id
+        if tags:
+            inherited["tags"] = [*before.get("tags", ()), *tags]
+        if metadata:
+            inherited["metadata"] = {**before.get("metadata", {}), **metadata}
+    token = activate(with_frame(Frame(*frame[:3], inherited), otel_context.get_current()))
+    try:
+        yield
+    finally:
+        restore(token)
+
+
+def _report_on_target(
+    name: str,
+    payload: dict[str, Any],
+    step: int | None,
+    attempt: int | None,
+    shown: dict[str, AttributeValue],
+) -> None:
+    """On the named step's scope where this process knows it, else on the session's with the target in the payload."""
+    frame = current_frame()
+    session = frame.session
+    scope = frame.step or (session.root if session is not None else None) or frame.scope
+    if step is not None:
+        payload["target"] = {"step": _step_number(step), **({"attempt": attempt} if attempt is not None else {})}
+        shown = {**shown, semconv.ATLAS_STEP_ID: step}
+        latest = session.latest(step) if session is not None else None
+        scope = latest or (session.root if session is not None else None) or scope
+    elif attempt is not None:
+        payload["target"] = {"attempt": attempt}
+    _report(scope, name, payload, shown)
+
+
+def _report(
+    scope: SpanInForce | None, name: str, payload: Mapping[str, Any], shown: Mapping[str, AttributeValue]
+) -> EventRecord | None:
+    parts = state.current()
+    if not parts.enabled:
+        return None
+    if scope is None:
+        state.absorbed("event_outside_session")
+        return None
+    try:
+        text = event_payload(parts, name, payload)
+        return scope.report(name, text, event_shown(parts, text, shown))
+    except Exception:
+        state.absorbed("event")
+        return None

@@ -1,0 +1,445 @@
+"""One scope under every decorator, context manager and pushed step: a span, started, activated, reported on, ended.
+
+A scope makes the :class:`~atlas_otel.records.record.SpanRecord` itself, from what it was told, and not from the OTel
+span: a sampler, a span limit or an adopted provider's settings change what Jaeger shows, never what is stored. The
+OTel span gets the same attributes, so that any backend sees them too.
+
+Nothing here raises an ``Exception`` into the code that runs inside: what goes wrong is counted (``state.absorbed``).
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.trace import NonRecordingSpan, SpanKind
+
+from atlas_otel import semconv
+from atlas_otel.capture.privacy import sanitize_events
+from atlas_otel.process import fork
+from atlas_otel.records.record import (
+    RANK_ENDED,
+    RANK_OPEN,
+    STATUS_ERROR,
+    STATUS_UNSET,
+    EventRecord,
+    SpanEvent,
+    SpanRecord,
+    readable,
+)
+from atlas_otel.records.utf8 import NEVER, keep, texts_of
+from atlas_otel.tracing import state
+from atlas_otel.tracing.context import Frame, StepIdentity, activate, current_frame, restore, with_frame
+from atlas_otel.tracing.span_view import SdkView
+from atlas_otel.tracing.state import Instrumentation, absorbed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from contextvars import Token
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import SpanContext
+
+    from atlas_otel.records.record import AttributeValue
+    from atlas_otel.semconv import Kind
+    from atlas_otel.tracing.context import SessionState
+    from atlas_otel.tracing.span_view import SpanView
+
+KEPT_ITEMS: Final = 100_000
+"""How many items of a stream are kept for its output; the rest is counted."""
+
+
+class Scope:
+    """A span of ours while it runs."""
+
+    __slots__ = (
+        "__weakref__",
+        "_ended",
+        "_errors",
+        "_generation",
+        "_reported",
+        "_token",
+        "_utf8_over",
+        "_view",
+        "attributes",
+        "context",
+        "describe",
+        "frame",
+        "identity",
+        "instrumentation",
+        "items",
+        "items_seen",
+        "kind",
+        "name",
+        "output_key",
+        "parent_span_id",
+        "reducer",
+        "session",
+        "span",
+        "span_id",
+        "span_kind",
+        "start_ns",
+        "status",
+        "status_message",
+        "trace_id",
+    )
+
+    def __init__(
+        self,
+        instrumentation: Instrumentation,
+        kind: Kind,
+        name: str,
+        attributes: dict[str, AttributeValue],
+        *,
+        frame: Frame,
+        context: Context,
+        session: SessionState | None,
+        identity: StepIdentity | None = None,
+        span_kind: SpanKind = SpanKind.INTERNAL,
+        start_ns: int | None = None,
+    ) -> None:
+        """Start the span. ``frame`` is the one around it, ``session`` the one it belongs to."""
+        self.instrumentation = instrumentation
+        self.kind = kind
+        self.name = name
+        self.session = session
+        self.identity = identity
+        self.attributes = attributes
+        self.span_kind = span_kind
+        self.status = STATUS_UNSET
+        self.status_message: str | None = None
+        self.output_key: str | None = semconv.ATLAS_OUTPUT
+        self.reducer: Callable[[list[Any]], Any] | None = None
+        self.describe: Callable[[Scope, object], None] | None = None
+        self.items: list[Any] | None = None
+        self.items_seen = 0
+        self._errors: list[SpanEvent] = []
+        self._reported: list[EventRecord] = []
+        self._ended = False
+        self._utf8_over = instrumentation.utf8_over
+        self._generation = fork.generation()
+        self._token: Token[Context] | None = None
+        self.start_ns = instrumentation.clock.now_ns() if start_ns is None else start_ns
+        parent = trace.get_current_span(context).get_span_context()
+        self.parent_span_id = format(parent.span_id, "016x") if parent.is_valid else None
+        self._view = self._start_span(context, parent)
+        self.span = self._view.span
+        ids = self.span.get_span_context()
+        self.trace_id = format(ids.trace_id, "032x")
+        self.span_id = format(ids.span_id, "016x")
+        inside = Frame(session, self if kind == "step" else frame.step, self, frame.inherited)
+        self.frame = inside
+        self.context = with_frame(inside, trace.set_span_in_context(self.span, context))
+
+    @property
+    def running(self) -> bool:
+        """Whether the span has not ended."""
+        return not self._ended
+
+    def _start_span(self, context: Context, parent: SpanContext) -> SpanView:
+        parts = self.instrumentation
+        if parts.own is not None and parts.own.alone:
+            return parts.own.view(self, parent)
+        self._utf8_over = NEVER
+        self.attributes = dict(texts_of(self.attributes))
+        try:
+            span = parts.tracer.start_span(
+                self.name,
+                context=context,
+                kind=self.span_kind,
+                attributes=self.attributes,
+                start_time=self.start_ns,
+            )
+        except Exception:  # a guest's processor or sampler: its fault must not reach the agent
+            absorbed("start_span")
+            span = trace.INVALID_SPAN
+        ids = span.get_span_context()
+        # Where no SDK is at work the API gives the span of the parent again.
+        if (parts.records or state.listener is not None) and (not ids.is_valid or ids.span_id == parent.span_id):
+            # No SDK span (a provider that makes none, a guest that raised): the record still needs ids of its own.
+            from atlas_otel.tracing.ids import child_of
+
+            span = NonRecordingSpan(child_of(parent))
+        return SdkView(span, len(self.attributes), adopted=parts.adopted)
+
+    # --- while it runs -------------------------------------------------------------------------------------------
+
+    def announce(self, *, durable: bool = False) -> None:
+        """Tell the recorder that the span runs: sessions and steps at once (``durable``: this too), others if they
+        last."""
+        durable = durable or self.kind in ("session", "step")
+        try:
+            self.instrumentation.recorder.span_started(self, durable=durable)
+        except Exception:
+            absorbed("recorder")
+        if state.listener is not None:
+            try:
+                state.listener.span_started(self, durable=durable)
+            except Exception:  # whoever follows the steps must not harm the agent
+                absorbed("subscriber")
+
+    def enter(self, *, context: Context | None = None) -> None:
+        """Make the span current."""
+        self._token = activate(self.context if context is None else context)
+
+    def leave(self) -> None:
+        """Make what was current before current again."""
+        token, self._token = self._token, None
+        if token is not None:
+            restore(token)
+
+    def set(self, key: str, value: AttributeValue) -> None:
+        """Set an attribute, on the record and on the OTel span. After the end: nothing."""
+        if self._ended:
+            return
+        new = key not in self.attributes
+        self.attributes[key] = value
+        try:
+            self._view.wrote(key, value, new=new)
+        except Exception:
+            absorbed("set_attribute")
+
+    def set_value(self, key: str, value: object) -> None:
+        """Capture ``value`` as JSON and set it; nothing where content capture is off."""
+        captured = self.instrumentation.capture.value(value, key)
+        if captured is None:
+            return
+        self.set(key, keep(captured.data, self._utf8_over))
+        if captured.truncated:
+            held = self.attributes.get(semconv.ATLAS_TRUNCATED)
+            self.set(semconv.ATLAS_TRUNCATED, captured.truncated + (held if isinstance(held, int) else 0))
+
+    def report(self, name: str, payload: str, shown: Mapping[str, AttributeValue] | None = None) -> EventRecord | None:
+        """Record an event on this span, at once. ``payload`` is JSON text; ``shown`` what OTel backends see of it.
+
+        Also after the span's end, and from any thread.
+        """
+        try:
+            event = EventRecord(
+                self.trace_id,
+                self.span_id,
+                self.instrumentation.clock.now_ns(),
+                self.session.key if self.session is not None else None,
+                name,
+                payload,
+            )
+            self.instrumentation.recorder.event(event)
+            if fork.generation() == self._generation and not self._ended:
+                self._reported.append(event)
+                self._view.reported(event, shown or {})
+        except Exception:
+            absorbed("event")
+            return None
+        if state.listener is not None:
+            try:
+                state.listener.event(event)
+            except Exception:  # as in announce
+                absorbed("subscriber")
+        return event
+
+    def snapshot(self) -> SpanRecord | None:
+        """The span as it is now; None once it has ended. From any thread."""
+        if self._ended:
+            return None
+        return readable(self._record(None, RANK_OPEN, self.instrumentation.clock.now_ns()))
+
+    def renamed(self, name: str) -> None:
+        """Somebody gave the span another name, through OpenTelemetry's interface. It may hold content."""
+        capture = self.instrumentation.capture
+        if not self._ended and capture.content:
+            self.name = capture.bounded_text(capture.redacted(name, "span.name"))
+
+    def failed(self, description: str | None) -> None:
+        """Somebody said that the span failed, through OpenTelemetry's interface."""
+        if not self._ended:
+            self.status = STATUS_ERROR
+            self.status_message = self.instrumentation.capture.text(description, "status") if description else None
+
+    # --- how it went (wrapping.Observer) -------------------------------------------------------------------------
+
+    def returned(self, result: object) -> None:
+        """The call returned."""
+        self.leave()
+        try:
+            if self.items is not None:
+                result = self._reduced()
+            if self.output_key is not None and self.output_key not in self.attributes:
+                self.output(result)
+        except Exception:
+            absorbed("capture")
+        self.end()
+
+    def raised(self, error: BaseException) -> None:
+        """The call raised ``error``."""
+        self.leave()
+        self.fail(error)
+        self._keep_partial()
+        self.end()
+
+    def resume(self) -> None:
+        """The body of a generator is about to run."""
+        self.enter()
+
+    def suspend(self) -> None:
+        """The body of a generator has stopped."""
+        self.leave()
+
+    def item(self, value: object) -> None:
+        """A generator yielded ``value``."""
+        self.items_seen += 1
+        if self.items is not None and self.items_seen <= KEPT_ITEMS:
+            self.items.append(value)
+
+    def broken_off(self) -> None:
+        """The consumer closed the stream before it was exhausted."""
+        message = f"the stream was closed by its consumer after {self.items_seen} items"
+        self._errors.append(
+            SpanEvent(
+                semconv.EVENT_EXCEPTION,
+                self.instrumentation.clock.now_ns(),
+                {semconv.EXCEPTION_TYPE: "GeneratorExit", semconv.EXCEPTION_MESSAGE: message},
+            )
+        )
+        self._keep_partial()
+        self.end()
+
+    def output(self, result: object) -> None:
+        """Capture what the span produced, and what it says of itself (a model's answer does)."""
+        if self.describe is not None:
+            try:
+                self.describe(self, result)
+            except Exception:  # a user's object whose attributes raise
+                absorbed("capture")
+        if self.output_key is not None:
+            self.set_value(self.output_key, result)
+
+    def fail(self, error: BaseException) -> None:
+        """Record ``error`` on the span: its type always, its words and stack where content may be captured."""
+        try:
+            kind = type(error)
+            name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+            capture = self.instrumentation.capture
+            said = kind.__qualname__
+            if capture.redacts:  # a class that is made while the program runs may be called anything
+                name, said = capture.type_name(name), capture.type_name(said)
+            words = capture.text(_words(error), semconv.EXCEPTION_MESSAGE)
+            stack = capture.text(_stack(error), semconv.EXCEPTION_STACKTRACE)
+            shown: dict[str, AttributeValue] = {semconv.EXCEPTION_TYPE: name}
+            if words is not None:
+                shown[semconv.EXCEPTION_MESSAGE] = words
+            if stack is not None:
+                shown[semconv.EXCEPTION_STACKTRACE] = stack
+            self.status = STATUS_ERROR
+            if words is not None:
+                self.status_message = f"{said}: {words}" if words else said
+            self.set(semconv.ERROR_TYPE, name)
+            self._errors.append(SpanEvent(semconv.EVENT_EXCEPTION, self.instrumentation.clock.now_ns(), shown))
+        except Exception:
+            absorbed("error")
+
+    def fail_as(self, kind: str, words: str) -> None:
+        """Record a failure that was reported and not raised; ``words`` have been captured already."""
+        self.status = STATUS_ERROR
+        self.status_message = f"{kind}: {words}" if words else kind
+        self.set(semconv.ERROR_TYPE, kind)
+        shown: dict[str, AttributeValue] = {semconv.EXCEPTION_TYPE: kind}
+        if words:
+            shown[semconv.EXCEPTION_MESSAGE] = words
+        self._errors.append(SpanEvent(semconv.EVENT_EXCEPTION, self.instrumentation.clock.now_ns(), shown))
+
+    def _keep_partial(self) -> None:
+        try:
+            if self.items is not None:
+                self.set(semconv.ATLAS_STREAM_INCOMPLETE, True)
+                self.output(self._reduced())
+        except Exception:
+            absorbed("capture")
+
+    def _reduced(self) -> object:
+        """What a stream's items come to: the reducer's answer, else the joined text, else the list."""
+        items = self.items or []
+        self.set(semconv.ATLAS_STREAM_CHUNKS, self.items_seen)
+        if self.reducer is not None:
+            try:
+                return self.reducer(items)
+            except Exception:  # the user's reducer: the items themselves are better than nothing
+                absorbed("output_reducer")
+        if items and all(isinstance(item, str) for item in items):
+            return "".join(items)
+        return items
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    def end(self, *, end_ns: int | None = None) -> None:
+        """End the span and hand its record over. The first call counts."""
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            if fork.generation() != self._generation:
+                self.instrumentation.recorder.span_forked()
+                return
+            now = self.instrumentation.clock.now_ns()
+            record = self._record(now if end_ns is None else end_ns, RANK_ENDED, now)
+            self.instrumentation.recorder.span_ended(record)
+            self._view.ended(record, self._reported)
+        except Exception:  # a guest's processor, or ours
+            absorbed("end")
+            return
+        if state.listener is not None:
+            try:
+                state.listener.span_ended(readable(record))
+            except Exception:  # as in announce
+                absorbed("subscriber")
+
+    def _record(self, end_ns: int | None, rank: int, version: int) -> SpanRecord:
+        attributes: Mapping[str, AttributeValue] = self.attributes
+        events: Sequence[SpanEvent] = self._errors
+        capture = self.instrumentation.capture
+        # What somebody else put on our span is kept too, redacted like all else.
+        if others := self._view.others_attributes(attributes):
+            attributes = {**capture.attributes(others, "span"), **attributes}
+        if seen := self._view.others_events():
+            events = [*sanitize_events(seen, capture), *self._errors]
+        return SpanRecord(
+            self.trace_id,
+            self.span_id,
+            self.parent_span_id,
+            self.session.key if self.session is not None else None,
+            self.name,
+            self.kind,
+            self.span_kind.value,
+            self.start_ns,
+            end_ns,
+            self.status,
+            self.status_message,
+            dict(attributes) if end_ns is None else attributes,
+            tuple(events),
+            (),
+            semconv.SCOPE_NAME,
+            self.instrumentation.resource,
+            rank,
+            version,
+        )
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "(its message cannot be shown: __str__ raised)"
+
+
+def _stack(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    except Exception:
+        return ""
+
+
+def around() -> tuple[Context, Frame]:
+    """The context and the frame in force here."""
+    context = otel_context.get_current()
+    return context, current_frame(context)

@@ -1,0 +1,31 @@
+"""Leave calls alone: nothing is recorded of what runs under :func:`suppress_tracing`."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry import context as otel_context
+
+from atlas_otel.tracing.context import activate, restore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# The key that instrumentations of others obey: ``opentelemetry.instrumentation.utils`` reads it.
+_KEY: Final = "suppress_instrumentation"
+
+
+def suppressed() -> bool:
+    """Whether the code that asks runs under suppression, ours or OpenTelemetry's."""
+    return bool(otel_context.get_current().get(_KEY))
+
+
+@contextmanager
+def suppress_tracing() -> Iterator[None]:
+    """Record nothing in the block: no span of ours, none of instrumentations that obey OpenTelemetry's suppression."""
+    token = activate(otel_context.set_value(_KEY, True))
+    try:
+        yield
+    finally:
+        restore(token)
