@@ -14,7 +14,8 @@ import pytest
 
 import atlas_otel as atlas
 from atlas_otel.capture.capture import Capture
-from atlas_otel.console.console import ConsoleRecorder, PlainView, console, open_console
+from atlas_otel.console import console
+from atlas_otel.console.console import ConsoleRecorder, PlainView, open_console
 from atlas_otel.console.story import Happening, TaskEnded, TaskStarted
 from atlas_otel.testing import recording
 from atlas_otel.tracing import state
