@@ -100,7 +100,7 @@ def _traces(recorded: Recorded, environment: Mapping[str, str]) -> list[tuple[st
     if endpoint:
         return [(f"{jaeger}/trace/{task.trace_id}", "") for task in recorded.tasks]
     return [
-        ("docker compose up -d", "in a checkout: Postgres, Jaeger and the Collector"),
+        ("make up", "in a checkout: Postgres, Jaeger and the Collector"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 atlas-otel demo", f"then open {jaeger}"),
     ]
 

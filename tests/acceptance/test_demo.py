@@ -39,7 +39,7 @@ def test_each_run_adds_three_true_answers(database_url: str, tmp_path: Path) -> 
         assert done.returncode == 0, done.stderr
         assert done.stderr == "", "its own output goes to stdout, and nobody watches at a terminal"
         assert str(tmp_path / "traces.jsonl") in done.stdout
-        assert "docker compose up" in done.stdout
+        assert "make up" in done.stdout
         with psycopg.connect(database_url) as connection:
             assert connection.execute("SELECT count(*) FROM sessions").fetchone() == (3 * run,)
     lines = {line["task"]: line for line in lines_of(tmp_path / "traces.jsonl")}
