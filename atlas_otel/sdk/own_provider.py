@@ -74,9 +74,11 @@ class OwnProvider(TracerProvider):
         if exports:
             self._exporting.append(processor)
 
-    def view(self, scope: Running, parent: SpanContext) -> SpanView:
-        """The span of a scope of ours, while we are alone."""
-        return OwnSpan(scope, parent, self.id_generator, self.shown_resource, self._export if self._exporting else None)
+    def view(self, active: Running, parent: SpanContext) -> SpanView:
+        """The OTel span of an active span, while no other processor is attached."""
+        return OwnSpan(
+            active, parent, self.id_generator, self.shown_resource, self._export if self._exporting else None
+        )
 
     def _export(self, span: ReadableSpan) -> None:
         for processor in self._exporting:

@@ -60,7 +60,7 @@ _SEQUENCE_MAX: Final = 2**62
 class StepPairing(Generic[T]):
     """Pairs events by UUID, never by a stack: interleaved and parallel steps come out right.
 
-    ``T`` is whatever stands for an open step (a scope, a span under construction). Of ended steps the latest
+    ``T`` is whatever stands for an open step (an active span, a span under construction). Of ended steps the latest
     ``remembered`` are known (None: all); what comes for an older one is as if it had never started.
     """
 

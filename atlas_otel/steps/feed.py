@@ -1,8 +1,8 @@
 """What subscribers hear: pushed steps, and the steps of decorated spans as they happen.
 
-While anybody subscribes, a :class:`StepFeed` listens to every scope (``state.listen``); else nobody does, and a scope
-costs what it costs. A decorated span's steps are made by the projection's own functions, so that a subscriber sees what
-the trajectory will hold: the same UUIDs (span ids), parents and names.
+While anybody subscribes, a :class:`StepFeed` listens to every active span (``state.listen``); else nobody does, and
+spans cost nothing extra. A decorated span's steps are made by the projection's own functions, so that a subscriber sees
+what the trajectory will hold: the same UUIDs (span ids), parents and names.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _NAMES: Final = {
     "tool": (semconv.GEN_AI_TOOL_NAME, semconv.ATLAS_NAME),
     "session": (semconv.ATLAS_NAME, semconv.GEN_AI_AGENT_NAME),
 }
-"""Where a scope's name stands, by its kind, first come first."""
+"""Where an active span's name stands, by its kind, first come first."""
 
 
 class Subscription:
@@ -230,26 +230,26 @@ class StepFeed:
 
     def _around(self) -> Enclosure:
         """What stands around what happens here."""
-        scope = current_frame(otel_context.get_current()).scope
-        if scope is None:
+        active = current_frame(otel_context.get_current()).span
+        if active is None:
             return TOP
         with self._lock:
-            known = self._known.get((scope.trace_id, scope.span_id))
-        return known.inside if known is not None else enclosure_of(scope)
+            known = self._known.get((active.trace_id, active.span_id))
+        return known.inside if known is not None else enclosure_of(active)
 
 
-def enclosure_of(scope: SpanInForce) -> Enclosure:
+def enclosure_of(active: SpanInForce) -> Enclosure:
     """A span in force as what stands around an event."""
-    attributes = scope.attributes
-    uuid = str(attributes.get(semconv.ATLAS_PUSHED_UUID, scope.span_id))
-    name = scope.name
-    for key in _NAMES.get(scope.kind, _NAMES["session"]):
+    attributes = active.attributes
+    uuid = str(attributes.get(semconv.ATLAS_PUSHED_UUID, active.span_id))
+    name = active.name
+    for key in _NAMES.get(active.kind, _NAMES["session"]):
         if isinstance(named := attributes.get(key), str):
             name = named
             break
-    if scope.kind == "step" and scope.identity is not None:
-        name = f"step_{scope.identity.id}"
-    return Enclosure(uuid, name, scope.parent_span_id or semconv.ROOT_STEP, None)
+    if active.kind == "step" and active.identity is not None:
+        name = f"step_{active.identity.id}"
+    return Enclosure(uuid, name, active.parent_span_id or semconv.ROOT_STEP, None)
 
 
 def _hears(one: Subscription, session: str | None) -> bool:

@@ -33,6 +33,7 @@ from atlas_otel.steps.conversion import StepPairing, step_text
 from atlas_otel.steps.feed import FEED, Subscription, enclosure_of
 from atlas_otel.steps.spans import closing, opening, time_of
 from atlas_otel.tracing import state
+from atlas_otel.tracing.active_span import ActiveSpan
 from atlas_otel.tracing.context import (
     Frame,
     SessionState,
@@ -43,7 +44,6 @@ from atlas_otel.tracing.context import (
     session_key_of,
     with_frame,
 )
-from atlas_otel.tracing.scope import Scope
 from atlas_otel.tracing.suppression import suppressed
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class _Open:
     """A pushed step that has started, and what stood around it then."""
 
     name: str
-    scope: Scope
+    active: ActiveSpan
     place: Enclosure
     outer: _Open | None
     frame: Frame
@@ -160,14 +160,14 @@ class IntermediateStepManager:
     def close(self, error: BaseException | None = None) -> None:
         """No step will follow: spans that still run end here, failed with ``error``, else marked as abandoned."""
         with self._lock:
-            unfinished = [held for held in self._pairing.still_open() if held.scope.running]
+            unfinished = [held for held in self._pairing.still_open() if held.active.running]
         for held in reversed(unfinished):
             if error is not None:
-                held.scope.fail(error)
+                held.active.fail(error)
             else:
-                held.scope.set(semconv.ATLAS_UNFINISHED, semconv.UNFINISHED_ABANDONED)
-                held.scope.fail_as(semconv.UNFINISHED_ABANDONED, "its stream closed before it ended")
-            held.scope.end()
+                held.active.set(semconv.ATLAS_UNFINISHED, semconv.UNFINISHED_ABANDONED)
+                held.active.fail_as(semconv.UNFINISHED_ABANDONED, "its stream closed before it ended")
+            held.active.end()
         _leave_ended()
         self.complete()
 
@@ -193,7 +193,7 @@ class IntermediateStepManager:
         if around is not None:
             context = _inside(around, context)
         frame = current_frame(context)
-        session = held.scope.session if held is not None else frame.session
+        session = held.active.session if held is not None else frame.session
         key: str | None = session.key if session is not None else session_key_of(context)
         if placed is not None:
             place, ancestry = _place_of(placed), placed.function_ancestry.model_dump()
@@ -209,32 +209,32 @@ class IntermediateStepManager:
             opened = _open(parts, payload, captured, context, place)
             with self._lock:
                 self._pairing.opened(payload, opened)
-                if self._root is None and opened.scope.kind == "session":
+                if self._root is None and opened.active.kind == "session":
                     self._root = opened
-            key = opened.scope.session.key if opened.scope.session is not None else None
-            _report(opened.scope, captured.text, None)
-            opened.inside = otel_context.set_value(_STEP_KEY, opened, opened.scope.context)
+            key = opened.active.session.key if opened.active.session is not None else None
+            _report(opened.active, captured.text, None)
+            opened.inside = otel_context.set_value(_STEP_KEY, opened, opened.active.context)
             activate(opened.inside)
-        elif held is None and anomaly is None and frame.scope is not None:
-            _report(frame.scope, captured.text, None)  # what an adapter reports stands on the span in force
+        elif held is None and anomaly is None and frame.span is not None:
+            _report(frame.span, captured.text, None)  # what an adapter reports stands on the span in force
         elif held is None:
             _alone(parts, payload, captured.text, anomaly, context, frame)
-        elif not held.scope.running:
+        elif not held.active.running:
             # Its span has been exported perhaps: whoever gets spans by OTLP only would never hear of this.
-            _alone(parts, payload, captured.text, anomaly, _inside(held, context), held.scope.frame)
+            _alone(parts, payload, captured.text, anomaly, _inside(held, context), held.active.frame)
         elif stage is IntermediateStepState.END and anomaly in (None, "other_category"):
-            _report(held.scope, captured.text, anomaly)
+            _report(held.active, captured.text, anomaly)
             _close(held, payload, captured)
         else:
             held.chunks += stage is IntermediateStepState.CHUNK
-            _report(held.scope, captured.text, anomaly)
+            _report(held.active, captured.text, anomaly)
         return place, key
 
 
 def _settled(context: Context) -> Context:
     """``context`` without the pushed steps that have ended since they were put into it, elsewhere perhaps."""
     held = context.get(_STEP_KEY)
-    while isinstance(held, _Open) and not held.scope.running and current_frame(context).scope is held.scope:
+    while isinstance(held, _Open) and not held.active.running and current_frame(context).span is held.active:
         if context is held.inside:
             context, held = held.around, held.outer
             continue
@@ -249,7 +249,7 @@ def _inside(held: _Open, context: Context) -> Context:
     """``context`` with the pushed step ``held`` in force, where another one (or none) is."""
     if context.get(_STEP_KEY) is held:
         return context  # what decorated code has opened inside it stays in force
-    inside = with_frame(held.scope.frame, trace.set_span_in_context(held.scope.span, context))
+    inside = with_frame(held.active.frame, trace.set_span_in_context(held.active.span, context))
     return otel_context.set_value(_STEP_KEY, held, inside)
 
 
@@ -263,13 +263,13 @@ def _leave_ended() -> None:
 
 def _enclosure(context: Context) -> Enclosure:
     """What stands around what happens in ``context``."""
-    scope, held = current_frame(context).scope, context.get(_STEP_KEY)
-    if scope is None:
+    active, held = current_frame(context).span, context.get(_STEP_KEY)
+    if active is None:
         return TOP
-    if isinstance(held, _Open) and scope is held.scope:
-        step_uuid = str(scope.attributes.get(semconv.ATLAS_PUSHED_UUID, scope.span_id))
+    if isinstance(held, _Open) and active is held.active:
+        step_uuid = str(active.attributes.get(semconv.ATLAS_PUSHED_UUID, active.span_id))
         return Enclosure(step_uuid, held.name, held.place.uuid, held.place.name)
-    return enclosure_of(scope)
+    return enclosure_of(active)
 
 
 def _place_of(step: IntermediateStep) -> Enclosure:
@@ -304,7 +304,7 @@ def _open(
     if session is not None:
         attributes[semconv.ATLAS_SESSION_ID] = session.key
     identity = _identify(session, frame, began.kind, attributes)
-    scope = Scope(
+    active = ActiveSpan(
         parts,
         began.kind,
         began.name,
@@ -317,13 +317,13 @@ def _open(
         start_ns=time_of(payload.event_timestamp),
     )
     if new and session is not None:
-        session.root = scope
+        session.root = active
     if identity is not None and session is not None:
-        session.ran(identity.id, scope)
-    scope.announce()
+        session.ran(identity.id, active)
+    active.announce()
     return _Open(
         name=f"step_{identity.id}" if identity is not None else payload.name or began.name,
-        scope=scope,
+        active=active,
         place=place,
         outer=held if isinstance(held, _Open) else None,
         frame=frame,
@@ -356,15 +356,15 @@ def _identify(
 
 def _close(held: _Open, payload: IntermediateStepPayload, captured: CapturedStep) -> None:
     """End the span of an END, and leave its context where it is the one in force."""
-    scope = held.scope
-    ended = closing(scope.kind, captured.payload, captured.texts)
+    active = held.active
+    ended = closing(active.kind, captured.payload, captured.texts)
     for key, attribute in ended.attributes.items():
-        scope.set(key, attribute)
+        active.set(key, attribute)
     if held.chunks:
-        scope.set(semconv.ATLAS_STREAM_CHUNKS, held.chunks)
+        active.set(semconv.ATLAS_STREAM_CHUNKS, held.chunks)
     if ended.error is not None:
-        scope.fail_as(*ended.error)
-    scope.end(end_ns=max(time_of(payload.event_timestamp), scope.start_ns))
+        active.fail_as(*ended.error)
+    active.end(end_ns=max(time_of(payload.event_timestamp), active.start_ns))
     _leave_ended()
 
 
@@ -387,22 +387,22 @@ def _alone(
         attributes[semconv.ATLAS_SESSION_ID] = frame.session.key
     began = time_of(payload.event_timestamp)
     name = payload.name or payload.event_type.value
-    scope = Scope(
+    active = ActiveSpan(
         parts, "custom", name, attributes, frame=frame, context=context, session=frame.session, start_ns=began
     )
-    scope.announce()
-    _report(scope, kept, anomaly)
-    scope.end(end_ns=began)
+    active.announce()
+    _report(active, kept, anomaly)
+    active.end(end_ns=began)
 
 
-def _report(scope: SpanInForce, kept: str, anomaly: Anomaly | None) -> None:
+def _report(active: SpanInForce, kept: str, anomaly: Anomaly | None) -> None:
     if anomaly is not None:
         state.absorbed(f"intermediate_step_{anomaly}")
         kept = step_text(orjson.loads(kept), anomaly)
     shown: dict[str, AttributeValue] = {}
     if state.current().capture.content:
         shown[semconv.ATLAS_EVENT_PAYLOAD] = kept
-    scope.report(semconv.EVENT_INTERMEDIATE_STEP, kept, shown)
+    active.report(semconv.EVENT_INTERMEDIATE_STEP, kept, shown)
 
 
 def _new_key() -> str:

@@ -1,7 +1,7 @@
 """The session, step and span in force, carried in OpenTelemetry's own context.
 
 They travel wherever that context does: through tasks, ``to_thread``, instrumented executors, and nowhere else. One key
-holds one immutable :class:`Frame`, so that entering a scope costs one copy of the context.
+holds one immutable :class:`Frame`, so that entering a span costs one copy of the context.
 
 Another process learns the session from W3C baggage, where its sender opted in (``docs/reference/configuration.md``).
 """
@@ -37,7 +37,7 @@ class StepIdentity(NamedTuple):
 
 
 class SpanInForce(Protocol):
-    """A span of ours while it runs, as those know it who find it in the context (``scope.Scope`` is one)."""
+    """A span of ours while it runs, as those know it who find it in the context (``active_span.ActiveSpan`` is one)."""
 
     trace_id: str
     span_id: str
@@ -73,7 +73,7 @@ class SessionState:
     def __init__(self, key: str, root: SpanInForce | None) -> None:
         self.key = key
         self.root = root
-        """The session's own scope; None where the session was opened by another process."""
+        """The session's own active span; None where the session was opened by another process."""
         self._renew_lock()
         self.metadata: dict[str, Any] = {}
         """The session's metadata, as far as it was given in this process."""
@@ -106,13 +106,13 @@ class SessionState:
             self._attempts[step_id] = max(number, self._attempts.get(step_id, 0))
             return StepIdentity(step_id, number)
 
-    def ran(self, step_id: int, scope: SpanInForce) -> None:
-        """Remember the scope of a step's latest attempt, so that what names the step can be reported on it."""
+    def ran(self, step_id: int, active: SpanInForce) -> None:
+        """Remember the span of a step's latest attempt: what names the step is reported on it."""
         with self.lock:
-            self._steps[step_id] = scope
+            self._steps[step_id] = active
 
     def latest(self, step_id: int) -> SpanInForce | None:
-        """The scope of the step's latest attempt in this process."""
+        """The active span of the step's latest attempt in this process."""
         with self.lock:
             return self._steps.get(step_id)
 
@@ -122,7 +122,7 @@ class Frame(NamedTuple):
 
     session: SessionState | None = None
     step: SpanInForce | None = None
-    scope: SpanInForce | None = None
+    span: SpanInForce | None = None
     inherited: Mapping[str, Any] | None = None
 
 

@@ -1,4 +1,4 @@
-"""What ``with atlas.step(...) as step`` gives: a small handle on the scope in force."""
+"""What ``with atlas.step(...) as step`` gives: a small handle on the active span in force."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
 class Observation:
     """A span of ours while it runs. Setting something after its end does nothing."""
 
-    __slots__ = ("_input", "_output", "_scope")
+    __slots__ = ("_active", "_input", "_output")
 
-    def __init__(self, scope: SpanInForce) -> None:
-        self._scope = scope
+    def __init__(self, active: SpanInForce) -> None:
+        self._active = active
         self._input: Any = None
         self._output: Any = None
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Observation) and other._scope is self._scope
+        return isinstance(other, Observation) and other._active is self._active
 
     def __hash__(self) -> int:
-        return hash(id(self._scope))
+        return hash(id(self._active))
 
     @property
     def trace_id(self) -> str:
         """The trace's id: 32 hex digits, as Jaeger shows it; zeros where no tracer is at work."""
-        return self._scope.trace_id
+        return self._active.trace_id
 
     @property
     def span_id(self) -> str:
         """The span's id: 16 hex digits."""
-        return self._scope.span_id
+        return self._active.span_id
 
     @property
     def input(self) -> Any:
@@ -46,7 +46,7 @@ class Observation:
     @input.setter
     def input(self, value: object) -> None:
         self._input = value
-        self._set(_INPUT_KEYS.get(self._scope.kind, semconv.ATLAS_INPUT), value)
+        self._set(_INPUT_KEYS.get(self._active.kind, semconv.ATLAS_INPUT), value)
 
     @property
     def output(self) -> Any:
@@ -57,7 +57,7 @@ class Observation:
     def output(self, value: object) -> None:
         self._output = value
         try:
-            self._scope.output(value)
+            self._active.output(value)
         except Exception:
             absorbed("capture")
 
@@ -74,17 +74,17 @@ class Observation:
         for key, tokens in counts:
             if tokens is not None:
                 try:
-                    self._scope.set(key, index(tokens))
+                    self._active.set(key, index(tokens))
                 except TypeError:  # no whole number, be it numpy's: it would spoil the whole record
                     absorbed("capture")
 
     def fail(self, error: BaseException) -> None:
         """Mark the span as failed with ``error``, though nothing is raised: a rejected attempt, say."""
-        self._scope.fail(error)
+        self._active.fail(error)
 
     def _set(self, key: str, value: object) -> None:
         try:
-            self._scope.set_value(key, value)
+            self._active.set_value(key, value)
         except Exception:
             absorbed("capture")
 
@@ -100,13 +100,13 @@ class Step(Observation):
     @property
     def id(self) -> int:
         """The step's number in the session's plan."""
-        identity = self._scope.identity
+        identity = self._active.identity
         return identity.id if identity is not None else 0
 
     @property
     def attempt(self) -> int:
         """Which attempt at the step this is, from 1."""
-        identity = self._scope.identity
+        identity = self._active.identity
         return identity.attempt if identity is not None else 1
 
 
@@ -115,8 +115,8 @@ class Session(Observation):
 
     __slots__ = ("_state",)
 
-    def __init__(self, scope: SpanInForce, state: SessionState) -> None:
-        super().__init__(scope)
+    def __init__(self, active: SpanInForce, state: SessionState) -> None:
+        super().__init__(active)
         self._state = state
 
     @property

@@ -1,6 +1,6 @@
 """One object under every decorator and context manager: what to name a span, what to capture of a call.
 
-The public names are in ``decorators``; what a span does while it runs is ``scope``'s.
+The public names are in ``decorators``; what a span does while it runs is ``active_span``'s.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from atlas_otel.calls import chat
 from atlas_otel.capture.value_forms import clean
 from atlas_otel.records.utf8 import keep
 from atlas_otel.tracing import state
+from atlas_otel.tracing.active_span import ActiveSpan, around
 from atlas_otel.tracing.context import Frame, SessionState, session_key_of
 from atlas_otel.tracing.handles import Observation, Session, Step
-from atlas_otel.tracing.scope import Scope, around
 from atlas_otel.tracing.suppression import suppressed
 from atlas_otel.tracing.wrapping import wrap
 
@@ -80,7 +80,7 @@ class Instrument(Generic[H]):
         self.step_id = step_id
         self.attempt = attempt
         self.new = new
-        self._entered: list[Scope] = []
+        self._entered: list[ActiveSpan] = []
 
     # --- as a decorator ------------------------------------------------------------------------------------------
 
@@ -89,20 +89,20 @@ class Instrument(Generic[H]):
         inner = function.__func__ if isinstance(function, (classmethod, staticmethod)) else function
         name = self.name or str(getattr(inner, "__name__", type(inner).__name__))
 
-        def enter(arguments: Mapping[str, Any], *, streaming: bool = False) -> Scope | None:
+        def enter(arguments: Mapping[str, Any], *, streaming: bool = False) -> ActiveSpan | None:
             parts = state.current()
             if not parts.enabled or suppressed():
                 return None
             try:
-                scope = self._start(parts, name, arguments)
-                scope.items = [] if streaming and self.capture_output else None
-                scope.announce()
+                active = self._start(parts, name, arguments)
+                active.items = [] if streaming and self.capture_output else None
+                active.announce()
                 if not streaming:
-                    scope.enter()
+                    active.enter()
             except Exception:
                 state.absorbed("enter")
                 return None
-            return scope
+            return active
 
         return wrap(function, enter, ignore=self.ignore_inputs)
 
@@ -115,25 +115,25 @@ class Instrument(Generic[H]):
         if not parts.enabled or suppressed():
             parts = state.SILENT
         try:
-            scope = self._start(parts, name, None)
+            active = self._start(parts, name, None)
         except Exception:  # the block runs all the same, and its handle works
             state.absorbed("enter")
-            scope = self._start(state.SILENT, name, None)
-        scope.announce()
-        handle = self._handle(scope)
-        self._entered.append(scope)
-        scope.enter()  # last: where a signal's handler raises before, nobody comes to leave it
+            active = self._start(state.SILENT, name, None)
+        active.announce()
+        handle = self._handle(active)
+        self._entered.append(active)
+        active.enter()  # last: where a signal's handler raises before, nobody comes to leave it
         return handle
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the span, with ``error`` where there is one. Never swallows it."""
-        scope = self._entered.pop()
-        scope.leave()
+        active = self._entered.pop()
+        active.leave()
         if error is not None:
-            scope.fail(error)
-        scope.end()
+            active.fail(error)
+        active.end()
 
     async def __aenter__(self) -> H:
         """The same in ``async with``."""
@@ -145,15 +145,15 @@ class Instrument(Generic[H]):
         """The same in ``async with``."""
         self.__exit__(kind, error, trace)
 
-    def _handle(self, scope: Scope) -> H:
+    def _handle(self, active: ActiveSpan) -> H:
         if self.kind == "session":
-            assert scope.session is not None
-            return cast("H", Session(scope, scope.session))
-        return cast("H", (Step if self.kind == "step" else Observation)(scope))
+            assert active.session is not None
+            return cast("H", Session(active, active.session))
+        return cast("H", (Step if self.kind == "step" else Observation)(active))
 
     # --- the span ------------------------------------------------------------------------------------------------
 
-    def _start(self, parts: state.Instrumentation, name: str, arguments: Mapping[str, Any] | None) -> Scope:
+    def _start(self, parts: state.Instrumentation, name: str, arguments: Mapping[str, Any] | None) -> ActiveSpan:
         """Start the span of one call (``arguments``) or one ``with`` block (None)."""
         context, frame = around()
         given: Mapping[str, AttributeValue] = self.attributes
@@ -173,10 +173,10 @@ class Instrument(Generic[H]):
             attributes[semconv.ATLAS_STEP_ID], attributes[semconv.ATLAS_STEP_ATTEMPT] = frame.step.identity
         span_name, span_kind = self._name_span(name, attributes)
         self._describe(parts, name, arguments, frame, attributes)
-        scope = Scope(
+        active = ActiveSpan(
             parts, self.kind, span_name, attributes, frame=frame, context=context, session=session, span_kind=span_kind
         )
-        return self._outputs_of(scope)
+        return self._outputs_of(active)
 
     def _start_session(
         self,
@@ -186,7 +186,7 @@ class Instrument(Generic[H]):
         context: Context,
         frame: Frame,
         given: Mapping[str, AttributeValue],
-    ) -> Scope:
+    ) -> ActiveSpan:
         around_it = frame.session or remote_session(context)
         inner = around_it is not None and not self.new
         key = around_it.key if inner and around_it is not None else (parts.new_key or _new_key)()
@@ -207,7 +207,7 @@ class Instrument(Generic[H]):
             attributes[semconv.ATLAS_TASK] = task
         self._describe(parts, name, arguments, frame, attributes, base=None if inner else parts.metadata)
         session = around_it if inner and around_it is not None else SessionState(key, None)
-        scope = Scope(
+        active = ActiveSpan(
             parts,
             "agent" if inner else "session",
             f"{semconv.OPERATION_INVOKE_AGENT} {name}",
@@ -217,10 +217,10 @@ class Instrument(Generic[H]):
             session=session,
         )
         if not inner:
-            session.root = scope
+            session.root = active
             inherited = (frame.inherited or {}).get("metadata", {})
             session.metadata = {**parts.metadata, **inherited, **(self.metadata or {})}
-        return self._outputs_of(scope)
+        return self._outputs_of(active)
 
     def _start_step(
         self,
@@ -231,7 +231,7 @@ class Instrument(Generic[H]):
         frame: Frame,
         session: SessionState | None,
         attributes: dict[str, AttributeValue],
-    ) -> Scope:
+    ) -> ActiveSpan:
         description = self.text or name
         identity = None
         # Only the process that opened the session numbers its steps: two that did would give one number twice.
@@ -245,7 +245,7 @@ class Instrument(Generic[H]):
             attributes[semconv.ATLAS_STEP_DESCRIPTION] = shown
             span_name = f"{number}: {shown[:NAMED_IN_SPAN]}"
         self._describe(parts, name, arguments, frame, attributes)
-        scope = Scope(
+        active = ActiveSpan(
             parts,
             "step",
             span_name,
@@ -256,8 +256,8 @@ class Instrument(Generic[H]):
             identity=identity,
         )
         if session is not None and identity is not None:
-            session.ran(identity.id, scope)
-        return self._outputs_of(scope)
+            session.ran(identity.id, active)
+        return self._outputs_of(active)
 
     def _name_span(self, name: str, attributes: dict[str, AttributeValue]) -> tuple[str, SpanKind]:
         """Name and kind after the GenAI conventions."""
@@ -319,15 +319,15 @@ class Instrument(Generic[H]):
         if truncated:
             attributes[semconv.ATLAS_TRUNCATED] = truncated
 
-    def _outputs_of(self, scope: Scope) -> Scope:
-        scope.reducer = self.output_reducer
+    def _outputs_of(self, active: ActiveSpan) -> ActiveSpan:
+        active.reducer = self.output_reducer
         if not self.capture_output:
-            scope.output_key = None
+            active.output_key = None
         elif self.kind == "tool":
-            scope.output_key = semconv.GEN_AI_TOOL_CALL_RESULT
+            active.output_key = semconv.GEN_AI_TOOL_CALL_RESULT
         if self.kind == "llm" and self.capture_output:
-            scope.describe = describe_answer
-        return scope
+            active.describe = describe_answer
+        return active
 
 
 def _new_key() -> str:
@@ -349,11 +349,11 @@ def _first_text(arguments: Mapping[str, Any] | None) -> str:
     return captured.json if captured is not None else ""
 
 
-def describe_answer(scope: Scope, result: object) -> None:
+def describe_answer(active: ActiveSpan, result: object) -> None:
     """What a model's answer says of itself, as GenAI attributes."""
     answer = chat.read_answer(result)
     if answer.messages:
-        scope.set_value(semconv.GEN_AI_OUTPUT_MESSAGES, answer.messages)
+        active.set_value(semconv.GEN_AI_OUTPUT_MESSAGES, answer.messages)
     facts: tuple[tuple[str, AttributeValue], ...] = (
         (semconv.GEN_AI_RESPONSE_MODEL, answer.model),
         (semconv.GEN_AI_RESPONSE_ID, answer.response_id),
@@ -361,6 +361,6 @@ def describe_answer(scope: Scope, result: object) -> None:
         (semconv.GEN_AI_USAGE_INPUT_TOKENS, answer.input_tokens),
         (semconv.GEN_AI_USAGE_OUTPUT_TOKENS, answer.output_tokens),
     )
-    said = {key: value for key, value in facts if value is not None and key not in scope.attributes}
-    for key, value in scope.instrumentation.capture.facts(said).items():
-        scope.set(key, value)
+    said = {key: value for key, value in facts if value is not None and key not in active.attributes}
+    for key, value in active.instrumentation.capture.facts(said).items():
+        active.set(key, value)

@@ -11,9 +11,9 @@ from atlas_otel import semconv
 from atlas_otel.capture.allowlist import is_id
 from atlas_otel.errors import UsageError
 from atlas_otel.tracing import state
+from atlas_otel.tracing.active_span import ActiveSpan
 from atlas_otel.tracing.context import Frame, SessionState
 from atlas_otel.tracing.event_text import event_payload, event_shown
-from atlas_otel.tracing.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ def record_late(
         }
         attributes.update({key: value for key, value in named.items() if value is not None})
         session = SessionState(session_key, None) if session_key is not None else None
-        scope = Scope(
+        active = ActiveSpan(
             parts,
             "reward",
             f"reward {shown.get(semconv.GEN_AI_EVALUATION_NAME, '')}".rstrip(),
@@ -62,9 +62,9 @@ def record_late(
         )
         if trace_id is not None and span_id is not None:
             target = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(1))
-            scope.span.add_link(target)
-        scope.announce()
-        scope.report(semconv.EVENT_REWARD, text, shown)
-        scope.end()
+            active.span.add_link(target)
+        active.announce()
+        active.report(semconv.EVENT_REWARD, text, shown)
+        active.end()
     except Exception:
         state.absorbed("late_reward")

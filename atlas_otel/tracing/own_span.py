@@ -1,7 +1,7 @@
-"""The span that a scope shows to OpenTelemetry where the provider is ours and nobody else looks at our spans.
+"""What OpenTelemetry sees of an active span where the provider is ours and nobody else looks at our spans.
 
-An SDK span keeps a second, bounded copy of everything that the scope's record keeps already, and costs more than all
-else in a decorated call. Where only our own exporter would read that copy, the scope *is* the span: :class:`OwnSpan`
+An SDK span keeps a second, bounded copy of everything that our record keeps already, and costs more than all else in
+a decorated call. Where only our own exporter would read that copy, the active span *is* the span: :class:`OwnSpan`
 gives it OpenTelemetry's interface, and what is exported is made from the record once, at the end. As soon as somebody
 adds a processor to the provider, sets span limits or a sampler, spans are the SDK's again (``OwnProvider.alone``).
 """
@@ -41,17 +41,17 @@ _SCOPE = InstrumentationScope(semconv.SCOPE_NAME)
 
 
 class OwnSpan(Span):
-    """A scope, as OpenTelemetry sees it (a ``SpanView`` too). What others write on it is kept apart, and redacted with
-    the record."""
+    """An active span, as OpenTelemetry sees it (a ``SpanView`` too). What others write on it is kept apart, and
+    redacted with the record."""
 
     _links: Sequence[Link] = ()
     """Of few spans: those that have any get their own."""
 
     def __init__(
-        self, scope: Running, parent: SpanContext, ids: IdGenerator, resource: Resource, export: Export | None
+        self, active: Running, parent: SpanContext, ids: IdGenerator, resource: Resource, export: Export | None
     ) -> None:
         """A child of ``parent`` where that is valid. ``export`` gets what is to be exported at the end."""
-        self._scope = scope
+        self._active = active
         self._resource = resource
         self._export = export
         self._ids = child_of(parent, ids=ids, root_flags=_SAMPLED)
@@ -60,7 +60,7 @@ class OwnSpan(Span):
         self._events: list[SpanEvent] = []
         self._shown: list[Event] = []
 
-    # --- for the scope -------------------------------------------------------------------------------------------
+    # --- for the active span ---------------------------------------------------------------------------------------
 
     @property
     def span(self) -> Span:
@@ -101,7 +101,7 @@ class OwnSpan(Span):
                 attributes=attributes,
                 events=sorted(shown, key=lambda event: event.timestamp),
                 links=self._links,
-                kind=self._scope.span_kind,
+                kind=self._active.span_kind,
                 status=Status(StatusCode.ERROR, record.status_message) if failed else Status(),
                 start_time=record.start_ns,
                 end_time=record.end_ns,
@@ -117,11 +117,11 @@ class OwnSpan(Span):
 
     def is_recording(self) -> bool:
         """Whether it runs."""
-        return self._scope.running
+        return self._active.running
 
     def set_attribute(self, key: str, value: OtelValue) -> None:
         """Keep an attribute that somebody else writes."""
-        if self._scope.running:
+        if self._active.running:
             self._attributes[key] = value
 
     def set_attributes(self, attributes: Mapping[str, OtelValue]) -> None:
@@ -133,7 +133,7 @@ class OwnSpan(Span):
         self, name: str, attributes: Mapping[str, OtelValue] | None = None, timestamp: int | None = None
     ) -> None:
         """Keep an event that somebody else reports."""
-        if self._scope.running:
+        if self._active.running:
             self._events.append(SpanEvent(name, timestamp or time_ns(), dict(attributes or {})))
 
     def record_exception(
@@ -156,16 +156,16 @@ class OwnSpan(Span):
         code = status.status_code if isinstance(status, Status) else status
         said = status.description if isinstance(status, Status) else description
         if code is StatusCode.ERROR:
-            self._scope.failed(said)
+            self._active.failed(said)
 
     def update_name(self, name: str) -> None:
         """Take over another name."""
-        self._scope.renamed(name)
+        self._active.renamed(name)
 
     def add_link(self, context: SpanContext, attributes: Mapping[str, OtelValue] | None = None) -> None:
         """Show it where spans are exported, without its attributes, which nobody has redacted."""
-        if self._scope.running:
+        if self._active.running:
             self._links = (*self._links, Link(context))
 
     def end(self, end_time: int | None = None) -> None:
-        """The scope ends it."""
+        """The active span ends it."""

@@ -194,7 +194,7 @@ def emit_event(name: str, payload: Any = None, *, opening: bool = False) -> None
         event: dict[str, Any] = {"name": str(name), "payload": payload}
         if opening:
             event["opening"] = True
-        _report(frame.scope, semconv.EVENT_ADAPTER, event, {semconv.ATLAS_NAME: str(name)})
+        _report(frame.span, semconv.EVENT_ADAPTER, event, {semconv.ATLAS_NAME: str(name)})
 
 
 def set_metadata(metadata: Mapping[str, Any] | None = None, /, *, step: int | None = None, **more: Any) -> None:
@@ -254,32 +254,32 @@ def _report_on_target(
     attempt: int | None,
     shown: dict[str, AttributeValue],
 ) -> None:
-    """On the named step's scope where this process knows it, else on the session's with the target in the payload."""
+    """On the named step's span where this process knows it, else on the session's with the target in the payload."""
     frame = current_frame()
     session = frame.session
-    scope = frame.step or (session.root if session is not None else None) or frame.scope
+    active = frame.step or (session.root if session is not None else None) or frame.span
     if step is not None:
         payload["target"] = {"step": _step_number(step), **({"attempt": attempt} if attempt is not None else {})}
         shown = {**shown, semconv.ATLAS_STEP_ID: step}
         latest = session.latest(step) if session is not None else None
-        scope = latest or (session.root if session is not None else None) or scope
+        active = latest or (session.root if session is not None else None) or active
     elif attempt is not None:
         payload["target"] = {"attempt": attempt}
-    _report(scope, name, payload, shown)
+    _report(active, name, payload, shown)
 
 
 def _report(
-    scope: SpanInForce | None, name: str, payload: Mapping[str, Any], shown: Mapping[str, AttributeValue]
+    active: SpanInForce | None, name: str, payload: Mapping[str, Any], shown: Mapping[str, AttributeValue]
 ) -> EventRecord | None:
     parts = state.current()
     if not parts.enabled:
         return None
-    if scope is None:
+    if active is None:
         state.absorbed("event_outside_session")
         return None
     try:
         text = event_payload(parts, name, payload)
-        return scope.report(name, text, event_shown(parts, text, shown))
+        return active.report(name, text, event_shown(parts, text, shown))
     except Exception:
         state.absorbed("event")
         return None

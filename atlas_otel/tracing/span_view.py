@@ -1,4 +1,4 @@
-"""What OpenTelemetry sees of a scope: the seam between the record, which is ours, and the span, which is theirs.
+"""What OpenTelemetry sees of an active span: the seam between our record and their span.
 
 Two kinds: :class:`SdkView` mirrors everything onto a span of whatever provider is in place; ``own_span.OwnSpan`` is the
 span itself, where the provider is ours and nobody else looks.
@@ -33,7 +33,7 @@ _IDS: Final = (semconv.ATLAS_KIND, semconv.ATLAS_SESSION_ID, semconv.ATLAS_STEP_
 
 
 class Running(Protocol):
-    """What a span that *is* a scope may ask of it, and tell it."""
+    """What an OTel span that stands for an active span may ask of it, and tell it."""
 
     @property
     def running(self) -> bool:
@@ -51,28 +51,28 @@ class Running(Protocol):
 
 
 class SpanMaker(Protocol):
-    """A provider of ours, as a scope knows it."""
+    """A provider of ours, as an active span knows it."""
 
     @property
     def alone(self) -> bool:
         """Whether nobody but us looks at our spans: then they need not be the SDK's."""
 
-    def view(self, scope: Running, parent: SpanContext) -> SpanView:
-        """The span of a scope of ours, while we are alone."""
+    def view(self, active: Running, parent: SpanContext) -> SpanView:
+        """The OTel span of an active span, while no other processor is attached."""
 
 
 class SpanView(Protocol):
-    """A scope's span, as others see it. Any method may raise what a guest raises: the scope counts it."""
+    """The OTel span of an active span. Any method may raise what a guest raises: the active span counts it."""
 
     @property
     def span(self) -> Span:
         """The span that becomes current."""
 
     def wrote(self, key: str, value: AttributeValue, *, new: bool) -> None:
-        """The scope set an attribute."""
+        """The active span set an attribute."""
 
     def reported(self, event: EventRecord, shown: Mapping[str, AttributeValue]) -> None:
-        """The scope reported an event, of which backends see ``shown``."""
+        """The active span reported an event, of which backends see ``shown``."""
 
     def others_attributes(self, ours: Attributes) -> Mapping[str, AttributeValue]:
         """What somebody else wrote on the span, raw."""
@@ -81,11 +81,11 @@ class SpanView(Protocol):
         """What somebody else reported on the span, raw."""
 
     def ended(self, record: SpanRecord, events: Sequence[EventRecord]) -> None:
-        """The scope ended; ``events`` are all that it reported."""
+        """The active span ended; ``events`` are all that it reported."""
 
 
 class SdkView:
-    """Mirrors a scope onto a span that a tracer made."""
+    """Mirrors an active span onto a span that a tracer made."""
 
     __slots__ = ("_mirrored", "_rewrites", "_written", "span")
 

@@ -1,4 +1,4 @@
-"""What ``configure`` puts in place and every scope reads: one object, swapped whole.
+"""What ``configure`` puts in place and every active span reads: one object, swapped whole.
 
 Before ``configure`` the recorder keeps nothing and the tracer is the API's: decorated code works, and stores nothing.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Instrumentation:
-    """The parts that a scope works with."""
+    """The parts that an active span works with."""
 
     tracer: trace.Tracer = field(default_factory=lambda: trace.get_tracer(semconv.SCOPE_NAME))
     recorder: Recorder = field(default_factory=NullRecorder)
@@ -58,7 +58,7 @@ SILENT = Instrumentation(tracer=trace.NoOpTracer(), enabled=False)
 """Parts that do nothing: under suppression, and where ``configure(enabled=False)``."""
 
 listener: Recorder | None = None
-"""Told what every scope of the process does, while somebody subscribes to its steps (``step_feed``)."""
+"""Told what every active span of the process does, while somebody subscribes to its steps (``step_feed``)."""
 
 _current = Instrumentation()
 _harm = Counter[str]()

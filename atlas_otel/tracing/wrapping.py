@@ -189,15 +189,15 @@ def _generate(function: Callable[..., Any], enter: Enter, ignore: frozenset[str]
         forward=_forward(parameters),
         named=_named(parameters, hidden),
     )
-    scope: dict[str, Any] = {
+    namespace: dict[str, Any] = {
         **defaults,
         "__atlas_function": function,
         "__atlas_enter": _by_wrapped_names(function, parameters, enter, hidden),
         "__atlas_drive": _drive,
         "__atlas_left": _Left,
     }
-    exec(compile(source, f"<atlas_otel wrapper of {name}>", "exec"), scope)  # noqa: S102 - our own template
-    wrapper: Callable[..., Any] = scope[name if name.isidentifier() else "call"]
+    exec(compile(source, f"<atlas_otel wrapper of {name}>", "exec"), namespace)  # noqa: S102 - our own template
+    wrapper: Callable[..., Any] = namespace[name if name.isidentifier() else "call"]
     functools.update_wrapper(wrapper, function)
     return wrapper
 

@@ -32,7 +32,7 @@ from atlas_otel.steps.feed import FEED
 from atlas_otel.steps.manager import _REMEMBERED, IntermediateStepManager
 from atlas_otel.testing import Recording, recording
 from atlas_otel.tracing import state
-from atlas_otel.tracing.scope import Scope
+from atlas_otel.tracing.active_span import ActiveSpan
 
 Type = IntermediateStepType
 
@@ -240,7 +240,7 @@ def test_what_is_forgotten_takes_no_memory() -> None:
             push(payload(Type.TOOL_START, f"t{number}", "tool", input="x"))
             push(payload(Type.TOOL_END, f"t{number}", "tool", output="y"))
         gc.collect()
-        assert _REMEMBERED <= sum(type(one) is Scope for one in gc.get_objects()) < _REMEMBERED + 100
+        assert _REMEMBERED <= sum(type(one) is ActiveSpan for one in gc.get_objects()) < _REMEMBERED + 100
     finally:
         state.install(before)
 

@@ -1,8 +1,8 @@
-"""One scope under every decorator, context manager and pushed step: a span, started, activated, reported on, ended.
+"""What is under every decorator, context manager and pushed step: a span, started, activated, reported on, ended.
 
-A scope makes the :class:`~atlas_otel.records.record.SpanRecord` itself, from what it was told, and not from the OTel
-span: a sampler, a span limit or an adopted provider's settings change what Jaeger shows, never what is stored. The
-OTel span gets the same attributes, so that any backend sees them too.
+It makes the :class:`~atlas_otel.records.record.SpanRecord` itself, from what it was told, and not from the OTel span: a
+sampler, a span limit or an adopted provider's settings change what Jaeger shows, never what is stored. The OTel span
+gets the same attributes, so that any backend sees them too.
 
 Nothing here raises an ``Exception`` into the code that runs inside: what goes wrong is counted (``state.absorbed``).
 """
@@ -51,7 +51,7 @@ KEPT_ITEMS: Final = 100_000
 """How many items of a stream are kept for its output; the rest is counted."""
 
 
-class Scope:
+class ActiveSpan:
     """A span of ours while it runs."""
 
     __slots__ = (
@@ -112,7 +112,7 @@ class Scope:
         self.status_message: str | None = None
         self.output_key: str | None = semconv.ATLAS_OUTPUT
         self.reducer: Callable[[list[Any]], Any] | None = None
-        self.describe: Callable[[Scope, object], None] | None = None
+        self.describe: Callable[[ActiveSpan, object], None] | None = None
         self.items: list[Any] | None = None
         self.items_seen = 0
         self._errors: list[SpanEvent] = []
