@@ -18,15 +18,15 @@ SessionStatus: TypeAlias = Literal["running", "succeeded", "failed"]
 ReviewStatus: TypeAlias = Literal["pending", "approved", "quarantined"]
 
 
-class Calm(IntEnum):
+class Quiescence(IntEnum):
     """How long nothing has come for a session: what its records may be taken to mean."""
 
-    STIRRING = 0
+    ACTIVE = 0
     """More may come at any moment."""
     QUIET = 1
     """For a moment: what was sent beside its root has come too."""
-    STILL = 2
-    """For so long that what has not come is taken never to come."""
+    EXPIRED = 2
+    """For so long that what is missing is taken never to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,5 +102,5 @@ class SessionRows:
     attempts: list[StepAttemptRow] = field(default_factory=list)
     guidance: list[GuidanceRow] = field(default_factory=list)
     events: list[TrajectoryEventRow] = field(default_factory=list)
-    awaits: Calm = field(default=Calm.STIRRING, compare=False)
-    """How calm it must be before these records mean that the session is over: until then it reads as running."""
+    awaits: Quiescence = field(default=Quiescence.ACTIVE, compare=False)
+    """How quiet it must be before these records mean that the session is over: until then it reads as running."""

@@ -9,7 +9,7 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach,
 
 from atlas_otel.postgres.dsn import resolve_database_url, with_defaults
 from atlas_otel.postgres.failures import translating
-from atlas_otel.postgres.patient import PatientConnection
+from atlas_otel.postgres.overlap import OverlappingConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ _SETTINGS: Final[dict[str, str | int]] = {
 
 def connect(
     url: str, *, autocommit: bool = False, statement_timeout_ms: int = _STATEMENT_TIMEOUT_MS
-) -> PatientConnection:
+) -> OverlappingConnection:
     """A connection to the database that ``url`` names in any of its forms; an embedded server is started.
 
     What the URL states itself is kept. Raises ConfigError for a wrong URL and StoreError where nothing can be
@@ -36,7 +36,7 @@ def connect(
     """
     conninfo = with_defaults(resolve_database_url(url), **_SETTINGS)
     with translating(url), quiet():
-        connection = PatientConnection.connect(conninfo, autocommit=True)
+        connection = OverlappingConnection.connect(conninfo, autocommit=True)
         try:
             # SET, not the startup packet's `options`: connection poolers refuse those.
             connection.execute("SELECT set_config('statement_timeout', %s, false)", [str(statement_timeout_ms)])

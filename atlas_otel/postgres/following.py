@@ -12,7 +12,7 @@ from atlas_otel.records.record import RecordSet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from atlas_otel.models.rows import Calm, SessionRows
+    from atlas_otel.models.rows import Quiescence, SessionRows
     from atlas_otel.postgres.rows_writer import Written
     from atlas_otel.records.record import Record
 
@@ -29,10 +29,10 @@ class Fold(Protocol):
     def add(self, record: Record) -> None:
         """Join one record in."""
 
-    def rows(self, calm: Calm) -> SessionRows | None:
+    def rows(self, quiescence: Quiescence) -> SessionRows | None:
         """The rows that all records so far come to, with its events in the order of time and key.
 
-        ``calm``: how long nothing has come.
+        ``quiescence``: how long nothing has come.
         """
 
 
@@ -47,8 +47,8 @@ class WholeFold:
         """Join one record in."""
         self._records.add(record)
 
-    def rows(self, calm: Calm) -> SessionRows | None:
-        """The rows that all records so far come to, however calm it is."""
+    def rows(self, quiescence: Quiescence) -> SessionRows | None:
+        """The rows that all records so far come to, however quiet it is."""
         rows = self._project(self._records)
         return None if rows is None else replace(rows, events=in_order(rows.events))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import psycopg
 
-from atlas_otel.models.rows import Calm
+from atlas_otel.models.rows import Quiescence
 from atlas_otel.postgres import rows_writer
 from atlas_otel.postgres.failures import is_data_error
 from atlas_otel.postgres.following import Followed, Following
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.models.rows import SessionRows
     from atlas_otel.postgres.following import Fold
-    from atlas_otel.postgres.patient import PatientConnection
+    from atlas_otel.postgres.overlap import OverlappingConnection
     from atlas_otel.postgres.reader import StoredRecords
     from atlas_otel.postgres.rows_writer import Outcome
     from atlas_otel.records.store import Patience
@@ -59,7 +59,7 @@ class _Done(NamedTuple):
     id: int | None
     changed: bool
     error: str | None
-    awaits: Calm = Calm.STIRRING
+    awaits: Quiescence = Quiescence.ACTIVE
     wait_s: float | None = None
 
 
@@ -67,7 +67,7 @@ class Projector:
     """Projects over ``connection``. ``new_fold`` makes the fold of a session that is not followed yet; ``patience``
     says when a session is over."""
 
-    def __init__(self, connection: PatientConnection, new_fold: Callable[[], Fold], patience: Patience) -> None:
+    def __init__(self, connection: OverlappingConnection, new_fold: Callable[[], Fold], patience: Patience) -> None:
         self._connection = connection
         self._new_fold = new_fold
         self._patience = patience
@@ -75,7 +75,7 @@ class Projector:
         rows_writer.prepare(connection)
 
     def project(self, limit: int) -> int:
-        """Bring the rows of up to ``limit`` sessions up to date that are dirty or have become calm; how many were."""
+        """Bring the rows of up to ``limit`` sessions up to date that are dirty or have become quiet; how many were."""
         done = 0
         while done < limit:
             some = min(limit - done, _SESSIONS_PER_TRANSACTION)
@@ -131,7 +131,7 @@ class Projector:
         followed: dict[str, Followed] = {}
         ahead = _Ahead(self._fold(dirty))
         # While the server takes in the rows of some sessions, those of the next ones are computed.
-        with self._connection.waiting(ahead.one):
+        with self._connection.overlapping(ahead.one):
             while folded := ahead.take():
                 targets, outcome = self._write(folded)
                 for item in folded:
@@ -148,8 +148,8 @@ class Projector:
 
     def _became(self, item: _Folded, target: Target | None, outcome: Outcome) -> _Done:
         session_id = target.id if target is not None else item.session.id
-        awaits = item.rows.awaits if item.rows is not None else Calm.STIRRING
-        wait_s = self._needed_s(awaits) - item.session.idle_s if self._calm(item.session) < awaits else None
+        awaits = item.rows.awaits if item.rows is not None else Quiescence.ACTIVE
+        wait_s = self._needed_s(awaits) - item.session.idle_s if self._quiescence(item.session) < awaits else None
         return _Done(item.session, session_id, session_id in outcome.changed, item.error, awaits, wait_s)
 
     def _write(self, folded: Sequence[_Folded]) -> tuple[dict[str, Target], Outcome]:
@@ -183,21 +183,21 @@ class Projector:
         try:
             for record in unhurried(records):
                 fold.add(record)
-            rows = fold.rows(self._calm(session))
+            rows = fold.rows(self._quiescence(session))
         except Exception as failure:  # noqa: BLE001
             # Records of any program are read here. One session that cannot be computed must not keep the others
             # from it for ever: it keeps its rows and says why, in a column that is counted (doctor).
             return _Folded(session, fold, count, None, None, f"{type(failure).__name__}: {failure}")
         return _Folded(session, fold, count, rows, before, None)
 
-    def _calm(self, session: _Dirty) -> Calm:
-        """How calm it is; what was over once stays so, and what comes later is added."""
+    def _quiescence(self, session: _Dirty) -> Quiescence:
+        """How quiet it is. A session that was over once stays so; what comes later is added."""
         if session.settled or session.idle_s >= self._patience.root_s:
-            return Calm.STILL
-        return Calm.QUIET if session.idle_s >= self._patience.quiet_s else Calm.STIRRING
+            return Quiescence.EXPIRED
+        return Quiescence.QUIET if session.idle_s >= self._patience.quiet_s else Quiescence.ACTIVE
 
-    def _needed_s(self, calm: Calm) -> float:
-        return self._patience.root_s if calm == Calm.STILL else self._patience.quiet_s
+    def _needed_s(self, quiescence: Quiescence) -> float:
+        return self._patience.root_s if quiescence == Quiescence.EXPIRED else self._patience.quiet_s
 
     def _done(self, sessions: Sequence[_Done]) -> None:
         self._connection.execute(
@@ -209,7 +209,7 @@ class Projector:
                 "since": [one.session.projected_revision for one in sessions],
                 "changed": [one.changed for one in sessions],
                 "errors": [one.error and one.error.replace("\x00", "") for one in sessions],
-                "settled": [one.awaits > Calm.STIRRING and one.wait_s is None for one in sessions],
+                "settled": [one.awaits > Quiescence.ACTIVE and one.wait_s is None for one in sessions],
                 "waits": [one.wait_s for one in sessions],
             },
         )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.models.rows import SessionRows
     from atlas_otel.postgres.following import Fold, Project
-    from atlas_otel.postgres.patient import PatientConnection
+    from atlas_otel.postgres.overlap import OverlappingConnection
     from atlas_otel.records.record import Record, RecordSet
     from atlas_otel.records.store import Patience
 
@@ -58,7 +58,7 @@ class PostgresStore:
         self._patience = patience
         self._new_fold = _new_session_fold if project is None else partial(WholeFold, project)
         self._migrate_schema = migrate_schema
-        self._open: PatientConnection | None = None
+        self._open: OverlappingConnection | None = None
         self._writer: Writer | None = None
         self._projector: Projector | None = None
         self._pid = os.getpid()
@@ -131,7 +131,7 @@ class PostgresStore:
         self.close()
 
     @contextmanager
-    def _connection(self) -> Iterator[PatientConnection]:
+    def _connection(self) -> Iterator[OverlappingConnection]:
         try:
             with quiet(), translating(self._url):
                 if self._pid != os.getpid():
@@ -144,7 +144,7 @@ class PostgresStore:
             self.close()
             raise
 
-    def _connect(self) -> PatientConnection:
+    def _connect(self) -> OverlappingConnection:
         connection = connect(self._url, autocommit=True)
         try:
             if not migrate.schema_status(connection, self._url).current:

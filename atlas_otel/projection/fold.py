@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from atlas_otel.models.rows import Calm, SessionRows
+from atlas_otel.models.rows import Quiescence, SessionRows
 from atlas_otel.process.yielding import unhurried
 from atlas_otel.projection.addressing import Addressing
 from atlas_otel.projection.dialects.genai_events import is_message_event
@@ -73,7 +73,7 @@ class SessionFold:
         self._early_versions: Counter[Owner] = Counter()
         self._changed_ns: dict[Owner, int] = {}
         self._views: dict[int, tuple[object, StepView]] = {}
-        self._calm = Calm.STILL
+        self._quiescence = Quiescence.EXPIRED
         self._rows: SessionRows | None = None
 
     def add(self, record: Record) -> None:
@@ -102,10 +102,10 @@ class SessionFold:
         if after.session_key is not None:
             self._keys[after.session_key] += 1
 
-    def rows(self, calm: Calm = Calm.STILL) -> SessionRows | None:
+    def rows(self, quiescence: Quiescence = Quiescence.EXPIRED) -> SessionRows | None:
         """The rows that all records so far come to: equal to ``project`` of them. None where there is nothing yet."""
-        if self._fresh or self._fresh_notes or calm != self._calm:
-            self._calm = calm
+        if self._fresh or self._fresh_notes or quiescence != self._quiescence:
+            self._quiescence = quiescence
             self._rows = self._project()
             self._fresh.clear()
             self._fresh_notes.clear()
@@ -113,7 +113,7 @@ class SessionFold:
 
     def events_of(self, key: SpanKey) -> Sequence[TrajectoryEventRow]:
         """The trajectory events of one span, as they are by now; none while a span around it is not known."""
-        self.rows(self._calm)
+        self.rows(self._quiescence)
         node = self._placing.nodes.get(key)
         if node is None or (node.parent is None and node.span.parent_span_id is not None):
             return ()
@@ -124,7 +124,7 @@ class SessionFold:
         key = max((key for key, count in self._keys.items() if count > 0), default="")
         placing, noting = self._placing, self._noting
         fresh = [self._records.spans[one] for one in self._fresh]
-        touched, shifted = placing.update(fresh, key, still=self._calm == Calm.STILL)
+        touched, shifted = placing.update(fresh, key, still=self._quiescence == Quiescence.EXPIRED)
         for one in unhurried(self._fresh | self._fresh_notes):
             noting.read(one, self._records.spans.get(one), placing.facts.get(one))
         stated = noting.plan
@@ -249,7 +249,7 @@ class SessionFold:
             return None
         key = self._stepping.span_of(owners)
         span = placing.nodes[key] if key is not None else None
-        if placing.is_over(self._calm) or (span is not None and span.status != "running"):
+        if placing.is_over(self._quiescence) or (span is not None and span.status != "running"):
             return None
         begin_ns = span.span.start_ns if span is not None else placing.begin_ns
         return begin_ns + (1 << max(0, placing.last_ns - begin_ns).bit_length() >> 1)
@@ -294,5 +294,5 @@ class SessionFold:
             unplaced=addressed.unplaced,
             anomalies=self._noting.anomalies,
             last_model=placing.last_model,
-            over=self._calm >= placing.awaits,
+            over=self._quiescence >= placing.awaits,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from atlas_otel import semconv
-from atlas_otel.models.rows import Calm
+from atlas_otel.models.rows import Quiescence
 from atlas_otel.process.yielding import unhurried
 from atlas_otel.projection.dialects import facts_of
 from atlas_otel.projection.dialects.genai_events import with_events
@@ -93,8 +93,8 @@ class Placing:
         return self.nodes[self.root] if self.root is not None else None
 
     @property
-    def awaits(self) -> Calm:
-        """How calm it must be before these spans mean that the session is over.
+    def awaits(self) -> Quiescence:
+        """How quiet it must be before these spans mean that the session is over.
 
         A process records its spans in the order in which they end: its root in process is its last. Over OTLP each
         sender brings its part when it likes. And of a trace of others, whose spans are recorded when they end, the
@@ -102,13 +102,13 @@ class Placing:
         """
         span = self.tree.spans[self.root] if self.root is not None else None
         if self.foreign and (span is None or span.parent_span_id is not None):
-            return Calm.STILL
-        return Calm.QUIET if span is not None and span.rank == RANK_ENDED_OTLP else Calm.STIRRING
+            return Quiescence.EXPIRED
+        return Quiescence.QUIET if span is not None and span.rank == RANK_ENDED_OTLP else Quiescence.ACTIVE
 
-    def is_over(self, calm: Calm) -> bool:
-        """Whether the session is, as calm as it is."""
+    def is_over(self, quiescence: Quiescence) -> bool:
+        """Whether the session is over, given how quiet it is."""
         root = self.root_node
-        return root is not None and root.status != "running" and calm >= self.awaits
+        return root is not None and root.status != "running" and quiescence >= self.awaits
 
     @property
     def begin_ns(self) -> int:

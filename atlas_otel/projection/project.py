@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atlas_otel.models.rows import Calm
+from atlas_otel.models.rows import Quiescence
 from atlas_otel.projection.fold import SessionFold
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 __all__ = ["SessionFold", "project"]
 
 
-def project(records: RecordSet, calm: Calm = Calm.STILL) -> SessionRows | None:
+def project(records: RecordSet, quiescence: Quiescence = Quiescence.EXPIRED) -> SessionRows | None:
     """The contract rows of the session that ``records`` are of; None where there is nothing to show yet.
 
-    ``calm``: how long nothing has come for it; until it is calm enough, a session that has ended reads as running.
+    ``quiescence``: how long nothing has come for it; until then, a session that has ended reads as running.
 
     Any part of a session's records gives a valid session. Never raises for what the records hold.
     """
     fold = SessionFold()
     for record in records:
         fold.add(record)
-    return fold.rows(calm)
+    return fold.rows(quiescence)

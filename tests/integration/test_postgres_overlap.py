@@ -9,7 +9,7 @@ import pytest
 
 from atlas_otel.postgres import patient
 from atlas_otel.postgres.connect import connect
-from atlas_otel.postgres.patient import PatientConnection
+from atlas_otel.postgres.overlap import OverlappingConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,55 +29,55 @@ class Pieces:
 
 
 @pytest.fixture
-def connection(database_url: str) -> Iterator[PatientConnection]:
+def connection(database_url: str) -> Iterator[OverlappingConnection]:
     with connect(database_url, autocommit=True) as made:
         yield made
 
 
-def test_work_is_done_while_a_statement_runs_and_its_result_is_there(connection: PatientConnection) -> None:
+def test_work_is_done_while_a_statement_runs_and_its_result_is_there(connection: OverlappingConnection) -> None:
     pieces = Pieces(3)
-    with connection.waiting(pieces.one):
+    with connection.overlapping(pieces.one):
         found = connection.execute("SELECT pg_sleep(0.2), 7").fetchone()
 
     assert found == ("", 7)
     assert pieces.left == 0
 
 
-def test_without_more_to_do_it_waits_as_any_connection(connection: PatientConnection) -> None:
+def test_without_more_to_do_it_waits_as_any_connection(connection: OverlappingConnection) -> None:
     pieces = Pieces(0)
-    with connection.waiting(pieces.one):
+    with connection.overlapping(pieces.one):
         connection.execute("SELECT pg_sleep(0.3)")
 
     assert 1 <= pieces.asked <= 5  # once where it has to wait, not again and again
 
 
 def test_what_is_answered_at_once_begins_nothing(
-    connection: PatientConnection, monkeypatch: pytest.MonkeyPatch
+    connection: OverlappingConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patient, "_AT_ONCE_S", 10.0)  # a busy machine takes its time
     pieces = Pieces(1_000)
-    with connection.waiting(pieces.one):
+    with connection.overlapping(pieces.one):
         for _ in range(200):
             connection.execute("SELECT 1")
 
     assert pieces.asked == 0
 
 
-def test_after_the_block_nothing_is_asked(connection: PatientConnection) -> None:
+def test_after_the_block_nothing_is_asked(connection: OverlappingConnection) -> None:
     pieces = Pieces(3)
-    with connection.waiting(pieces.one):
+    with connection.overlapping(pieces.one):
         pass
     connection.execute("SELECT pg_sleep(0.1)")
 
     assert pieces.asked == 0
 
 
-def test_a_copy_goes_in_whole_with_work_in_between(connection: PatientConnection) -> None:
+def test_a_copy_goes_in_whole_with_work_in_between(connection: OverlappingConnection) -> None:
     pieces = Pieces(10_000)
     text = "x" * 1_000
     connection.execute("CREATE TEMP TABLE held (number INTEGER, said TEXT)")
     with (
-        connection.waiting(pieces.one),
+        connection.overlapping(pieces.one),
         connection.cursor() as cursor,
         cursor.copy("COPY held FROM STDIN") as copy,
     ):
@@ -92,18 +92,18 @@ def test_a_copy_goes_in_whole_with_work_in_between(connection: PatientConnection
     )
 
 
-def test_what_the_server_refuses_is_raised(connection: PatientConnection) -> None:
+def test_what_the_server_refuses_is_raised(connection: OverlappingConnection) -> None:
     pieces = Pieces(3)
-    with pytest.raises(psycopg.errors.DivisionByZero), connection.waiting(pieces.one):
+    with pytest.raises(psycopg.errors.DivisionByZero), connection.overlapping(pieces.one):
         connection.execute("SELECT 1 / 0 FROM pg_sleep(0.1)")
 
     assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_what_the_work_raises_comes_out(connection: PatientConnection) -> None:
+def test_what_the_work_raises_comes_out(connection: OverlappingConnection) -> None:
     def one() -> bool:
         raise ValueError("broken")
 
-    with pytest.raises(ValueError, match="broken"), connection.waiting(one):
+    with pytest.raises(ValueError, match="broken"), connection.overlapping(one):
         connection.execute("SELECT pg_sleep(0.1)")
     connection.close()

@@ -1,4 +1,4 @@
-"""A connection that does something else while it waits."""
+"""A connection that lets other work run while the server answers."""
 
 from __future__ import annotations
 
@@ -16,22 +16,20 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _AT_ONCE_S: Final = 0.001
-"""What the server answers within this time is not worth a beginning: a piece of work takes longer, and would be gone
-when the server is busy for long. Without it, the server had nothing to do in four fifths of the time that the work took
-(measured)."""
+"""An answer expected within this time is waited for: a piece of work takes longer, and is better kept for a long wait.
+Without this, the server idled for four fifths of the time that the work took (measured)."""
 
 
-class PatientConnection(psycopg.Connection[TupleRow]):
-    """A connection over which the server's work and ours overlap: see :meth:`waiting`."""
+class OverlappingConnection(psycopg.Connection[TupleRow]):
+    """A connection over which the server's work and ours overlap: see :meth:`overlapping`."""
 
     _meanwhile: Callable[[], bool] | None = None
 
     @contextmanager
-    def waiting(self, meanwhile: Callable[[], bool]) -> Iterator[None]:
-        """Until the end of the block, have ``meanwhile`` called again and again for as long as the server keeps us
-        waiting, if that is longer than a millisecond. It does a piece of work, without this connection, and says
-        whether there was one to do. What it raises comes out of the statement, and leaves the connection good for
-        closing only."""
+    def overlapping(self, meanwhile: Callable[[], bool]) -> Iterator[None]:
+        """Within the block, call ``meanwhile`` repeatedly while a statement waits for the server for longer than a
+        millisecond. It does one piece of work, without this connection, and returns whether there was any. What it
+        raises comes out of the statement, and the connection can then only be closed."""
         before, self._meanwhile = self._meanwhile, meanwhile
         try:
             yield
