@@ -25,7 +25,7 @@ from atlas_otel.errors import RetryableStoreError, StoreError
 from atlas_otel.process import fork
 from atlas_otel.process.quiet_log import QuietLog
 from atlas_otel.process.waking import Bell
-from atlas_otel.process.yielding import be_courteous
+from atlas_otel.process.yielding import enable_yielding
 from atlas_otel.records.reaping import reaped
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ class Drain:
         for key in _SUPPRESSION_KEYS:
             context = otel_context.set_value(key, True, context)
         otel_context.attach(context)
-        be_courteous()
+        enable_yielding()
         self._urgent.wait(_LINGER_S)
         while not self._closing:
             try:
@@ -257,7 +257,7 @@ class Drain:
     def _cycle(self) -> bool:
         """One turn; whether there was nothing left to do."""
         urgent = self._finishing or self._urgent.ringing
-        self._urgent.hush()
+        self._urgent.clear()
         self._show_running_spans()
         self._journal.prepare()
         batch = self._held
@@ -347,12 +347,12 @@ class Drain:
 
     def _rest(self) -> None:
         """Nothing to do: sleep until there is, or until something falls due."""
-        if self._running.restless:
+        if self._running.has_unshown:
             self._urgent.wait(_LINGER_S)
             return
-        self._wake.hush()
+        self._wake.clear()
         self._journal.idle = True
-        if self._stored_upto < self._journal.accepted or self._running.restless:  # appended since the take
+        if self._stored_upto < self._journal.accepted or self._running.has_unshown:  # appended since the take
             self._journal.idle = False
             self._urgent.wait(_LINGER_S)
             return

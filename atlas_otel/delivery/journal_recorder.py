@@ -44,8 +44,8 @@ class RunningSpans:
         self._new.append((weakref.ref(span), shown))
 
     @property
-    def restless(self) -> bool:
-        """Whether a span that was not shown may have to be at the next look."""
+    def has_unshown(self) -> bool:
+        """Whether any span may have to be shown at the next look."""
         return bool(self._new or self._young)
 
     @property

@@ -25,7 +25,7 @@ from atlas_otel.delivery.spool_owner import SPARE_SUFFIX, Owner, tokens, used_by
 from atlas_otel.delivery.spool_record import pack_record, unpack_record
 from atlas_otel.delivery.spool_segment import MAGIC, Frames, Segment, SegmentReader, head_of, reserves_blocks
 from atlas_otel.errors import RecordError
-from atlas_otel.process.yielding import unhurried
+from atlas_otel.process.yielding import yielding
 from atlas_otel.records.record import RANK_OPEN, EventRecord, Record, encode_record
 
 if TYPE_CHECKING:
@@ -306,7 +306,7 @@ class SpoolJournal:
 
     def _decoded(self, part: _Part, frames: Frames) -> Batch:
         batch = Batch([], size=sum(map(len, frames.payloads)))
-        for payload in unhurried(frames.payloads):
+        for payload in yielding(frames.payloads):
             with contextlib.suppress(RecordError):
                 record = unpack_record(payload)
                 batch.records.append(record)

@@ -52,10 +52,10 @@ class Keeper:
             return key, value
         # Events that came packed are looked at one by one, when they are unpacked.
         packed = key == semconv.ATLAS_EVENTS and kind is str
-        return (key, value) if self.by_span or packed else self.looked_at(key, value)
+        return (key, value) if self.by_span or packed else self.sanitized(key, value)
 
-    def looked_at(self, key: str, value: AttributeValue) -> tuple[str, AttributeValue]:
-        """The same of one that is not short and plain."""
+    def sanitized(self, key: str, value: AttributeValue) -> tuple[str, AttributeValue]:
+        """What is kept of one that is not short and plain."""
         kept = sanitize_attributes({key: value}, "span", self._capture)
         return next(iter(kept.items()), (clean(key), None))
 

@@ -210,7 +210,7 @@ def _unpacked(
     except RecordError:
         packed = None
     if packed is None or not all(0 <= event.sequence <= MAX_NS for event in packed):
-        left = text if keeper.by_span else keeper.looked_at(semconv.ATLAS_EVENTS, text)[1]
+        left = text if keeper.by_span else keeper.sanitized(semconv.ATLAS_EVENTS, text)[1]
         return {**raw.attributes, semconv.ATLAS_EVENTS: left}, raw.events, ()
     # The first ones stand on the span too, for whoever looks at it elsewhere: one event is not to count twice.
     # In Jaeger's own form their times are whole microseconds.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from atlas_otel.postgres import rows
-from atlas_otel.process.yielding import unhurried
+from atlas_otel.process.yielding import yielding
 from atlas_otel.projection.trace_sessions import late_target
 from atlas_otel.records.record import RecordSet, SpanRecord
 from atlas_otel.records.store import PoisonedRecord
@@ -50,7 +50,7 @@ class Batch(NamedTuple):
 def merged(records: Iterable[Record]) -> tuple[Batch, list[PoisonedRecord]]:
     """Merge ``records``; those that cannot be compared, since they cannot be encoded, come back beside."""
     joined, refused = RecordSet(), []
-    for record in unhurried(records):
+    for record in yielding(records):
         try:
             joined.add(record)
         except rows.UNREPRESENTABLE as error:

@@ -14,7 +14,7 @@ from atlas_otel.postgres.reader import count_records_since, read_records_since
 from atlas_otel.postgres.rows import UNREPRESENTABLE
 from atlas_otel.postgres.rows_writer import Target, Written
 from atlas_otel.postgres.statements import statement
-from atlas_otel.process.yielding import unhurried
+from atlas_otel.process.yielding import yielding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -181,7 +181,7 @@ class Projector:
         count = len(records) + (followed.records if followed else 0)
         before = followed.written if followed else None
         try:
-            for record in unhurried(records):
+            for record in yielding(records):
                 fold.add(record)
             rows = fold.rows(self._quiescence(session))
         except Exception as failure:  # noqa: BLE001

@@ -17,7 +17,7 @@ from atlas_otel.models.rows import (
 )
 from atlas_otel.postgres import rows
 from atlas_otel.postgres.statements import statement
-from atlas_otel.process.yielding import unhurried
+from atlas_otel.process.yielding import yielding
 from atlas_otel.records.record import EventRecord, RecordSet
 
 if TYPE_CHECKING:
@@ -118,9 +118,9 @@ def read_records_since(connection: psycopg.Connection, revisions: Mapping[str, i
         cursor.execute("SELECT hash, attributes FROM atlas_otel.resources WHERE hash = ANY (%s)", [hashes])
         resources: dict[bytes, Attributes] = {key: orjson.loads(attributes) for key, attributes in cursor}
         found = {key: StoredRecords(resources) for key in revisions}
-        for span in unhurried(span_rows):
+        for span in yielding(span_rows):
             found[cast("str", span.session_key)].spans.append(span)
-        for row in unhurried(cursor.execute(_EVENTS, since)):
+        for row in yielding(cursor.execute(_EVENTS, since)):
             event = EventRecord(*row)
             found[cast("str", event.session_key)].events.append(event)
     return found

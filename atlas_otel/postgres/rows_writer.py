@@ -19,7 +19,7 @@ from atlas_otel.postgres.trajectory import (
     difference,
     difference_since,
 )
-from atlas_otel.process.yielding import unhurried
+from atlas_otel.process.yielding import yielding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -198,7 +198,7 @@ def _append_events(
             copy.write(copy_buffer.HEADER)
             for target in targets:
                 new, lines = zip(appended[target.id], changes[target.id].appended, strict=True), []
-                for one, event in unhurried(new):
+                for one, event in yielding(new):
                     line, about = contract_rows.event_to_copy(one, target.id, event)
                     lines.append(line)
                     known.append(about)

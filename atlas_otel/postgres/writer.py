@@ -8,7 +8,7 @@ import psycopg
 
 from atlas_otel.postgres import copy_buffer, rows
 from atlas_otel.postgres.statements import statement
-from atlas_otel.process.yielding import unhurried
+from atlas_otel.process.yielding import yielding
 from atlas_otel.records.record import SpanRecord
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class _Encoder:
     def chunks(self, records: Iterable[Record]) -> Iterator[bytes]:
         """What COPY takes for these records, piece by piece."""
         chunk, size = [copy_buffer.HEADER], 0
-        for record in unhurried(records):
+        for record in yielding(records):
             row = self._row(record)
             chunk.append(row)
             size += len(row)

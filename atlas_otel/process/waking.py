@@ -1,8 +1,8 @@
-"""What wakes a thread that sleeps: rung from any thread, heard by one.
+"""Waking a sleeping thread, from any thread.
 
-``threading.Event`` does the same with a lock that its methods hold for a moment. Where a signal's handler raises then
-(Ctrl-C, a timeout by SIGALRM), it stays held for ever, and so does whoever sets the event next. A
-``SimpleQueue`` takes no lock of Python's, and may be put to from signal handlers and finalisers.
+``threading.Event`` holds a lock inside its methods. If a signal handler raises there (Ctrl-C, a timeout by SIGALRM), the
+lock is never released and the next caller of ``set`` hangs. A ``SimpleQueue`` uses no Python lock and may be put to from
+signal handlers and finalisers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 
 
 class Bell:
-    """Silent at first; rung until it is hushed."""
+    """A flag that one thread waits for: set by :meth:`ring`, reset by :meth:`clear`."""
 
     __slots__ = ("_rings",)
 
@@ -19,17 +19,17 @@ class Bell:
         self._rings: SimpleQueue[None] = SimpleQueue()
 
     def ring(self) -> None:
-        """Wake who waits; who comes to wait later does not. Never waits."""
+        """Wake the waiting thread; its next wait returns at once too, until it is cleared. Never blocks."""
         if self._rings.empty():
             self._rings.put(None)
 
     @property
     def ringing(self) -> bool:
-        """Whether it was rung since it was hushed."""
+        """Whether it was rung since it was cleared."""
         return not self._rings.empty()
 
-    def hush(self) -> None:
-        """Make it silent again. For the thread that waits."""
+    def clear(self) -> None:
+        """Reset it. For the thread that waits."""
         try:
             while True:  # two threads may have rung at once
                 self._rings.get_nowait()
@@ -37,7 +37,7 @@ class Bell:
             pass
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until it rings, ``timeout_s`` seconds at most; whether it does. For one thread."""
+        """Block until it rings, for at most ``timeout_s`` seconds; return whether it rang. For one thread."""
         try:
             self._rings.get(timeout=max(0.0, timeout_s))
         except Empty:

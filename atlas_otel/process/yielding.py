@@ -1,9 +1,8 @@
-"""How a background thread of ours gives way to the agent's threads.
+"""Background threads of ours yield the interpreter to the agent's threads.
 
-A thread that computes keeps the interpreter for a whole switch interval (5 ms) before another gets it, so an event loop
-that wakes up amid our work would stand still for as long. A courteous thread works for a millisecond at a time. Where
-the agent computes too and takes its time before it lets go, giving way helps nobody's latency, and our thread would
-starve: then it breathes rarely.
+A thread that computes holds the GIL for a whole switch interval (5 ms), so an event loop that wakes up meanwhile stalls
+for as long. A yielding thread works for a millisecond at a time. Where the agent itself computes, and takes long to give
+the GIL back, yielding does not help its latency and would starve our thread: it then yields less often.
 """
 
 from __future__ import annotations
@@ -18,43 +17,43 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _WORK_S: Final = 0.001
-_WORK_BESIDE_A_BUSY_AGENT_S: Final = 0.025
-_BREATH_S: Final = 0.00005
-"""Long enough for a thread that waits to wake up; ``sleep(0)`` would take the interpreter back before it does."""
+_WORK_BUSY_S: Final = 0.025
+_PAUSE_S: Final = 0.00005
+"""Long enough for a waiting thread to wake up; after ``sleep(0)`` this one would take the GIL back first."""
 _SHORT_S: Final = 0.002
 
 
 class _Thread(threading.local):
     until: float | None = None
-    """When to breathe next; None: this thread gives way to nobody."""
+    """When to yield next; None: this thread never yields."""
 
 
 _thread: Final = _Thread()
 
 
-def be_courteous() -> None:
-    """From now on :func:`give_way` lets others have the interpreter, when it is called on this thread."""
+def enable_yielding() -> None:
+    """From now on, :func:`yield_gil` has an effect on this thread."""
     _thread.until = perf_counter() + _WORK_S
 
 
-def give_way() -> None:
-    """Let the agent's threads have the interpreter, if this thread has worked for long enough.
+def yield_gil() -> None:
+    """Let other threads run, if this one has worked for long enough.
 
     For the loops of background work, once for each record: it costs a tenth of a microsecond. Does nothing on a thread
-    that was not told to be courteous: the command line's, a collector's.
+    that has not called :func:`enable_yielding`, such as the command line's or a collector's.
     """
     if _thread.until is None:
         return
     began = perf_counter()
     if began < _thread.until:
         return
-    sleep(_BREATH_S)
+    sleep(_PAUSE_S)
     ended = perf_counter()
-    _thread.until = ended + (_WORK_S if ended - began < _SHORT_S else _WORK_BESIDE_A_BUSY_AGENT_S)
+    _thread.until = ended + (_WORK_S if ended - began < _SHORT_S else _WORK_BUSY_S)
 
 
-def unhurried(items: Iterable[_T]) -> Iterator[_T]:
-    """``items``, with :func:`give_way` before each."""
+def yielding(items: Iterable[_T]) -> Iterator[_T]:
+    """``items``, with :func:`yield_gil` before each."""
     for item in items:
-        give_way()
+        yield_gil()
         yield item

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atlas_otel.models.rows import Quiescence, SessionRows
-from atlas_otel.process.yielding import unhurried
+from atlas_otel.process.yielding import yielding
 from atlas_otel.projection.addressing import Addressing
 from atlas_otel.projection.dialects.genai_events import is_message_event
 from atlas_otel.projection.events import TOP, Enclosure, note_events, span_events
@@ -125,14 +125,14 @@ class SessionFold:
         placing, noting = self._placing, self._noting
         fresh = [self._records.spans[one] for one in self._fresh]
         touched, shifted = placing.update(fresh, key, still=self._quiescence == Quiescence.EXPIRED)
-        for one in unhurried(self._fresh | self._fresh_notes):
+        for one in yielding(self._fresh | self._fresh_notes):
             noting.read(one, self._records.spans.get(one), placing.facts.get(one))
         stated = noting.plan
         renamed = self._stepping.update(touched, stated)
         self._tokens.update(touched)
         self._governance.update(touched)
         self._changed_ns = dict.fromkeys(shifted | {placing.nodes[one].owner for one in renamed}, 0)
-        for one in unhurried(touched | (self._fresh_notes & placing.nodes.keys())):
+        for one in yielding(touched | (self._fresh_notes & placing.nodes.keys())):
             owner, changed_ns = placing.nodes[one].owner, self._read(one, moved=one in touched)
             self._changed_ns[owner] = min(self._changed_ns.get(owner, changed_ns), changed_ns)
         self._versions.update(self._changed_ns.keys())
@@ -170,13 +170,13 @@ class SessionFold:
     # --- trajectory events ---------------------------------------------------------------------------------------
 
     def _put_events(self, moved: set[SpanKey]) -> None:
-        for key in unhurried(moved | (self._fresh_notes & self._placing.nodes.keys())):
+        for key in yielding(moved | (self._fresh_notes & self._placing.nodes.keys())):
             node = self._placing.nodes[key]
             if node.role != "step":  # a step's own events come with its rows
                 around, attempt = self._enclosure(node.parent), self._stepping.attempt_of(key)
                 opened_ns = self._noting.opened_ns(key) if node.role == "session" else None
                 self._timeline.put(key, span_events(node, self._name(node), around, attempt, opened_ns=opened_ns))
-        for key in unhurried(moved | self._fresh | self._fresh_notes):
+        for key in yielding(moved | self._fresh | self._fresh_notes):
             source, notes = (key, "notes"), self._noting.on(key)
             if notes or self._timeline.of(source):
                 around = self._enclosure(key if key in self._placing.nodes else None)
@@ -210,7 +210,7 @@ class SessionFold:
     def _step_views(self, plan: Plan, addressed: Addressed) -> list[StepView]:
         steps = {step.id: step for step in plan.steps}
         views = {}
-        for step_id in unhurried(sorted(self._stepping.owners)):
+        for step_id in yielding(sorted(self._stepping.owners)):
             signature, parts = self._step_parts(steps[step_id], addressed)
             held = self._views.get(step_id)
             if held is not None and held[0] == signature:

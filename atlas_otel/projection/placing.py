@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from atlas_otel import semconv
 from atlas_otel.models.rows import Quiescence
-from atlas_otel.process.yielding import unhurried
+from atlas_otel.process.yielding import yielding
 from atlas_otel.projection.dialects import facts_of
 from atlas_otel.projection.dialects.genai_events import with_events
 from atlas_otel.projection.doubling import Doubles
@@ -62,7 +62,7 @@ class Placing:
         ``still``: the parent of another instrumentation's outermost span, where it is not here, is not to be expected.
         """
         touched, moving = set(), set()
-        for span in unhurried(spans):
+        for span in yielding(spans):
             said = self._said.get(span.key)
             facts = facts_of(with_events(span, said.values()) if said else span)
             touched.add(span.key)

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from atlas_otel.process.yielding import unhurried
+from atlas_otel.process.yielding import yielding
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -38,7 +38,7 @@ class Timeline:
         """All events, oldest first. Those before the first change are not looked at again."""
         gone: set[tuple[int, str]] = set()
         come: list[TrajectoryEventRow] = []
-        for source, before in unhurried(self._changed.items()):
+        for source, before in yielding(self._changed.items()):
             after = self._made[source]
             if not before:
                 come += after

@@ -13,7 +13,7 @@ from atlas_otel.runtime.attempts import Steps
 from atlas_otel.runtime.history import EarlierSession, earlier_sessions, summarize
 from atlas_otel.runtime.judges import Judged, session_facts
 from atlas_otel.runtime.spans import governance_span, runtime_span
-from atlas_otel.runtime.stream import Told
+from atlas_otel.runtime.stream import PublishedStep
 from atlas_otel.runtime.telemetry import EventEmitter
 from atlas_otel.runtime.triage import TriageDossier, triage
 from atlas_otel.tracing.reporting import set_runtime_metadata
@@ -71,11 +71,11 @@ class GovernedSession:
         """Everything, from the handshake to the review, in the session's span. Raises what a hook raises, and
         AdapterError."""
         self._emitter.phase()
-        workflow: Told | None = None
+        workflow: PublishedStep | None = None
         student = self.student = self._assembly.student()
         try:
             capabilities = await self._open(student)
-            workflow = Told("WORKFLOW", "orchestration", span_id, {"task": self._task})
+            workflow = PublishedStep("WORKFLOW", "orchestration", span_id, {"task": self._task})
             teacher, judge, asked = self._governors
             earlier = await self._history()
             dossier = await self._triage()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import atlas_otel as atlas
 from atlas_otel import semconv
-from atlas_otel.runtime.stream import Told
+from atlas_otel.runtime.stream import PublishedStep
 from atlas_otel.tracing.handles import Observation, Session
 from atlas_otel.tracing.instrument import Instrument
 
@@ -44,19 +44,19 @@ class RunSpan:
         """Start the span."""
         self._span: Observation = self._instrument.__enter__()
         self._span.input = self._given
-        self._told = Told(self._category, self._name, self._span.span_id, self._given)
+        self._published = PublishedStep(self._category, self._name, self._span.span_id, self._given)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End it, with ``error`` where there is one. Never swallows it."""
-        self._told.end(error)
+        self._published.end(error)
         self._instrument.__exit__(kind, error, trace)
 
     def done(self, output: object) -> None:
         """What came out."""
-        self._told.output = output
+        self._published.output = output
         self._span.output = output
 
     def fail(self, error: BaseException) -> None:

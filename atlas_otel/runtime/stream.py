@@ -71,7 +71,7 @@ class StepStream:
             absorbed("subscriber")
 
 
-class Told:
+class PublishedStep:
     """One step, from its start to its end."""
 
     def __init__(self, category: Category, name: str, step_uuid: str, given: object) -> None:

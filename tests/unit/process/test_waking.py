@@ -1,4 +1,4 @@
-"""What wakes the drain: rung until it is hushed, from any thread, never waited for."""
+"""What wakes the drain: rung from any thread, until it is cleared, without blocking."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from atlas_otel.process.waking import Bell
 
 
-def test_it_rings_until_it_is_hushed() -> None:
+def test_it_rings_until_it_is_cleared() -> None:
     bell = Bell()
     assert not bell.ringing
     assert not bell.wait(-1.0)
@@ -15,9 +15,9 @@ def test_it_rings_until_it_is_hushed() -> None:
         bell.ring()
     assert bell.ringing
     assert bell.wait(0)
-    assert bell.wait(60), "hearing it does not hush it"
+    assert bell.wait(60), "waiting for it does not clear it"
     for _ in range(2):
-        bell.hush()
+        bell.clear()
     assert not bell.ringing
     assert not bell.wait(0.001)
 
@@ -45,7 +45,7 @@ def test_many_ring_and_no_ring_is_lost() -> None:
     seen = 0
     while seen < 8_000:
         assert bell.wait(60)
-        bell.hush()
+        bell.clear()
         seen = sum(rung)
     for thread in threads:
         thread.join(60)

@@ -1,49 +1,73 @@
-"""A background thread that gives way lets an agent's thread run amid its work."""
+"""A background thread yields the interpreter after a while of work, on a stepped clock."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
-from atlas_otel.process.yielding import be_courteous, give_way, unhurried
+import pytest
 
-
-def turns_of_another(work: Callable[[], None]) -> int:
-    """How often another thread, which waits for a moment at a time, comes to run while ``work`` does."""
-    turns, over = 0, threading.Event()
-
-    def agent() -> None:
-        nonlocal turns
-        while not over.is_set():
-            time.sleep(0.0001)
-            turns += 1
-
-    beside = threading.Thread(target=agent)
-    beside.start()
-    working = threading.Thread(target=work)
-    working.start()
-    working.join()
-    over.set()
-    beside.join()
-    return turns
+from atlas_otel.process import yielding
 
 
-def busy_for(seconds: float) -> None:
-    end = time.thread_time() + seconds
-    while time.thread_time() < end:
-        for _ in range(100):
-            give_way()
+class SteppedClock:
+    """Stands still but for what work and pauses take. ``resume_s``: how long a pause lasts beyond what was asked."""
+
+    def __init__(self, resume_s: float) -> None:
+        self.now = 100.0
+        self.pauses: list[float] = []
+        self._resume_s = resume_s
+
+    def work(self, total_s: float) -> None:
+        """Work for so long, in items of a tenth of a millisecond."""
+        for _ in yielding.yielding(range(round(total_s / 0.0001))):
+            self.now += 0.0001
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds + self._resume_s
 
 
-def test_a_courteous_thread_is_not_in_the_way() -> None:
-    def courteous() -> None:
-        be_courteous()
-        busy_for(0.3)
+@pytest.fixture(name="clock_of")
+def _clock_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], SteppedClock]:
+    def made(resume_s: float) -> SteppedClock:
+        clock = SteppedClock(resume_s)
+        monkeypatch.setattr(yielding, "perf_counter", lambda: clock.now)
+        monkeypatch.setattr(yielding, "sleep", clock.sleep)
+        return clock
 
-    # Another thread waits for a switch interval of 5 ms, so it comes about 60 times.
-    assert turns_of_another(courteous) > 1.5 * turns_of_another(lambda: busy_for(0.3))
+    return made
+
+
+def on_a_thread_that_yields(work: Callable[[], None]) -> None:
+    def run() -> None:
+        yielding.enable_yielding()
+        work()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run).result()
+
+
+def test_it_pauses_about_once_a_millisecond(clock_of: Callable[[float], SteppedClock]) -> None:
+    clock = clock_of(0.0)
+    on_a_thread_that_yields(lambda: clock.work(0.1))
+    assert 80 <= len(clock.pauses) <= 100
+    assert min(clock.pauses) > 0, "sleep(0) would take the interpreter back at once"
+
+
+def test_beside_a_thread_that_keeps_the_interpreter_it_pauses_rarely(
+    clock_of: Callable[[float], SteppedClock],
+) -> None:
+    clock = clock_of(0.005)
+    on_a_thread_that_yields(lambda: clock.work(0.1))
+    assert 3 <= len(clock.pauses) <= 5
+
+
+def test_a_thread_that_did_not_ask_for_it_never_pauses(clock_of: Callable[[float], SteppedClock]) -> None:
+    clock = clock_of(0.0)
+    clock.work(0.1)
+    assert not clock.pauses
 
 
 def test_items_come_as_they_are() -> None:
-    assert list(unhurried(range(5))) == [0, 1, 2, 3, 4]
+    assert list(yielding.yielding(range(5))) == [0, 1, 2, 3, 4]
