@@ -1,8 +1,8 @@
 """Waking a sleeping thread, from any thread.
 
-``threading.Event`` holds a lock inside its methods. If a signal handler raises there (Ctrl-C, a timeout by SIGALRM), the
-lock is never released and the next caller of ``set`` hangs. A ``SimpleQueue`` uses no Python lock and may be put to from
-signal handlers and finalisers.
+``threading.Event`` holds a lock inside its methods. If a signal handler raises there (Ctrl-C, a timeout by SIGALRM),
+the lock is never released and the next caller of ``set`` hangs. A ``SimpleQueue`` uses no Python lock and may be put to
+from signal handlers and finalisers.
 """
 
 from __future__ import annotations

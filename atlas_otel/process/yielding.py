@@ -1,8 +1,8 @@
 """Background threads of ours yield the interpreter to the agent's threads.
 
 A thread that computes holds the GIL for a whole switch interval (5 ms), so an event loop that wakes up meanwhile stalls
-for as long. A yielding thread works for a millisecond at a time. Where the agent itself computes, and takes long to give
-the GIL back, yielding does not help its latency and would starve our thread: it then yields less often.
+for as long. A yielding thread works for a millisecond at a time. Where the agent itself computes, and takes long to
+give the GIL back, yielding does not help its latency and would starve our thread: it then yields less often.
 """
 
 from __future__ import annotations

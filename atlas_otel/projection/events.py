@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from atlas_otel.projection.identity import Attempt
     from atlas_otel.projection.node import Node
     from atlas_otel.projection.notes import Note
-    from atlas_otel.projection.steps import AttemptView, StepView
+    from atlas_otel.projection.step_rows import AttemptView, StepView
     from atlas_otel.semconv import Kind
 
 _CATEGORY: Final[Mapping[Kind, str]] = {

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atlas_otel.models.rows import Quiescence, SessionRows
 from atlas_otel.process.yielding import yielding
-from atlas_otel.projection.addressing import Addressing
 from atlas_otel.projection.dialects.genai_events import is_message_event
 from atlas_otel.projection.events import TOP, Enclosure, note_events, span_events
 from atlas_otel.projection.identity import Attempt
 from atlas_otel.projection.messages import reasoning_texts
-from atlas_otel.projection.noting import Noting
-from atlas_otel.projection.placing import Placing
+from atlas_otel.projection.note_index import NoteIndex
 from atlas_otel.projection.session import SessionParts, session_row, session_task
-from atlas_otel.projection.stepping import Stepping
-from atlas_otel.projection.steps import AttemptParts, step_view
+from atlas_otel.projection.span_placer import SpanPlacer
+from atlas_otel.projection.step_numbering import StepNumbering
+from atlas_otel.projection.step_rows import AttemptParts, step_view
+from atlas_otel.projection.target_resolver import TargetResolver
 from atlas_otel.projection.timeline import Timeline
 from atlas_otel.projection.tokens import TokenCount
 from atlas_otel.projection.transcript import note_entries, span_entries
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonObject
     from atlas_otel.models.plan import Plan, PlanStep
     from atlas_otel.models.rows import TrajectoryEventRow
-    from atlas_otel.projection.addressing import Addressed
     from atlas_otel.projection.node import Node, Owner
     from atlas_otel.projection.notes import AboutNote
-    from atlas_otel.projection.steps import StepView
+    from atlas_otel.projection.step_rows import StepView
+    from atlas_otel.projection.target_resolver import ResolvedNotes
     from atlas_otel.projection.transcript import Entry
     from atlas_otel.projection.tree import SpanKey
     from atlas_otel.records.record import Record
@@ -61,11 +61,11 @@ class SessionFold:
         self._keys: Counter[str] = Counter()
         self._fresh: set[SpanKey] = set()
         self._fresh_notes: set[SpanKey] = set()
-        self._placing = Placing()
-        self._stepping = Stepping(self._placing)
-        self._tokens = TokenCount(self._placing)
-        self._governance = TokenCount(self._placing, governance=True)
-        self._noting = Noting()
+        self._placer = SpanPlacer()
+        self._numbering = StepNumbering(self._placer)
+        self._tokens = TokenCount(self._placer)
+        self._governance = TokenCount(self._placer, governance=True)
+        self._note_index = NoteIndex()
         self._timeline = Timeline()
         self._entries: dict[SpanKey, list[Entry]] = {}
         self._reasoning: dict[SpanKey, list[JsonObject]] = {}
@@ -85,10 +85,10 @@ class SessionFold:
             event = self._records.events[record.key]
             self._count_key(known, event)
             if is_message_event(event.name):
-                self._placing.hear(event)
+                self._placer.hear(event)
                 self._fresh.update({(event.trace_id, event.span_id)} & self._records.spans.keys())
             else:
-                self._fresh_notes.add(self._noting.put(event))
+                self._fresh_notes.add(self._note_index.put(event))
         else:
             known = self._records.spans.get(record.key)
             if not self._records.add(record):
@@ -114,7 +114,7 @@ class SessionFold:
     def events_of(self, key: SpanKey) -> Sequence[TrajectoryEventRow]:
         """The trajectory events of one span, as they are by now; none while a span around it is not known."""
         self.rows(self._quiescence)
-        node = self._placing.nodes.get(key)
+        node = self._placer.nodes.get(key)
         if node is None or (node.parent is None and node.span.parent_span_id is not None):
             return ()
         return self._timeline.of(key)
@@ -122,44 +122,46 @@ class SessionFold:
     def _project(self) -> SessionRows | None:
         # Only a forger gives one session two keys; then the larger one stands, as in the join of two records.
         key = max((key for key, count in self._keys.items() if count > 0), default="")
-        placing, noting = self._placing, self._noting
+        placer, note_index = self._placer, self._note_index
         fresh = [self._records.spans[one] for one in self._fresh]
-        touched, shifted = placing.update(fresh, key, still=self._quiescence == Quiescence.EXPIRED)
+        touched, shifted = placer.update(fresh, key, still=self._quiescence == Quiescence.EXPIRED)
         for one in yielding(self._fresh | self._fresh_notes):
-            noting.read(one, self._records.spans.get(one), placing.facts.get(one))
-        stated = noting.plan
-        renamed = self._stepping.update(touched, stated)
+            note_index.read(one, self._records.spans.get(one), placer.facts.get(one))
+        stated = note_index.plan
+        renamed = self._numbering.update(touched, stated)
         self._tokens.update(touched)
         self._governance.update(touched)
-        self._changed_ns = dict.fromkeys(shifted | {placing.nodes[one].owner for one in renamed}, 0)
-        for one in yielding(touched | (self._fresh_notes & placing.nodes.keys())):
-            owner, changed_ns = placing.nodes[one].owner, self._read(one, moved=one in touched)
+        self._changed_ns = dict.fromkeys(shifted | {placer.nodes[one].owner for one in renamed}, 0)
+        for one in yielding(touched | (self._fresh_notes & placer.nodes.keys())):
+            owner, changed_ns = placer.nodes[one].owner, self._read(one, moved=one in touched)
             self._changed_ns[owner] = min(self._changed_ns.get(owner, changed_ns), changed_ns)
         self._versions.update(self._changed_ns.keys())
         self._put_events(touched | renamed)
-        if all(node.role == "reward" for node in placing.nodes.values()):
+        if all(node.role == "reward" for node in placer.nodes.values()):
             self._views.clear()
             return None  # a score for a session of which nothing else is known yet
-        addressed = Addressing(placing, self._stepping.attempt_of, self._stepping.latest).address(noting.about())
-        task = session_task(placing.root_node, placing.first_model)
-        plan = stated.with_observed(self._stepping.observed(task))
-        views = self._step_views(plan, addressed)
+        resolved = TargetResolver(placer, self._numbering.attempt_of, self._numbering.latest).resolve(
+            note_index.about()
+        )
+        task = session_task(placer.root_node, placer.first_model)
+        plan = stated.with_observed(self._numbering.observed(task))
+        views = self._step_views(plan, resolved)
         return SessionRows(
-            session=session_row(self._session_parts(key, task, addressed, views)),
+            session=session_row(self._session_parts(key, task, resolved, views)),
             plan=plan.to_json(),
             steps=[view.row for view in views],
             attempts=[row for view in views for row in view.attempt_rows],
             guidance=[row for view in views for row in view.guidance_rows],
             events=self._timeline.rows(),
-            awaits=placing.awaits,
+            awaits=placer.awaits,
         )
 
     def _read(self, key: SpanKey, *, moved: bool) -> int:
         """What one span and the notes on it add to a transcript; from which moment on that differs from before."""
-        node = self._placing.nodes[key]
+        node = self._placer.nodes[key]
         inside = node.depth if node.role in ("step", "session") else node.depth + 1
         before, reasoned = self._entries.get(key), self._reasoning.pop(key, None)
-        entries = self._entries[key] = span_entries(node) + note_entries(self._noting.reported(key), inside)
+        entries = self._entries[key] = span_entries(node) + note_entries(self._note_index.reported(key), inside)
         if node.role == "llm" and (said := reasoning_texts(node.facts.output_messages)):
             self._reasoning[key] = [{"span_id": node.span.span_id, "content": text} for text in said]
         if moved and (node.role in ("step", "session") or reasoned != self._reasoning.get(key)):
@@ -170,16 +172,16 @@ class SessionFold:
     # --- trajectory events ---------------------------------------------------------------------------------------
 
     def _put_events(self, moved: set[SpanKey]) -> None:
-        for key in yielding(moved | (self._fresh_notes & self._placing.nodes.keys())):
-            node = self._placing.nodes[key]
+        for key in yielding(moved | (self._fresh_notes & self._placer.nodes.keys())):
+            node = self._placer.nodes[key]
             if node.role != "step":  # a step's own events come with its rows
-                around, attempt = self._enclosure(node.parent), self._stepping.attempt_of(key)
-                opened_ns = self._noting.opened_ns(key) if node.role == "session" else None
+                around, attempt = self._enclosure(node.parent), self._numbering.attempt_of(key)
+                opened_ns = self._note_index.opened_ns(key) if node.role == "session" else None
                 self._timeline.put(key, span_events(node, self._name(node), around, attempt, opened_ns=opened_ns))
         for key in yielding(moved | self._fresh | self._fresh_notes):
-            source, notes = (key, "notes"), self._noting.on(key)
+            source, notes = (key, "notes"), self._note_index.on(key)
             if notes or self._timeline.of(source):
-                around = self._enclosure(key if key in self._placing.nodes else None)
+                around = self._enclosure(key if key in self._placer.nodes else None)
                 self._timeline.put(source, [row for note in notes for row in note_events(note, around)])
 
     def _put_step_events(self, view: StepView) -> None:
@@ -195,23 +197,23 @@ class SessionFold:
         """The span with ``key`` as what stands around an event."""
         if key is None:
             return TOP
-        node = self._placing.nodes[key]
+        node = self._placer.nodes[key]
         if node.parent is None:
             return Enclosure(node.uuid, self._name(node), ROOT_STEP, ROOT_STEP)
-        outer = self._placing.nodes[node.parent]
+        outer = self._placer.nodes[node.parent]
         return Enclosure(node.uuid, self._name(node), outer.uuid, self._name(outer))
 
     def _name(self, node: Node) -> str:
-        attempt = self._stepping.attempt_of(node.span.key) if node.role == "step" else None
+        attempt = self._numbering.attempt_of(node.span.key) if node.role == "step" else None
         return node.facts.name if attempt is None else f"step_{attempt.step}"
 
     # --- rows ----------------------------------------------------------------------------------------------------
 
-    def _step_views(self, plan: Plan, addressed: Addressed) -> list[StepView]:
+    def _step_views(self, plan: Plan, resolved: ResolvedNotes) -> list[StepView]:
         steps = {step.id: step for step in plan.steps}
         views = {}
-        for step_id in yielding(sorted(self._stepping.owners)):
-            signature, parts = self._step_parts(steps[step_id], addressed)
+        for step_id in yielding(sorted(self._numbering.owners)):
+            signature, parts = self._step_parts(steps[step_id], resolved)
             held = self._views.get(step_id)
             if held is not None and held[0] == signature:
                 views[step_id] = held
@@ -222,18 +224,18 @@ class SessionFold:
         self._views = views
         return [view for _, view in views.values()]
 
-    def _step_parts(self, step: PlanStep, addressed: Addressed) -> tuple[object, list[_Parts]]:
+    def _step_parts(self, step: PlanStep, resolved: ResolvedNotes) -> tuple[object, list[_Parts]]:
         """What a step's rows are made from, by attempt, and a signature that differs where any of it does."""
-        owners = self._stepping.owners[step.id]
+        owners = self._numbering.owners[step.id]
         parts = []
-        for number in range(1, self._stepping.latest[step.id] + 1):
+        for number in range(1, self._numbering.latest[step.id] + 1):
             attempt = Attempt(step.id, number)
-            if number in owners or attempt in addressed.attempts:
-                notes = addressed.attempts.get(attempt, [])
-                scores = addressed.spans.get(attempt, [])
-                if attempt == self._stepping.implied:
+            if number in owners or attempt in resolved.attempts:
+                notes = resolved.attempts.get(attempt, [])
+                scores = resolved.spans.get(attempt, [])
+                if attempt == self._numbering.implied:
                     # What was said of the session was said of its only step.
-                    notes, scores = notes + addressed.judgements, scores + addressed.spans.get(None, [])
+                    notes, scores = notes + resolved.judgements, scores + resolved.spans.get(None, [])
                 held = owners.get(number, [])
                 parts.append(_Parts(number, held, notes, scores, self._until_ns(held)))
         return (step, parts, [self._versions_of(one) for one in parts]), parts
@@ -244,15 +246,15 @@ class SessionFold:
         That of a long attempt would be made again whenever something comes in. So while it runs it goes on only when
         the time since its beginning has doubled: at least half of that time is shown, and all of it when it is over.
         """
-        placing = self._placing
-        if sum(len(placing.groups.get(owner, ())) for owner in owners) <= _LONG:
+        placer = self._placer
+        if sum(len(placer.groups.get(owner, ())) for owner in owners) <= _LONG:
             return None
-        key = self._stepping.span_of(owners)
-        span = placing.nodes[key] if key is not None else None
-        if placing.is_over(self._quiescence) or (span is not None and span.status != "running"):
+        key = self._numbering.span_of(owners)
+        span = placer.nodes[key] if key is not None else None
+        if placer.is_over(self._quiescence) or (span is not None and span.status != "running"):
             return None
-        begin_ns = span.span.start_ns if span is not None else placing.begin_ns
-        return begin_ns + (1 << max(0, placing.last_ns - begin_ns).bit_length() >> 1)
+        begin_ns = span.span.start_ns if span is not None else placer.begin_ns
+        return begin_ns + (1 << max(0, placer.last_ns - begin_ns).bit_length() >> 1)
 
     def _versions_of(self, parts: _Parts) -> list[int]:
         """Numbers that differ from those before where the content of an attempt, as far as it is shown, does."""
@@ -263,36 +265,36 @@ class SessionFold:
         return [self._early_versions[owner] for owner in parts.owners]
 
     def _attempt_parts(self, parts: _Parts) -> AttemptParts:
-        spans = [key for owner in parts.owners for key in self._placing.groups.get(owner, ())]
-        key = self._stepping.span_of(parts.owners)
+        spans = [key for owner in parts.owners for key in self._placer.groups.get(owner, ())]
+        key = self._numbering.span_of(parts.owners)
         until_ns = _NEVER_NS if parts.until_ns is None else parts.until_ns
         began = [(self._records.spans[one].start_ns, one) for one in self._reasoning.keys() & spans]
         return AttemptParts(
             number=parts.number,
-            node=self._placing.nodes[key] if key is not None else None,
+            node=self._placer.nodes[key] if key is not None else None,
             entries=[entry for one in spans for entry in self._entries[one] if entry.time_ns <= until_ns],
             reasoning=[said for at, one in sorted(began) if at <= until_ns for said in self._reasoning[one]],
             notes=parts.notes,
             span_rewards=parts.span_rewards,
         )
 
-    def _session_parts(self, key: str, task: str, addressed: Addressed, views: Sequence[StepView]) -> SessionParts:
-        placing = self._placing
+    def _session_parts(self, key: str, task: str, resolved: ResolvedNotes, views: Sequence[StepView]) -> SessionParts:
+        placer = self._placer
         return SessionParts(
             key=key,
             task=task,
-            root=placing.root_node,
-            begin_ns=placing.begin_ns,
-            last_ns=max(placing.last_ns, self._noting.last_ns),
-            trace_ids=placing.trace_ids,
-            notes=addressed.session,
-            guidance=addressed.guidance,
+            root=placer.root_node,
+            begin_ns=placer.begin_ns,
+            last_ns=max(placer.last_ns, self._note_index.last_ns),
+            trace_ids=placer.trace_ids,
+            notes=resolved.session,
+            guidance=resolved.guidance,
             step_scores=[view.score for view in views if view.score is not None],
             tokens=self._tokens.totals,
             governance=self._governance.totals,
-            span_rewards=addressed.spans.get(None, []),
-            unplaced=addressed.unplaced,
-            anomalies=self._noting.anomalies,
-            last_model=placing.last_model,
-            over=self._quiescence >= placing.awaits,
+            span_rewards=resolved.spans.get(None, []),
+            unplaced=resolved.unplaced,
+            anomalies=self._note_index.anomalies,
+            last_model=placer.last_model,
+            over=self._quiescence >= placer.awaits,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from atlas_otel.projection.placing import Placing
+from atlas_otel.projection.span_placer import SpanPlacer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,10 +61,10 @@ class TreeNode:
 
 def session_tree(records: RecordSet, rows: SessionRows | None, session_key: str) -> list[TreeNode]:
     """The session's spans as trees: one where all have come, more where parents are missing. Scores are ``rows``'."""
-    placing = Placing()
-    placing.update(records.spans.values(), session_key)
+    placer = SpanPlacer()
+    placer.update(records.spans.values(), session_key)
     below: dict[SpanKey | None, list[Node]] = {}
-    for node in placing.nodes.values():
+    for node in placer.nodes.values():
         below.setdefault(node.parent, []).append(node)
     scores = _scores(rows)
     return [_grow(node, below, scores) for node in _in_order(below.get(None, []))]

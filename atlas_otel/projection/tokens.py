@@ -10,7 +10,7 @@ from atlas_otel.projection.session import TokenTotals
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from atlas_otel.projection.placing import Placing
+    from atlas_otel.projection.span_placer import SpanPlacer
     from atlas_otel.projection.tree import SpanKey
 
 
@@ -20,8 +20,8 @@ class TokenCount:
     Of the agent's own calls; with ``governance``, of those of a teacher, judge or probe instead (``atlas.actor``).
     """
 
-    def __init__(self, placing: Placing, *, governance: bool = False) -> None:
-        self._placing = placing
+    def __init__(self, placer: SpanPlacer, *, governance: bool = False) -> None:
+        self._placer = placer
         self._wanted = governance
         self._around: dict[SpanKey, SpanKey | None] = {}
         self._inner: dict[SpanKey, int] = {}
@@ -35,7 +35,7 @@ class TokenCount:
 
     def update(self, touched: Iterable[SpanKey]) -> None:
         """Count again what has changed its place or its facts."""
-        again, nodes = set(), self._placing.nodes
+        again, nodes = set(), self._placer.nodes
         for key in touched:
             held = key in self._around
             if not held and nodes[key].role != "llm":
@@ -48,7 +48,7 @@ class TokenCount:
                 self._inner[above] -= 1
                 again.add(above)
             if model:
-                above = self._placing.tree.nearest(key, self._is_model)
+                above = self._placer.tree.nearest(key, self._is_model)
                 self._around[key] = above
                 if above is not None:
                     self._inner[above] = self._inner.get(above, 0) + 1
@@ -57,13 +57,13 @@ class TokenCount:
             self._count(key)
 
     def _is_model(self, key: SpanKey) -> bool:
-        node = self._placing.nodes[key]
+        node = self._placer.nodes[key]
         return node.role == "llm" and (node.actor is not None) is self._wanted
 
     def _count(self, key: SpanKey) -> None:
         self._add(self._counted.pop(key, None), -1)
-        if key in self._around and (not self._inner.get(key) or self._placing.is_doubled(key)):
-            usage = self._placing.nodes[key].facts.usage
+        if key in self._around and (not self._inner.get(key) or self._placer.is_doubled(key)):
+            usage = self._placer.nodes[key].facts.usage
             tokens = TokenTotals(calls=1)
             if usage is not None:
                 tokens = TokenTotals(usage.input_tokens or 0, usage.output_tokens or 0, usage.total, 1)

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from atlas_otel.models.json_types import JsonObject
     from atlas_otel.projection.notes import AboutNote
-    from atlas_otel.projection.placing import Placing
+    from atlas_otel.projection.span_placer import SpanPlacer
     from atlas_otel.projection.tree import SpanKey
 
 
 @dataclass(slots=True)
-class Addressed:
+class ResolvedNotes:
     """The notes of a session by what they are about, each list in order of time."""
 
     session: list[AboutNote] = field(default_factory=list)
@@ -36,19 +36,19 @@ class Addressed:
         return [note for note in self.session if not isinstance(note, MetadataNote)]
 
 
-class Addressing:
+class TargetResolver:
     """Resolves targets against the spans as they are now."""
 
     def __init__(
-        self, placing: Placing, attempt_of: Callable[[SpanKey], Attempt | None], latest: Mapping[int, int]
+        self, placer: SpanPlacer, attempt_of: Callable[[SpanKey], Attempt | None], latest: Mapping[int, int]
     ) -> None:
-        self._placing = placing
+        self._placer = placer
         self._attempt_of = attempt_of
         self._latest = latest
 
-    def address(self, notes: Iterable[tuple[SpanKey, AboutNote]]) -> Addressed:
+    def resolve(self, notes: Iterable[tuple[SpanKey, AboutNote]]) -> ResolvedNotes:
         """Give each note, which comes with the span it was reported on, to what it is about."""
-        found = Addressed()
+        found = ResolvedNotes()
         heard: set[tuple[int | None, str]] = set()
         for key, note in sorted(notes, key=_reported_first):
             if isinstance(note, GuidanceNote):
@@ -64,14 +64,14 @@ class Addressing:
                 self._give(key, note, found)
         return found
 
-    def _give(self, key: SpanKey, note: AboutNote, found: Addressed) -> None:
+    def _give(self, key: SpanKey, note: AboutNote, found: ResolvedNotes) -> None:
         target = note.target
         if target.session:
             found.session.append(note)
         elif target.span_id is not None:
-            self._give_to_span(self._placing.tree.find(target.span_id), note, found)
+            self._give_to_span(self._placer.tree.find(target.span_id), note, found)
         elif target == Target() and (linked := self._linked(key)) is not None:
-            self._give_to_span(self._placing.tree.find(linked), note, found)
+            self._give_to_span(self._placer.tree.find(linked), note, found)
         else:
             attempt = self._attempt(key, target)
             if attempt is not None:
@@ -94,7 +94,7 @@ class Addressing:
 
     def _linked(self, key: SpanKey) -> str | None:
         """A late reward is a span of its own, linked to what it is about."""
-        node = self._placing.nodes.get(key)
+        node = self._placer.nodes.get(key)
         if node is None or node.role != "reward":
             return None
         named = node.span.attributes.get(semconv.ATLAS_TARGET_SPAN_ID)
@@ -102,13 +102,13 @@ class Addressing:
             return named
         return node.span.links[0].span_id if node.span.links else None
 
-    def _give_to_span(self, key: SpanKey | None, note: AboutNote, found: Addressed) -> None:
-        node = self._placing.nodes.get(key) if key is not None else None
+    def _give_to_span(self, key: SpanKey | None, note: AboutNote, found: ResolvedNotes) -> None:
+        node = self._placer.nodes.get(key) if key is not None else None
         if node is None or key is None:
             found.unplaced.append(note)
             return
         attempt = self._attempt_of(key)
-        if key == self._placing.root:
+        if key == self._placer.root:
             found.session.append(note)
         elif attempt is not None and (node.role == "step" or not isinstance(note, RewardNote)):
             found.attempts.setdefault(attempt, []).append(note)

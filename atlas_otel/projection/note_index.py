@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from atlas_otel.records.record import EventRecord, SpanRecord
 
 
-class Noting:
+class NoteIndex:
     """All notes, and those that the session's rows need at hand."""
 
     def __init__(self) -> None:

@@ -29,7 +29,7 @@ _OPERATION_PLAN: Final = "plan"
 _CALLS: Final = frozenset({"llm", "tool"})
 
 
-class Placing:
+class SpanPlacer:
     """The spans of one session as nodes. :meth:`update` derives again what new records touched, and nothing else."""
 
     def __init__(self) -> None:

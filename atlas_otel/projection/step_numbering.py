@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
     from atlas_otel.models.plan import Plan
     from atlas_otel.projection.node import Owner
-    from atlas_otel.projection.placing import Placing
+    from atlas_otel.projection.span_placer import SpanPlacer
     from atlas_otel.projection.tree import SpanKey
 
 
-class Stepping:
-    """Step spans with their numbers. :meth:`update` after :class:`Placing` has placed what is new."""
+class StepNumbering:
+    """Step spans with their numbers. :meth:`update` after :class:`SpanPlacer` has placed what is new."""
 
-    def __init__(self, placing: Placing) -> None:
-        self._placing = placing
+    def __init__(self, placer: SpanPlacer) -> None:
+        self._placer = placer
         self._spans: dict[SpanKey, StepSpan] = {}
         self._numbers: Mapping[SpanKey, Attempt] = {}
         self.implied: Attempt | None = None
@@ -38,17 +38,17 @@ class Stepping:
     def update(self, touched: Iterable[SpanKey], plan: Plan) -> set[SpanKey]:
         """Number the steps; the spans that stand in, or are, an attempt that is now called otherwise."""
         for key in touched:
-            node = self._placing.nodes[key]
+            node = self._placer.nodes[key]
             if node.role == "step":
                 facts = node.facts
                 said = facts.step_description or ("" if facts.dialect == atlas.NAME else facts.name)
                 self._spans[key] = StepSpan(node.span.start_ns, key, facts.step_id, facts.step_attempt, said)
             else:
                 self._spans.pop(key, None)
-        groups = self._placing.groups
+        groups = self._placer.groups
         stamped = [owner for owner, spans in groups.items() if isinstance(owner, Attempt) and spans]
         numbers = dict(number_steps([*self._spans.values(), *self._own_step()], stamped, plan))
-        self.own = numbers.pop(self._placing.root, None) if self._placing.root is not None else None
+        self.own = numbers.pop(self._placer.root, None) if self._placer.root is not None else None
         before, self._numbers = self._numbers, numbers
         self.owners = {}
         for owner, spans in groups.items():
@@ -60,31 +60,31 @@ class Stepping:
             self.owners = {self.implied.step: {self.implied.number: [None]}}
         self.latest = {step: max(numbers) for step, numbers in self.owners.items()}
         renamed = [key for key, attempt in self._numbers.items() if before.get(key) != attempt]
-        return self._placing.tree.with_descendants(renamed)
+        return self._placer.tree.with_descendants(renamed)
 
     def _own_step(self) -> list[StepSpan]:
-        root = self._placing.root_node
-        if root is None or not (self._placing.foreign and self._spans and self._placing.calls_outside_steps):
+        root = self._placer.root_node
+        if root is None or not (self._placer.foreign and self._spans and self._placer.calls_outside_steps):
             return []
         return [StepSpan(root.span.start_ns, root.span.key, None, None, "")]
 
     def _implied(self, plan: Plan) -> Attempt | None:
         """A session that is over and ran no step was one: the only one of its plan, or the task itself."""
-        root = self._placing.root_node
+        root = self._placer.root_node
         if root is None or root.status == "running" or len(plan.steps) > 1:
             return None
         return Attempt(plan.steps[0].id if plan.steps else 1, 1)
 
     def attempt_of(self, key: SpanKey) -> Attempt | None:
         """The attempt that a span is or stands in."""
-        node = self._placing.nodes.get(key)
+        node = self._placer.nodes.get(key)
         return self._attempt_of_owner(node.owner) if node is not None else None
 
     def span_of(self, owners: Sequence[Owner]) -> SpanKey | None:
         """The step span among the owners of one attempt; the session's for the implied step."""
         for owner in owners:
             if owner is None:
-                return self._placing.root
+                return self._placer.root
             if not isinstance(owner, Attempt):
                 return owner
         return None
@@ -102,7 +102,7 @@ class Stepping:
 
     def _as_planned(self, key: SpanKey, number: int) -> PlanStep:
         """The step as the attempt's input describes it (contract §5), else as its span does."""
-        given = PlanStep.from_json(task_input(self._placing.facts[key]).step, number)
+        given = PlanStep.from_json(task_input(self._placer.facts[key]).step, number)
         described = replace(given, id=number) if given is not None else PlanStep(number)
         return described if described.description else replace(described, description=self._spans[key].description)
 
