@@ -55,7 +55,7 @@ _MODEL_DEPTH: Final = 200
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
-class Reader(Protocol):
+class ValueReader(Protocol):
     """Who reads a value: forms hand what is inside of theirs back to it."""
 
     left: int
@@ -107,31 +107,31 @@ def type_name(cls: type) -> str:
 # --- containers --------------------------------------------------------------------------------------------------
 
 
-def _mapping(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _mapping(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     # ``dict.copy`` of a subclass may call its ``keys``; the view of the base class does not.
     held = dict.copy(value) if type(value) is dict else _while_it_changes(dict, dict.items(value))
     return reader.entries(held, depth)
 
 
-def _loose_mapping(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _loose_mapping(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     return reader.entries(_while_it_changes(dict, value), depth)
 
 
-def _namespace(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _namespace(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     held = {key: item for key, item in dict.copy(vars(value)).items() if not key.startswith("_")}
     return reader.entries(held, depth)
 
 
-def _user_data(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _user_data(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     return reader.read(value.data, depth)
 
 
-def _list(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _list(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     held = list.copy(value)
     return reader.items(held, len(held), depth)
 
 
-def _tuple(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _tuple(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     held = tuple.__getitem__(value, slice(None))
     names = getattr(type(value), "_fields", None)
     if type(value) is not tuple and type(names) is tuple and len(names) == len(held):
@@ -139,12 +139,12 @@ def _tuple(reader: Reader, value: Any, depth: int) -> JsonValue:
     return reader.items(held, len(held), depth)
 
 
-def _iterable(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _iterable(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     held = _while_it_changes(list, value)
     return reader.items(held, len(held), depth)
 
 
-def _set(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _set(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     held = frozenset().union(value)
     tree = reader.items(held, len(held), depth)
     return sorted(tree, key=orjson.dumps)
@@ -153,7 +153,7 @@ def _set(reader: Reader, value: Any, depth: int) -> JsonValue:
 # --- objects with public fields ----------------------------------------------------------------------------------
 
 
-def _dataclass(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _dataclass(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     held: dict[str, object] = {}
     for field in dataclasses.fields(value):
         if field.repr and not field.name.startswith("_"):
@@ -164,7 +164,7 @@ def _dataclass(reader: Reader, value: Any, depth: int) -> JsonValue:
     return reader.entries(held, depth)
 
 
-def _model(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _model(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     dumped = value.model_dump(mode="python", by_alias=False, warnings=False)
     return reader.read(_public(dumped, value, _MODEL_DEPTH), depth)
 
@@ -172,19 +172,19 @@ def _model(reader: Reader, value: Any, depth: int) -> JsonValue:
 # --- leaves ------------------------------------------------------------------------------------------------------
 
 
-def _text(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _text(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     return clean(value)
 
 
-def _shown(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _shown(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     return clean(str(value))
 
 
-def _iso(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _iso(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     return clean(value.isoformat())
 
 
-def _whole(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _whole(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     number = int.__index__(value)
     if _INT_MIN <= number <= _INT_MAX:
         return number
@@ -192,14 +192,14 @@ def _whole(reader: Reader, value: Any, depth: int) -> JsonValue:
     return str(number) if bits <= _INT_TEXT_BITS else f"<int of {bits} bits>"
 
 
-def _real(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _real(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     number = float.__float__(value)
     if number - number == 0.0:
         return number
     return "NaN" if number != number else "Infinity" if number > 0 else "-Infinity"
 
 
-def _bytes(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _bytes(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     data = bytes(value)
     tree: JsonObject = {"type": "bytes", "size": len(data)}
     try:
@@ -210,37 +210,37 @@ def _bytes(reader: Reader, value: Any, depth: int) -> JsonValue:
     return tree
 
 
-def _enum(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _enum(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     return reader.read(object.__getattribute__(value, "_value_"), depth)
 
 
-def _exception(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _exception(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     return {"type": type_name(type(value)), "message": clean(str(value))}
 
 
-def _scalar(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _scalar(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     item = value.item()
     return clean(str(value)) if type(item) is type(value) else reader.read(item, depth)
 
 
-def _array(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _array(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     if value.size > reader.left:
         reader.omitted += int(value.size)
         return {"type": type_name(type(value)), "dtype": str(value.dtype), "shape": list(value.shape)}
     return reader.read(value.tolist(), depth)
 
 
-def _function(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _function(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     kind = "class" if isinstance(value, type) else type(value).__name__
     name = type_name(value) if kind == "class" else f"{value.__module__}.{value.__qualname__}"
     return clean(f"<{kind} {name}>")
 
 
-def _running(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _running(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     return clean(f"<{type(value).__name__} {value.__name__}>")
 
 
-def _described(reader: Reader, value: Any, depth: int) -> JsonValue:
+def _described(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     return describe(value)
 
 
@@ -273,7 +273,7 @@ def _public(dumped: Any, original: Any, depth: int) -> Any:
     return dumped
 
 
-Form: TypeAlias = "Callable[[Reader, Any, int], JsonValue]"
+Form: TypeAlias = "Callable[[ValueReader, Any, int], JsonValue]"
 
 _BY_TYPE: Final[dict[type, Form]] = {
     str: _text,

@@ -23,7 +23,7 @@ from atlas_otel.console.story import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from atlas_otel.console.story import Attempt, Happening
+    from atlas_otel.console.story import Happening, ShownAttempt
 
 _STYLE: Final = {"PASS": "green", "FAIL": "yellow", "ERROR": "red", None: "none"}
 
@@ -123,7 +123,7 @@ class RichView:
         return text.encode(self._encoding, "replace").decode(self._encoding)
 
 
-def _name(attempt: Attempt) -> str:
+def _name(attempt: ShownAttempt) -> str:
     number = "?" if attempt.step is None else attempt.step
     again = f" (attempt {attempt.number})" if attempt.number > 1 else ""
     return f"{number} {one_line(attempt.description)}{again}"

@@ -11,7 +11,7 @@ from atlas_otel.console.story import Guided, Planned, Reported, StepJudged, Task
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from atlas_otel.console.story import Attempt, Happening
+    from atlas_otel.console.story import Happening, ShownAttempt
 
 SHOWN: Final = 400
 """Characters of a text that a line shows."""
@@ -44,7 +44,7 @@ def lines(happening: Happening) -> Iterator[str]:
         yield from _ended(happening)
 
 
-def _step(attempt: Attempt, actor: str) -> list[str]:
+def _step(attempt: ShownAttempt, actor: str) -> list[str]:
     number = "?" if attempt.step is None else attempt.step
     return [f"STEP {number}: {one_line(attempt.description)}", f"actor={actor}", f"attempt={attempt.number}"]
 

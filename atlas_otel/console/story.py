@@ -47,7 +47,7 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class ShownAttempt:
     """Which attempt at which step; ``step`` is None where only another process knows its number."""
 
     step: int | None
@@ -60,7 +60,7 @@ class StepStarted:
     """An attempt at a step began."""
 
     session: str
-    attempt: Attempt
+    attempt: ShownAttempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class StepJudged:
     """An attempt ended, or was judged after its end (then there is no duration). ``verdict`` None: nobody judged it."""
 
     session: str
-    attempt: Attempt
+    attempt: ShownAttempt
     verdict: Verdict | None
     reason: str
     duration_ms: float | None
@@ -91,7 +91,7 @@ class Guided:
     """A teacher's note on an attempt, or on the session (``attempt`` None)."""
 
     session: str
-    attempt: Attempt | None
+    attempt: ShownAttempt | None
     note: str
 
 
@@ -131,16 +131,16 @@ class _Session:
 
     root: str
     descriptions: dict[int, str] = field(default_factory=dict)
-    attempts: dict[str, Attempt] = field(default_factory=dict)
+    attempts: dict[str, ShownAttempt] = field(default_factory=dict)
     """By the id of the attempt's span."""
-    running: dict[str, Attempt] = field(default_factory=dict)
+    running: dict[str, ShownAttempt] = field(default_factory=dict)
     verdicts: dict[str, tuple[bool, str]] = field(default_factory=dict)
     rewards: list[Reward] = field(default_factory=list)
     judge_calls: int = 0
     tokens: int = 0
     mode: str = ""
 
-    def attempt_of(self, event: EventRecord, target: notes.Target) -> tuple[str, Attempt] | None:
+    def attempt_of(self, event: EventRecord, target: notes.NoteTarget) -> tuple[str, ShownAttempt] | None:
         """The attempt that an event is about, and its span; None: the session."""
         if target.session:
             return None
@@ -155,7 +155,7 @@ class _Session:
         ]
         if wanted:
             return wanted[-1]
-        return "", Attempt(target.step, target.attempt or 1, self.descriptions.get(target.step, ""))
+        return "", ShownAttempt(target.step, target.attempt or 1, self.descriptions.get(target.step, ""))
 
     def reward(self) -> float | None:
         """The session's reward: the primary one, else the one of the plain name, else the latest."""
@@ -219,7 +219,7 @@ class Story:
         attempt = known.attempts.get(span.span_id)
         if attempt is None:
             step, number = span.attributes.get(semconv.ATLAS_STEP_ID), span.attributes.get(semconv.ATLAS_STEP_ATTEMPT)
-            attempt = Attempt(
+            attempt = ShownAttempt(
                 step if isinstance(step, int) else None,
                 number if isinstance(number, int) else 1,
                 _text(span, semconv.ATLAS_STEP_DESCRIPTION),

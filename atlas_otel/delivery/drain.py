@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from atlas_otel.delivery.accounts import Accounts
-    from atlas_otel.delivery.journal import Batch, Journal
+    from atlas_otel.delivery.journal import Journal, JournalBatch
     from atlas_otel.delivery.journal_recorder import RunningSpans
     from atlas_otel.records.record import Record
     from atlas_otel.records.store import Store, WriteResult
@@ -101,7 +101,7 @@ class Drain:
         self._progress = threading.Condition()
         self._thread: threading.Thread | None = None
         self._writer = StoreWriter(self._store_factory, self._accounts, self._journal.set_aside)
-        self._held: Batch | None = None
+        self._held: JournalBatch | None = None
         self._stored_upto = 0
         self._projected_upto = 0
         self._dirty = False
@@ -212,7 +212,7 @@ class Drain:
             thread.join(max(0.05, deadline - time.monotonic()))
         held = self._held
         if held is not None and not held.adopted and not self._journal.durable:
-            self._settle(held, None)
+            self._account(held, None)
         self._journal.close(unfinished=self._running.any_open)
         return complete
 
@@ -287,22 +287,22 @@ class Drain:
             for snapshot in self._running.look_again():
                 journal.append(snapshot)
 
-    def _write(self, batch: Batch) -> None:
+    def _write(self, batch: JournalBatch) -> None:
         result = self._writer.write(batch.records)
         self._held = None
-        self._settle(batch, result)
+        self._account(batch, result)
         self._journal.ack(batch)
         self._dirty = True
         with self._progress:
             self._stored_upto = max(self._stored_upto, batch.upto)
             self._progress.notify_all()
 
-    def _settle(self, batch: Batch, result: WriteResult | None) -> None:
+    def _account(self, batch: JournalBatch, result: WriteResult | None) -> None:
         """Tell the accounts what became of a batch, once: stored but for some, or given up (None)."""
         with self._progress:
-            if batch.settled:
+            if batch.accounted:
                 return
-            batch.settled = True
+            batch.accounted = True
         spans, events = count_spans_and_events(batch.records)
         if result is None:
             self._accounts.lost(spans, events, "shutdown")

@@ -27,19 +27,19 @@ _FIXED_BYTES: Final = 1_500
 
 
 @dataclass(slots=True)
-class Batch:
+class JournalBatch:
     """Records that were taken together, and are acknowledged together.
 
     ``upto``: the number of records, from the journal's first, that are taken once this batch is. ``size``: their weight
     in bytes, in memory or on disk. ``adopted``: they are another, dead process' records, and no part of this one's
-    accounts. ``settled``: the accounts know what became of them.
+    accounts. ``accounted``: the accounts know what became of them.
     """
 
     records: list[Record]
     upto: int = 0
     size: int = 0
     adopted: bool = False
-    settled: bool = False
+    accounted: bool = False
 
 
 class Journal(Protocol):
@@ -52,15 +52,15 @@ class Journal(Protocol):
 
     @property
     def accepted(self) -> int:
-        """How many records were ever taken in by this process; compare with :attr:`Batch.upto`."""
+        """How many records were ever taken in by this process; compare with :attr:`JournalBatch.upto`."""
 
     def append(self, record: Record) -> bool:
         """Take a record, on the agent's thread: no raise, no wait. False, and counted, where it was refused."""
 
-    def take(self, max_records: int, max_bytes: int) -> Batch | None:
+    def take(self, max_records: int, max_bytes: int) -> JournalBatch | None:
         """The oldest records; None where there are none. The one before must have been acknowledged."""
 
-    def ack(self, batch: Batch) -> None:
+    def ack(self, batch: JournalBatch) -> None:
         """The store has committed the batch, or set its records aside: let go of them."""
 
     def set_aside(self, poisoned: Sequence[PoisonedRecord]) -> None:
@@ -160,9 +160,9 @@ class MemoryJournal:
                 raise
             return True
 
-    def take(self, max_records: int, max_bytes: int) -> Batch | None:
+    def take(self, max_records: int, max_bytes: int) -> JournalBatch | None:
         """The oldest records, at least one where there is one; they count against the bounds until acknowledged."""
-        batch = Batch([])
+        batch = JournalBatch([])
         queue = self._queue
         while queue and len(batch.records) < max_records:
             if batch.records and batch.size + queue[0][1] > max_bytes:
@@ -177,7 +177,7 @@ class MemoryJournal:
             batch.upto = self._accepted - len(queue)
         return batch
 
-    def ack(self, batch: Batch) -> None:
+    def ack(self, batch: JournalBatch) -> None:
         """Let go of the batch's weight."""
         with self._lock:
             self._held -= len(batch.records)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from atlas_otel.delivery.journal import Batch
+from atlas_otel.delivery.journal import JournalBatch
 from atlas_otel.delivery.spool_adoption import Adoption
 from atlas_otel.delivery.spool_folder import DISK_FULL, default_root, make_folder, open_folder
 from atlas_otel.delivery.spool_owner import SPARE_SUFFIX, Owner, tokens, used_bytes
@@ -282,7 +282,7 @@ class SpoolJournal:
         due, self._rotated = self._rotated, False
         return due
 
-    def take(self, max_records: int, max_bytes: int) -> Batch | None:
+    def take(self, max_records: int, max_bytes: int) -> JournalBatch | None:
         """The oldest records of this process; where there are none, those of a dead one."""
         while self._parts and not self._closed:
             part = self._parts[0]
@@ -304,8 +304,8 @@ class SpoolJournal:
             self._delete_first()
         return None if self._closed else self._take_adopted(max_records, max_bytes)
 
-    def _decoded(self, part: _Part, frames: Frames) -> Batch:
-        batch = Batch([], size=sum(map(len, frames.payloads)))
+    def _decoded(self, part: _Part, frames: Frames) -> JournalBatch:
+        batch = JournalBatch([], size=sum(map(len, frames.payloads)))
         for payload in yielding(frames.payloads):
             with contextlib.suppress(RecordError):
                 record = unpack_record(payload)
@@ -315,7 +315,7 @@ class SpoolJournal:
         batch.upto = self._taken
         return batch
 
-    def ack(self, batch: Batch) -> None:
+    def ack(self, batch: JournalBatch) -> None:
         """A segment goes when its last record is stored; the current one stays for what is to come."""
         if batch.adopted:
             return
@@ -369,7 +369,7 @@ class SpoolJournal:
             self._spare = segment
         return True
 
-    def _take_adopted(self, max_records: int, max_bytes: int) -> Batch | None:
+    def _take_adopted(self, max_records: int, max_bytes: int) -> JournalBatch | None:
         while self._adoption is not None or time.monotonic() >= self._next_adoption:
             if self._adoption is None:
                 self._adoption = self._dead_owner()
@@ -380,7 +380,7 @@ class SpoolJournal:
             try:
                 records = self._adoption.take(max_records, max_bytes)
                 if records is not None:
-                    return Batch(records, adopted=True)
+                    return JournalBatch(records, adopted=True)
                 # Asked for more, so all batches before are stored.
                 self._accounts.adopted(0, self._adoption.damaged)
                 self._adoption.finish()

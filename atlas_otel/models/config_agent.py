@@ -99,7 +99,7 @@ class OpenAIAgentConfig(_Agent):
     response_format: dict[str, Any] | None = None
 
 
-class Target(Section):
+class ImportedObject(Section):
     """A class or function in a Python module, made or called with ``options``."""
 
     import_path: str
@@ -111,8 +111,8 @@ class SelfManagedAgentConfig(_Agent):
     """An agent that acts in an environment, step by step, until it submits (contract §5)."""
 
     type: Literal["self_managed"]
-    environment: Target
-    agent: Target
+    environment: ImportedObject
+    agent: ImportedObject
     working_directory: str | None = None
     telemetry_stream: bool = True
     max_iterations: int | None = Field(default=None, ge=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonObject, JsonValue
@@ -23,6 +23,13 @@ def step_number(value: object, *, least: int = 0) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     return value if least <= value <= STEP_ID_MAX else None
+
+
+class StepAttempt(NamedTuple):
+    """A step's id in the plan, and the number of an attempt at it, from 1."""
+
+    step: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)

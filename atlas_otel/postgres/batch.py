@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from atlas_otel.records.record import EventRecord, Record
 
 
-class Batch(NamedTuple):
+class MergedBatch(NamedTuple):
     """Merged records, in the order of their keys: two writers that meet in the same rows lock them in one order."""
 
     spans: Sequence[SpanRecord]
@@ -47,7 +47,7 @@ class Batch(NamedTuple):
         return [*self.spans, *self.events]
 
 
-def merged(records: Iterable[Record]) -> tuple[Batch, list[PoisonedRecord]]:
+def merged(records: Iterable[Record]) -> tuple[MergedBatch, list[PoisonedRecord]]:
     """Merge ``records``; those that cannot be compared, since they cannot be encoded, come back beside."""
     joined, refused = RecordSet(), []
     for record in yielding(records):
@@ -58,7 +58,7 @@ def merged(records: Iterable[Record]) -> tuple[Batch, list[PoisonedRecord]]:
     return _ordered(joined), refused
 
 
-def sifted(batch: Batch) -> tuple[Batch, list[PoisonedRecord]]:
+def sifted(batch: MergedBatch) -> tuple[MergedBatch, list[PoisonedRecord]]:
     """The batch without those records that cannot become a row; these, each with the reason."""
     fit, refused = RecordSet(), []
     resources = rows.ResourceEncoder()
@@ -75,16 +75,20 @@ def sifted(batch: Batch) -> tuple[Batch, list[PoisonedRecord]]:
     return _ordered(fit), refused
 
 
-def halves(batch: Batch) -> tuple[Batch, Batch]:
+def halves(batch: MergedBatch) -> tuple[MergedBatch, MergedBatch]:
     """Two batches of half the records each."""
     spans, events = len(batch.spans), len(batch.events)
     middle = (spans + events) // 2
     at = min(middle, spans), max(0, middle - spans)
-    return Batch(batch.spans[: at[0]], batch.events[: at[1]]), Batch(batch.spans[at[0] :], batch.events[at[1] :])
+    return MergedBatch(batch.spans[: at[0]], batch.events[: at[1]]), MergedBatch(
+        batch.spans[at[0] :], batch.events[at[1] :]
+    )
 
 
-def _ordered(records: RecordSet) -> Batch:
-    return Batch([span for _, span in sorted(records.spans.items())], [e for _, e in sorted(records.events.items())])
+def _ordered(records: RecordSet) -> MergedBatch:
+    return MergedBatch(
+        [span for _, span in sorted(records.spans.items())], [e for _, e in sorted(records.events.items())]
+    )
 
 
 def _refused(record: Record, error: BaseException) -> PoisonedRecord:

@@ -12,7 +12,7 @@ from atlas_otel.postgres.failures import is_data_error
 from atlas_otel.postgres.following import Followed, Following
 from atlas_otel.postgres.reader import count_records_since, read_records_since
 from atlas_otel.postgres.rows import UNREPRESENTABLE
-from atlas_otel.postgres.rows_writer import Target, Written
+from atlas_otel.postgres.rows_writer import RowsToWrite, Written
 from atlas_otel.postgres.statements import statement
 from atlas_otel.process.yielding import yielding
 
@@ -146,21 +146,21 @@ class Projector:
         self._done(done)
         return followed
 
-    def _became(self, item: _Folded, target: Target | None, outcome: Outcome) -> _Done:
+    def _became(self, item: _Folded, target: RowsToWrite | None, outcome: Outcome) -> _Done:
         session_id = target.id if target is not None else item.session.id
         awaits = item.rows.awaits if item.rows is not None else Quiescence.ACTIVE
         wait_s = self._needed_s(awaits) - item.session.idle_s if self._quiescence(item.session) < awaits else None
         return _Done(item.session, session_id, session_id in outcome.changed, item.error, awaits, wait_s)
 
-    def _write(self, folded: Sequence[_Folded]) -> tuple[dict[str, Target], Outcome]:
+    def _write(self, folded: Sequence[_Folded]) -> tuple[dict[str, RowsToWrite], Outcome]:
         missing = sum(item.session.id is None and item.rows is not None for item in folded)
         fresh = iter(rows_writer.next_ids(self._connection, "public.sessions", missing))
-        targets: dict[str, Target] = {}
+        targets: dict[str, RowsToWrite] = {}
         for item in folded:
             if item.rows is not None:
                 held = item.session.id
                 target_id = next(fresh) if held is None else held
-                targets[item.session.key] = Target(target_id, held is None, item.rows, item.before)
+                targets[item.session.key] = RowsToWrite(target_id, held is None, item.rows, item.before)
         return targets, rows_writer.write_rows(self._connection, list(targets.values()))
 
     def _fold(self, dirty: Sequence[_Dirty]) -> Iterator[_Folded]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from atlas_otel.postgres import contract_rows, copy_buffer
 from atlas_otel.postgres.statements import statement
 from atlas_otel.postgres.trajectory import (
-    StoredEvent,
+    EventRowRef,
     TrajectoryChange,
     difference,
     difference_since,
@@ -54,7 +54,7 @@ class Written(NamedTuple):
     event_ids: Sequence[int]
 
 
-class Target(NamedTuple):
+class RowsToWrite(NamedTuple):
     """A session whose rows are to be written."""
 
     id: int
@@ -89,7 +89,7 @@ def next_ids(connection: psycopg.Connection, table: str, count: int) -> list[int
     return sorted(value for (value,) in rows)
 
 
-def write_rows(connection: psycopg.Connection, targets: Sequence[Target]) -> Outcome:
+def write_rows(connection: psycopg.Connection, targets: Sequence[RowsToWrite]) -> Outcome:
     """Write the rows of these sessions, inside the transaction of the caller."""
     new: dict[str, list[bytes]] = {table: [] for table in _COLUMNS}
     staged: dict[str, list[bytes]] = {table: [] for table in _COLUMNS}
@@ -123,7 +123,7 @@ def write_rows(connection: psycopg.Connection, targets: Sequence[Target]) -> Out
     )
 
 
-def _encode(target: Target, lines: Mapping[str, list[bytes]]) -> None:
+def _encode(target: RowsToWrite, lines: Mapping[str, list[bytes]]) -> None:
     """Add what may differ from the stored rows to the lines of each table."""
     session_id, rows = target.id, target.rows
     before = target.before.rows if target.before is not None else None
@@ -167,22 +167,22 @@ def _remove(connection: psycopg.Connection, surplus: Sequence[_Surplus]) -> None
         connection.execute("SELECT atlas_otel.remove_rows(%s, %s, %s, %s)", [relation, *columns])
 
 
-def _stored_events(connection: psycopg.Connection, session_ids: Sequence[int]) -> dict[int, list[StoredEvent]]:
-    stored: dict[int, list[StoredEvent]] = defaultdict(list)
+def _stored_events(connection: psycopg.Connection, session_ids: Sequence[int]) -> dict[int, list[EventRowRef]]:
+    stored: dict[int, list[EventRowRef]] = defaultdict(list)
     if session_ids:
         for session_id, *fields in connection.execute(statement("project_trajectory"), {"ids": session_ids}):
-            stored[session_id].append(StoredEvent(*fields))
+            stored[session_id].append(EventRowRef(*fields))
     return stored
 
 
-def _trajectory(target: Target, stored: Mapping[int, Sequence[StoredEvent]]) -> TrajectoryChange:
+def _trajectory(target: RowsToWrite, stored: Mapping[int, Sequence[EventRowRef]]) -> TrajectoryChange:
     if target.before is not None:
         return difference_since(target.before.rows.events, target.before.event_ids, target.rows.events)
     return difference(stored.get(target.id, ()), target.rows.events)
 
 
 def _append_events(
-    connection: psycopg.Connection, targets: Sequence[Target], changes: Mapping[int, TrajectoryChange]
+    connection: psycopg.Connection, targets: Sequence[RowsToWrite], changes: Mapping[int, TrajectoryChange]
 ) -> dict[int, Sequence[int]]:
     """Append events and note which they are; by session, the ids of their rows."""
     ids = next_ids(connection, "public.trajectory_events", sum(len(change.appended) for change in changes.values()))
@@ -245,7 +245,7 @@ def _forget(connection: psycopg.Connection, session_id: int, change: TrajectoryC
     )
 
 
-def _ids_after(target: Target, stored: Sequence[StoredEvent], appended: Sequence[int]) -> Sequence[int]:
+def _ids_after(target: RowsToWrite, stored: Sequence[EventRowRef], appended: Sequence[int]) -> Sequence[int]:
     held = target.before.event_ids if target.before is not None else [event.event_id for event in stored]
     return [*held[: len(target.rows.events)], *appended]
 

@@ -157,7 +157,7 @@ class PostgresStore:
         return connection
 
 
-def _write(writer: Writer, records: batch.Batch) -> list[PoisonedRecord]:
+def _write(writer: Writer, records: batch.MergedBatch) -> list[PoisonedRecord]:
     """Write a batch; where its data is refused, each half of it by itself. The records that were refused."""
     size = len(records.spans) + len(records.events)
     if not size:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _BLOCK: Final = 4096
 
 
-class StoredEvent(NamedTuple):
+class EventRowRef(NamedTuple):
     """A row of ``trajectory_events``, by what it was computed from."""
 
     time_ns: int
@@ -36,7 +36,7 @@ class TrajectoryChange(NamedTuple):
     """Row ids, and what each is to hold."""
     appended: Sequence[TrajectoryEventRow]
     removed: Sequence[int]
-    forgotten: Sequence[StoredEvent]
+    forgotten: Sequence[EventRowRef]
     """Events that no row holds any more."""
 
     def __bool__(self) -> bool:
@@ -58,15 +58,15 @@ def in_order(events: Sequence[TrajectoryEventRow]) -> list[TrajectoryEventRow]:
     return sorted(events, key=attrgetter("time_ns", "key"))
 
 
-def stored_as(events: Sequence[TrajectoryEventRow], ids: Sequence[int]) -> list[StoredEvent]:
+def stored_as(events: Sequence[TrajectoryEventRow], ids: Sequence[int]) -> list[EventRowRef]:
     """Events as the rows of these ids hold them."""
     return [
-        StoredEvent(event.time_ns, event.key, content_hash(event), event_id)
+        EventRowRef(event.time_ns, event.key, content_hash(event), event_id)
         for event, event_id in zip(events, ids, strict=True)
     ]
 
 
-def difference(stored: Sequence[StoredEvent], wanted: Sequence[TrajectoryEventRow]) -> TrajectoryChange:
+def difference(stored: Sequence[EventRowRef], wanted: Sequence[TrajectoryEventRow]) -> TrajectoryChange:
     """What turns ``stored``, in the order of its ids, into ``wanted``, which is :func:`in_order`."""
     changed = [
         (held.event_id, event)

@@ -14,7 +14,7 @@ from atlas_otel.records.record import SpanRecord
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from atlas_otel.postgres.batch import Batch
+    from atlas_otel.postgres.batch import MergedBatch
     from atlas_otel.records.record import EventRecord, Record
 
 _MAX_OPEN_SPANS: Final = 100_000
@@ -88,7 +88,7 @@ class Writer:
         self._next_detour = 1
         connection.execute(statement("write_staging"))
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: MergedBatch) -> None:
         """Join ``batch`` in and mark its sessions dirty, in one transaction.
 
         Rows are encoded on their way to the server. For a record that cannot become one, one of
@@ -117,7 +117,7 @@ class Writer:
             "INSERT INTO atlas_otel.poison (record, reason) VALUES (%s, %s)", [record, reason.replace("\x00", "")]
         )
 
-    def _touch_traces(self, batch: Batch) -> None:
+    def _touch_traces(self, batch: MergedBatch) -> None:
         """Lock the rows of the batch's traces; those where a session may have to be found are to be looked at again."""
         traces = batch.traces
         watched = {"ids": list(traces), "watched": list(traces.values())}
@@ -171,7 +171,7 @@ class Writer:
             for chunk in encoder.chunks(records):
                 copy.write(chunk)
 
-    def _remember(self, batch: Batch, resources: Iterable[bytes], direct: bool) -> None:
+    def _remember(self, batch: MergedBatch, resources: Iterable[bytes], direct: bool) -> None:
         # Only after the commit: what was rolled back is not there.
         self._resources.update(resources)
         if len(self._open_spans) > _MAX_OPEN_SPANS:

@@ -23,8 +23,8 @@ from atlas_otel.records.json_text import JsonText, dump
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from atlas_otel.models.plan import StepAttempt
     from atlas_otel.projection.facts import Facts
-    from atlas_otel.projection.identity import Attempt
     from atlas_otel.projection.node import Node
     from atlas_otel.projection.notes import Note
     from atlas_otel.projection.step_rows import AttemptView, StepView
@@ -71,7 +71,7 @@ def span_events(
     node: Node,
     name: str,
     around: Enclosure,
-    step: Attempt | None,
+    step: StepAttempt | None,
     view: tuple[StepView, AttemptView] | None = None,
     opened_ns: int | None = None,
 ) -> list[TrajectoryEventRow]:
@@ -179,7 +179,7 @@ def _step(around: Enclosure, payload: object) -> str:
     return dump({"parent_id": around.uuid, "function_ancestry": around.to_json(), "payload": payload})
 
 
-def _common_metadata(node: Node, step: Attempt | None) -> dict[str, object]:
+def _common_metadata(node: Node, step: StepAttempt | None) -> dict[str, object]:
     span, facts = node.span, node.facts
     metadata: dict[str, object] = {
         "kind": node.role,

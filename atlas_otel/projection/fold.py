@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from atlas_otel.models.plan import StepAttempt
 from atlas_otel.models.rows import Quiescence, SessionRows
 from atlas_otel.process.yielding import yielding
 from atlas_otel.projection.dialects.genai_events import is_message_event
 from atlas_otel.projection.events import TOP, Enclosure, note_events, span_events
-from atlas_otel.projection.identity import Attempt
 from atlas_otel.projection.messages import reasoning_texts
 from atlas_otel.projection.note_index import NoteIndex
 from atlas_otel.projection.session import SessionParts, session_row, session_task
@@ -188,7 +188,7 @@ class SessionFold:
         for attempt in view.attempts:
             node = attempt.node
             if node is not None and node.role == "step":
-                around, identity = self._enclosure(node.parent), Attempt(view.plan.id, attempt.number)
+                around, identity = self._enclosure(node.parent), StepAttempt(view.plan.id, attempt.number)
                 self._timeline.put(
                     node.span.key, span_events(node, self._name(node), around, identity, (view, attempt))
                 )
@@ -229,7 +229,7 @@ class SessionFold:
         owners = self._numbering.owners[step.id]
         parts = []
         for number in range(1, self._numbering.latest[step.id] + 1):
-            attempt = Attempt(step.id, number)
+            attempt = StepAttempt(step.id, number)
             if number in owners or attempt in resolved.attempts:
                 notes = resolved.attempts.get(attempt, [])
                 scores = resolved.spans.get(attempt, [])

@@ -10,13 +10,13 @@ from atlas_otel.records.record import RANK_REAPED
 
 if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonObject
+    from atlas_otel.models.plan import StepAttempt
     from atlas_otel.projection.facts import Facts
-    from atlas_otel.projection.identity import Attempt
     from atlas_otel.projection.tree import SpanKey
     from atlas_otel.records.record import SpanRecord
     from atlas_otel.semconv import Kind
 
-Owner: TypeAlias = "SpanKey | Attempt | None"
+Owner: TypeAlias = "SpanKey | StepAttempt | None"
 """Whose content a span is: the attempt with this span, the attempt that the span was stamped with (where the tree does
 not lead to its span), or the session itself."""
 

@@ -9,11 +9,11 @@ from atlas_otel.models.plan import Plan
 from atlas_otel.projection.notes import (
     AdapterNote,
     GuidanceNote,
+    NoteTarget,
     OtherNote,
     PlanNote,
     PushedNote,
     RewardNote,
-    Target,
     packed_events,
     read_note,
 )
@@ -59,7 +59,7 @@ class NoteIndex:
             # An evaluation of ours is shown on the OTel span too, at the very time of its record.
             if reward.time_ns not in events:
                 order = (reward.time_ns, f"{key[0]}:{key[1]}:{reward.time_ns}:{number}")
-                notes.append(RewardNote(order, Target(), reward))
+                notes.append(RewardNote(order, NoteTarget(), reward))
         notes.extend(_repeated_guidance(key, span, facts) if span is not None and facts is not None else ())
         if key in self._notes:
             for held in (self._notes, self._about, self._plans, self._anomalies):
@@ -116,4 +116,6 @@ def _repeated_guidance(key: SpanKey, span: SpanRecord, facts: Facts) -> Iterator
     if facts.kind != "step":
         return
     for number, note in enumerate(task_input(facts).guidance):
-        yield GuidanceNote((span.start_ns, f"{key[0]}:{key[1]}:guidance:{number:04}"), Target(), note, repeated=True)
+        yield GuidanceNote(
+            (span.start_ns, f"{key[0]}:{key[1]}:guidance:{number:04}"), NoteTarget(), note, repeated=True
+        )

@@ -23,7 +23,7 @@ Order: TypeAlias = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class NoteTarget:
     """What a note is about, as its reporter named it; empty: the step that its span is or stands in, else the
     session."""
 
@@ -38,7 +38,7 @@ class RewardNote:
     """A score."""
 
     order: Order
-    target: Target
+    target: NoteTarget
     reward: Reward
 
 
@@ -47,7 +47,7 @@ class GuidanceNote:
     """A teacher's note."""
 
     order: Order
-    target: Target
+    target: NoteTarget
     note: str
     repeated: bool = False
     """Read from a later attempt's input, which lists all guidance so far: it counts where nobody reported it."""
@@ -58,7 +58,7 @@ class ValidationNote:
     """Whether a result holds: ``payload`` has ``valid`` and whatever else was said."""
 
     order: Order
-    target: Target
+    target: NoteTarget
     payload: JsonObject
 
 
@@ -67,7 +67,7 @@ class MetadataNote:
     """Metadata for the session, or for a step where the target names one."""
 
     order: Order
-    target: Target
+    target: NoteTarget
     values: JsonObject
 
 
@@ -179,11 +179,11 @@ def _pushed(order: Order, payload: JsonText) -> Note:
     return PushedNote(order, JsonText(dump(bare)), anomaly if isinstance(anomaly, str) else None)
 
 
-def _target(value: JsonValue) -> Target:
+def _target(value: JsonValue) -> NoteTarget:
     if not isinstance(value, Mapping):
-        return Target()
+        return NoteTarget()
     span_id = value.get("span_id")
-    return Target(
+    return NoteTarget(
         step_number(value.get("step")),
         step_number(value.get("attempt"), least=1),
         span_id if isinstance(span_id, str) and span_id else None,

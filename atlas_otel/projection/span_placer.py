@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from atlas_otel import semconv
+from atlas_otel.models.plan import StepAttempt
 from atlas_otel.models.rows import Quiescence
 from atlas_otel.process.yielding import yielding
 from atlas_otel.projection.dialects import facts_of
 from atlas_otel.projection.dialects.genai_events import with_events
 from atlas_otel.projection.doubling import Doubles
-from atlas_otel.projection.identity import Attempt
 from atlas_otel.projection.node import Node
 from atlas_otel.projection.trace_sessions import TELLING
 from atlas_otel.projection.tree import SpanTree
@@ -292,7 +292,7 @@ class SpanPlacer:
             depth = 0 if parent.role in ("step", "session") else parent.depth + 1
         stamped = facts.step_id is not None and facts.step_attempt is not None
         if stamped and role not in ("step", "session") and not _is_span(owner):
-            owner = Attempt(facts.step_id or 0, facts.step_attempt or 0)
+            owner = StepAttempt(facts.step_id or 0, facts.step_attempt or 0)
         actor = span.attributes.get(semconv.ATLAS_ACTOR)
         if not isinstance(actor, str):
             actor = parent.actor if parent is not None else None
@@ -313,7 +313,7 @@ def _seen_ns(span: SpanRecord) -> int:
 
 
 def _is_span(owner: Owner) -> bool:
-    return owner is not None and not isinstance(owner, Attempt)
+    return owner is not None and not isinstance(owner, StepAttempt)
 
 
 def _keep(keys: set[SpanKey], key: SpanKey, wanted: bool) -> None:

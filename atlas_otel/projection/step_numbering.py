@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple
 
-from atlas_otel.models.plan import PlanStep
+from atlas_otel.models.plan import STEP_ID_MAX, PlanStep, StepAttempt
 from atlas_otel.projection.dialects import atlas
-from atlas_otel.projection.identity import Attempt, StepSpan, number_steps
 from atlas_otel.projection.results import task_input
 
 if TYPE_CHECKING:
@@ -19,16 +19,26 @@ if TYPE_CHECKING:
     from atlas_otel.projection.tree import SpanKey
 
 
+class StepSpan(NamedTuple):
+    """What identifies a step span; ``step`` and ``attempt`` as its process numbered it, None where it did not."""
+
+    start_ns: int
+    key: SpanKey
+    step: int | None
+    attempt: int | None
+    description: str
+
+
 class StepNumbering:
     """Step spans with their numbers. :meth:`update` after :class:`SpanPlacer` has placed what is new."""
 
     def __init__(self, placer: SpanPlacer) -> None:
         self._placer = placer
         self._spans: dict[SpanKey, StepSpan] = {}
-        self._numbers: Mapping[SpanKey, Attempt] = {}
-        self.implied: Attempt | None = None
+        self._numbers: Mapping[SpanKey, StepAttempt] = {}
+        self.implied: StepAttempt | None = None
         """The one step of a session that ran none: it owns what the session itself owns."""
-        self.own: Attempt | None = None
+        self.own: StepAttempt | None = None
         """In a session of another instrumentation that has steps: what it did itself, outside of them, is one too."""
         self.owners: dict[int, dict[int, list[Owner]]] = {}
         """By step and attempt."""
@@ -46,7 +56,7 @@ class StepNumbering:
             else:
                 self._spans.pop(key, None)
         groups = self._placer.groups
-        stamped = [owner for owner, spans in groups.items() if isinstance(owner, Attempt) and spans]
+        stamped = [owner for owner, spans in groups.items() if isinstance(owner, StepAttempt) and spans]
         numbers = dict(number_steps([*self._spans.values(), *self._own_step()], stamped, plan))
         self.own = numbers.pop(self._placer.root, None) if self._placer.root is not None else None
         before, self._numbers = self._numbers, numbers
@@ -68,14 +78,14 @@ class StepNumbering:
             return []
         return [StepSpan(root.span.start_ns, root.span.key, None, None, "")]
 
-    def _implied(self, plan: Plan) -> Attempt | None:
+    def _implied(self, plan: Plan) -> StepAttempt | None:
         """A session that is over and ran no step was one: the only one of its plan, or the task itself."""
         root = self._placer.root_node
         if root is None or root.status == "running" or len(plan.steps) > 1:
             return None
-        return Attempt(plan.steps[0].id if plan.steps else 1, 1)
+        return StepAttempt(plan.steps[0].id if plan.steps else 1, 1)
 
-    def attempt_of(self, key: SpanKey) -> Attempt | None:
+    def attempt_of(self, key: SpanKey) -> StepAttempt | None:
         """The attempt that a span is or stands in."""
         node = self._placer.nodes.get(key)
         return self._attempt_of_owner(node.owner) if node is not None else None
@@ -85,7 +95,7 @@ class StepNumbering:
         for owner in owners:
             if owner is None:
                 return self._placer.root
-            if not isinstance(owner, Attempt):
+            if not isinstance(owner, StepAttempt):
                 return owner
         return None
 
@@ -106,7 +116,65 @@ class StepNumbering:
         described = replace(given, id=number) if given is not None else PlanStep(number)
         return described if described.description else replace(described, description=self._spans[key].description)
 
-    def _attempt_of_owner(self, owner: Owner) -> Attempt | None:
-        if owner is None or isinstance(owner, Attempt):
+    def _attempt_of_owner(self, owner: Owner) -> StepAttempt | None:
+        if owner is None or isinstance(owner, StepAttempt):
             return owner
         return self._numbers.get(owner)
+
+
+def number_steps(
+    spans: Iterable[StepSpan], stamped: Iterable[StepAttempt], plan: Plan
+) -> Mapping[SpanKey, StepAttempt]:
+    """The step and attempt of each span.
+
+    The numbers that its own process gave are kept. Where two spans claim the same attempt, the earlier one has it and
+    the other is the step's next attempt; so is one that names a step without an attempt. A span without a step is
+    the first unused plan step of the same description, else the next number. ``stamped`` are attempts that other
+    spans say they belong to, whose own span hasn't come: their numbers are taken.
+    """
+    ordered = sorted(spans)
+    numbers: dict[SpanKey, StepAttempt] = {}
+    taken: dict[int, set[int]] = {}
+    later: list[StepSpan] = []
+    claimed: set[StepAttempt] = set()
+    for span in ordered:
+        if span.step is None:
+            continue
+        claim = StepAttempt(span.step, span.attempt) if span.attempt is not None else None
+        if claim is None or claim in claimed:
+            later.append(span)
+            continue
+        claimed.add(claim)
+        numbers[span.key] = claim
+        taken.setdefault(claim.step, set()).add(claim.number)
+    for attempt in stamped:
+        taken.setdefault(attempt.step, set()).add(attempt.number)
+    for span in later:
+        if span.step is not None:
+            attempts = taken.setdefault(span.step, set())
+            numbers[span.key] = StepAttempt(span.step, _next(attempts))
+            attempts.add(numbers[span.key].number)
+    planned: dict[str, list[int]] = {}
+    for step in reversed(plan.steps):
+        if step.id not in taken and step.description:
+            planned.setdefault(step.description, []).append(step.id)
+    used = {*taken, *(step.id for step in plan.steps)}
+    highest = max(used, default=0)
+    for span in ordered:
+        if span.step is None:
+            waiting = planned.get(span.description)
+            if waiting:
+                number = waiting.pop()
+            else:
+                highest = number = highest + 1 if highest < STEP_ID_MAX else _next(used)
+                used.add(number)
+            numbers[span.key] = StepAttempt(number, 1)
+    return numbers
+
+
+def _next(taken: set[int]) -> int:
+    """The number after the highest one; where that is the last there is, the first free one."""
+    highest = max(taken, default=0)
+    if highest < STEP_ID_MAX:
+        return highest + 1
+    return next(number for number in count(1) if number not in taken)

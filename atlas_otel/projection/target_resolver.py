@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from atlas_otel import semconv
-from atlas_otel.projection.identity import Attempt
-from atlas_otel.projection.notes import GuidanceNote, MetadataNote, RewardNote, Target
+from atlas_otel.models.plan import StepAttempt
+from atlas_otel.projection.notes import GuidanceNote, MetadataNote, NoteTarget, RewardNote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -23,8 +23,8 @@ class ResolvedNotes:
     """The notes of a session by what they are about, each list in order of time."""
 
     session: list[AboutNote] = field(default_factory=list)
-    attempts: dict[Attempt, list[AboutNote]] = field(default_factory=dict)
-    spans: dict[Attempt | None, list[JsonObject]] = field(default_factory=dict)
+    attempts: dict[StepAttempt, list[AboutNote]] = field(default_factory=dict)
+    spans: dict[StepAttempt | None, list[JsonObject]] = field(default_factory=dict)
     """Rewards of single spans, by the attempt that the span stands in."""
     unplaced: list[AboutNote] = field(default_factory=list)
     """Notes on a step that has not run, or on a span that is not here."""
@@ -40,7 +40,7 @@ class TargetResolver:
     """Resolves targets against the spans as they are now."""
 
     def __init__(
-        self, placer: SpanPlacer, attempt_of: Callable[[SpanKey], Attempt | None], latest: Mapping[int, int]
+        self, placer: SpanPlacer, attempt_of: Callable[[SpanKey], StepAttempt | None], latest: Mapping[int, int]
     ) -> None:
         self._placer = placer
         self._attempt_of = attempt_of
@@ -58,7 +58,7 @@ class TargetResolver:
                     continue
                 heard.add(said)
                 found.guidance.append(note)
-            if isinstance(note, MetadataNote) and note.target == Target():
+            if isinstance(note, MetadataNote) and note.target == NoteTarget():
                 found.session.append(note)
             else:
                 self._give(key, note, found)
@@ -70,7 +70,7 @@ class TargetResolver:
             found.session.append(note)
         elif target.span_id is not None:
             self._give_to_span(self._placer.tree.find(target.span_id), note, found)
-        elif target == Target() and (linked := self._linked(key)) is not None:
+        elif target == NoteTarget() and (linked := self._linked(key)) is not None:
             self._give_to_span(self._placer.tree.find(linked), note, found)
         else:
             attempt = self._attempt(key, target)
@@ -81,7 +81,7 @@ class TargetResolver:
             else:
                 found.session.append(note)
 
-    def _attempt(self, key: SpanKey, target: Target) -> Attempt | None:
+    def _attempt(self, key: SpanKey, target: NoteTarget) -> StepAttempt | None:
         """The attempt that is meant: of a step without an attempt, the one that the reporter stood in, else the
         latest."""
         inside = self._attempt_of(key)
@@ -89,8 +89,8 @@ class TargetResolver:
         if step is None or step not in self._latest:
             return None
         if target.attempt is not None:
-            return Attempt(step, target.attempt) if target.attempt <= self._latest[step] else None
-        return inside if inside is not None and inside.step == step else Attempt(step, self._latest[step])
+            return StepAttempt(step, target.attempt) if target.attempt <= self._latest[step] else None
+        return inside if inside is not None and inside.step == step else StepAttempt(step, self._latest[step])
 
     def _linked(self, key: SpanKey) -> str | None:
         """A late reward is a span of its own, linked to what it is about."""

@@ -38,7 +38,7 @@ _SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("agent.transport", agents.HTTPTransport),
     ("agent, `type: openai`", agents.OpenAIAgentConfig),
     ("agent, `type: self_managed`", agents.SelfManagedAgentConfig),
-    ("agent.environment, agent.agent", agents.Target),
+    ("agent.environment, agent.agent", agents.ImportedObject),
     ("agent.tools[]", agents.ToolDefinition),
     ("agent.tools[].parameters", agents.ToolParameters),
     ("llm (wherever a model is named)", LLMConfig),

@@ -46,7 +46,7 @@ class ProbeAnswer:
 
 @dataclass(frozen=True, slots=True)
 class LaneDecision:
-    """A lane and what led to it. ``mode`` None: undecided, for :func:`constrain` to settle."""
+    """A lane and what led to it. ``mode`` None: undecided, for :func:`constrain` to decide."""
 
     mode: Lane | None
     source: str

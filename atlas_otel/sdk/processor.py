@@ -59,8 +59,8 @@ class AtlasSpanProcessor(SpanProcessor):
             span.set_attribute(semconv.ATLAS_SESSION_ID, session)
             step = step_of(parent_context)
             if step is not None:
-                span.set_attribute(semconv.ATLAS_STEP_ID, step.id)
-                span.set_attribute(semconv.ATLAS_STEP_ATTEMPT, step.attempt)
+                span.set_attribute(semconv.ATLAS_STEP_ID, step.step)
+                span.set_attribute(semconv.ATLAS_STEP_ATTEMPT, step.number)
             running = _Running(self, span, session)
             ids = span.get_span_context()
             self._running[ids.trace_id, ids.span_id] = running

@@ -13,7 +13,8 @@ from atlas_otel.tracing.reporting import set_metadata
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from atlas_otel.tracing.context import SessionState, StepIdentity
+    from atlas_otel.models.plan import StepAttempt
+    from atlas_otel.tracing.context import SessionState
 
 _managers: weakref.WeakKeyDictionary[SessionState, IntermediateStepManager] = weakref.WeakKeyDictionary()
 _outside = IntermediateStepManager()
@@ -48,13 +49,13 @@ class ExecutionContext:
     """The run in force where :meth:`get` is called. In a governed run its metadata holds, besides the caller's,
     ``adapter_capabilities`` (in effect) and ``adapter_capabilities_reported`` (the adapter's answer)."""
 
-    def __init__(self, session: SessionState | None, session_id: str | None, step: StepIdentity | None) -> None:
+    def __init__(self, session: SessionState | None, session_id: str | None, step: StepAttempt | None) -> None:
         self._session = session
         self.session_id = session_id
         """The session's key; None outside of any."""
-        self.step_id = step.id if step is not None else None
+        self.step_id = step.step if step is not None else None
         """The number of the step in force."""
-        self.attempt = step.attempt if step is not None else None
+        self.attempt = step.number if step is not None else None
         """Which attempt at it, from 1."""
 
     @staticmethod

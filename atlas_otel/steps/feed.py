@@ -14,11 +14,11 @@ from opentelemetry import context as otel_context
 
 from atlas_otel import semconv
 from atlas_otel.models.intermediate_step import IntermediateStep
+from atlas_otel.models.plan import StepAttempt
 from atlas_otel.process import fork
 from atlas_otel.projection.dialects import facts_of
 from atlas_otel.projection.events import TOP, Enclosure, note_events, span_events
 from atlas_otel.projection.fold import SessionFold
-from atlas_otel.projection.identity import Attempt
 from atlas_otel.projection.node import Node
 from atlas_otel.projection.notes import PushedNote, read_note
 from atlas_otel.tracing import state
@@ -220,7 +220,7 @@ class StepFeed:
         """What the trajectory holds of a span. A step's depends on all that happened in it, so it is projected."""
         stands_in = None
         if facts.step_id is not None and facts.step_attempt is not None:
-            stands_in = Attempt(facts.step_id, facts.step_attempt)
+            stands_in = StepAttempt(facts.step_id, facts.step_attempt)
         self._fold_in(record)
         if facts.kind == "step" and record.session_key is not None:
             with self._lock:
@@ -248,7 +248,7 @@ def enclosure_of(active: SpanInForce) -> Enclosure:
             name = named
             break
     if active.kind == "step" and active.identity is not None:
-        name = f"step_{active.identity.id}"
+        name = f"step_{active.identity.step}"
     return Enclosure(uuid, name, active.parent_span_id or semconv.ROOT_STEP, None)
 
 

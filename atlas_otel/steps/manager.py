@@ -38,7 +38,6 @@ from atlas_otel.tracing.context import (
     Frame,
     SessionState,
     SpanInForce,
-    StepIdentity,
     activate,
     current_frame,
     session_key_of,
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
+    from atlas_otel.models.plan import StepAttempt
     from atlas_otel.records.record import AttributeValue
     from atlas_otel.steps.conversion import Anomaly
 
@@ -184,7 +184,7 @@ class IntermediateStepManager:
 
     def _take(self, payload: IntermediateStepPayload, placed: IntermediateStep | None) -> tuple[Enclosure, str | None]:
         """Record an event; what stands around it, and the key of its session."""
-        context = _settled(otel_context.get_current())
+        context = _without_ended(otel_context.get_current())
         with self._lock:
             held, anomaly = self._pairing.place(payload)
             around = self._pairing.find(placed.parent_id) if placed is not None and held is None else None
@@ -231,7 +231,7 @@ class IntermediateStepManager:
         return place, key
 
 
-def _settled(context: Context) -> Context:
+def _without_ended(context: Context) -> Context:
     """``context`` without the pushed steps that have ended since they were put into it, elsewhere perhaps."""
     held = context.get(_STEP_KEY)
     while isinstance(held, _Open) and not held.active.running and current_frame(context).span is held.active:
@@ -256,9 +256,9 @@ def _inside(held: _Open, context: Context) -> Context:
 def _leave_ended() -> None:
     """Leave the context of pushed steps that have ended, where it is the one in force."""
     context = otel_context.get_current()
-    settled = _settled(context)
-    if settled is not context:
-        activate(settled)
+    left = _without_ended(context)
+    if left is not context:
+        activate(left)
 
 
 def _enclosure(context: Context) -> Enclosure:
@@ -319,10 +319,10 @@ def _open(
     if new and session is not None:
         session.root = active
     if identity is not None and session is not None:
-        session.ran(identity.id, active)
+        session.ran(identity.step, active)
     active.announce()
     return _Open(
-        name=f"step_{identity.id}" if identity is not None else payload.name or began.name,
+        name=f"step_{identity.step}" if identity is not None else payload.name or began.name,
         active=active,
         place=place,
         outer=held if isinstance(held, _Open) else None,
@@ -334,7 +334,7 @@ def _open(
 
 def _identify(
     session: SessionState | None, frame: Frame, kind: str, attributes: dict[str, AttributeValue]
-) -> StepIdentity | None:
+) -> StepAttempt | None:
     """A pushed step counts among the session's decorated ones; anything else is stamped with the step in force."""
     if kind == "session" or session is None:
         return None

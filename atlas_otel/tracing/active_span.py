@@ -31,7 +31,7 @@ from atlas_otel.records.record import (
 )
 from atlas_otel.records.utf8 import NEVER, keep, texts_of
 from atlas_otel.tracing import state
-from atlas_otel.tracing.context import Frame, StepIdentity, activate, current_frame, restore, with_frame
+from atlas_otel.tracing.context import Frame, activate, current_frame, restore, with_frame
 from atlas_otel.tracing.span_view import SdkView
 from atlas_otel.tracing.state import Instrumentation, absorbed
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanContext
 
+    from atlas_otel.models.plan import StepAttempt
     from atlas_otel.records.record import AttributeValue
     from atlas_otel.semconv import Kind
     from atlas_otel.tracing.context import SessionState
@@ -96,7 +97,7 @@ class ActiveSpan:
         frame: Frame,
         context: Context,
         session: SessionState | None,
-        identity: StepIdentity | None = None,
+        identity: StepAttempt | None = None,
         span_kind: SpanKind = SpanKind.INTERNAL,
         start_ns: int | None = None,
     ) -> None:

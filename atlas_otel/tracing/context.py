@@ -15,6 +15,7 @@ from opentelemetry import baggage
 from opentelemetry import context as otel_context
 
 from atlas_otel import semconv
+from atlas_otel.models.plan import StepAttempt
 from atlas_otel.process import fork
 
 if TYPE_CHECKING:
@@ -29,13 +30,6 @@ if TYPE_CHECKING:
 _FRAME_KEY = otel_context.create_key("atlas-otel-frame")
 
 
-class StepIdentity(NamedTuple):
-    """Which step of its session's plan, and which attempt at it (from 1)."""
-
-    id: int
-    attempt: int
-
-
 class SpanInForce(Protocol):
     """A span of ours while it runs, as those know it who find it in the context (``active_span.ActiveSpan`` is one)."""
 
@@ -48,7 +42,7 @@ class SpanInForce(Protocol):
     output_key: str | None
 
     @property
-    def identity(self) -> StepIdentity | None:
+    def identity(self) -> StepAttempt | None:
         """Of a step: which one."""
 
     def set(self, key: str, value: AttributeValue) -> None:
@@ -90,7 +84,7 @@ class SessionState:
         with self.lock:
             self._planned = dict(steps)
 
-    def identify(self, description: str, step_id: int | None, attempt: int | None = None) -> StepIdentity:
+    def identify(self, description: str, step_id: int | None, attempt: int | None = None) -> StepAttempt:
         """The identity of a step that starts now.
 
         The id given; else the first planned step of that description that has not run; else the next number. The
@@ -104,7 +98,7 @@ class SessionState:
                 step_id = max((*self._attempts, *self._planned), default=0) + 1
             number = attempt if attempt is not None else self._attempts.get(step_id, 0) + 1
             self._attempts[step_id] = max(number, self._attempts.get(step_id, 0))
-            return StepIdentity(step_id, number)
+            return StepAttempt(step_id, number)
 
     def ran(self, step_id: int, active: SpanInForce) -> None:
         """Remember the span of a step's latest attempt: what names the step is reported on it."""
@@ -149,7 +143,7 @@ def session_key_of(context: Context | None = None) -> str | None:
     return remote if isinstance(remote, str) and remote else None
 
 
-def step_of(context: Context | None = None) -> StepIdentity | None:
+def step_of(context: Context | None = None) -> StepAttempt | None:
     """The step in force."""
     step = current_frame(context).step
     return step.identity if step is not None else None

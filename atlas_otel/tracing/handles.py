@@ -101,13 +101,13 @@ class Step(Observation):
     def id(self) -> int:
         """The step's number in the session's plan."""
         identity = self._active.identity
-        return identity.id if identity is not None else 0
+        return identity.step if identity is not None else 0
 
     @property
     def attempt(self) -> int:
         """Which attempt at the step this is, from 1."""
         identity = self._active.identity
-        return identity.attempt if identity is not None else 1
+        return identity.number if identity is not None else 1
 
 
 class Session(Observation):

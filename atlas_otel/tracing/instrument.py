@@ -239,7 +239,7 @@ class Instrument(Generic[H]):
             identity = session.identify(description, self.step_id, self.attempt)
             attributes[semconv.ATLAS_STEP_ID], attributes[semconv.ATLAS_STEP_ATTEMPT] = identity
         shown = parts.capture.text(description, semconv.ATLAS_STEP_DESCRIPTION)
-        number = f"step {identity.id}" if identity is not None else "step"
+        number = f"step {identity.step}" if identity is not None else "step"
         span_name = number
         if shown is not None:
             attributes[semconv.ATLAS_STEP_DESCRIPTION] = shown
@@ -256,7 +256,7 @@ class Instrument(Generic[H]):
             identity=identity,
         )
         if session is not None and identity is not None:
-            session.ran(identity.id, active)
+            session.ran(identity.step, active)
         return self._outputs_of(active)
 
     def _name_span(self, name: str, attributes: dict[str, AttributeValue]) -> tuple[str, SpanKind]:

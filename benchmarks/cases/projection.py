@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from atlas_otel.records.record import Record
-    from atlas_otel_exporters.read import Reader
+    from atlas_otel_exporters.read import SessionReader
     from benchmarks.options import Options
 
 _FLUSH = 512
@@ -134,7 +134,7 @@ def _export(url: str, database: psycopg.Connection, length: int) -> tuple[float,
     return statistics.median(taken["whole"]) / length, statistics.median(taken["short"]) / _SHORT / len(short)
 
 
-def _lines(reader: Reader, ids: list[int]) -> int:
+def _lines(reader: SessionReader, ids: list[int]) -> int:
     """Make the lines of these sessions, as an export does; how many events are in them."""
     events = 0
     with reader.snapshot(), closing(reader.sessions_numbered(ids)) as sessions:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.models.json_types import JsonValue
     from atlas_otel_exporters.formats import Format
-    from atlas_otel_exporters.read import Reader
+    from atlas_otel_exporters.read import SessionReader
     from atlas_otel_exporters.selection import Selection
     from atlas_otel_exporters.stored import StoredSession
     from atlas_otel_exporters.write import Lines
@@ -99,7 +99,7 @@ class _Follower:
         self._fingerprints: dict[int, str] = {}
         self._counts: Counter[str] = Counter()
 
-    def poll(self, reader: Reader) -> None:
+    def poll(self, reader: SessionReader) -> None:
         """Write what changed since the last time."""
         with reader.snapshot():
             now = reader.fingerprints(self._selection)

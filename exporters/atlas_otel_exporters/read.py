@@ -57,7 +57,7 @@ def _event_row(cursor: object) -> Callable[[Sequence[Any]], StoredEvent]:
     return StoredEvent._make
 
 
-class Reader:
+class SessionReader:
     """One connection that reads; use :func:`open_reader`."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
@@ -184,7 +184,7 @@ class Reader:
 
 
 @contextmanager
-def open_reader(database_url: str) -> Iterator[Reader]:
+def open_reader(database_url: str) -> Iterator[SessionReader]:
     """A reader of the database named so (``atlas_otel.postgres.dsn`` has the forms).
 
     Raises ConfigError where it is no such name, RetryableStoreError where the server cannot be reached or goes away,
@@ -196,4 +196,4 @@ def open_reader(database_url: str) -> Iterator[Reader]:
         translating(database_url),
         quiet(),
     ):
-        yield Reader(connection)
+        yield SessionReader(connection)

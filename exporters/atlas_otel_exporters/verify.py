@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from atlas_otel.models.rows import SessionRows
     from atlas_otel.postgres.reader import ProjectionState
     from atlas_otel.records.record import Record
-    from atlas_otel_exporters.read import Reader
+    from atlas_otel_exporters.read import SessionReader
     from atlas_otel_exporters.stored import StoredSession
 
 CHUNK_RECORDS: Final = 5_000
@@ -145,7 +145,7 @@ def _line_chunks(path: Path, latest: dict[int, tuple[str, int | None]]) -> Itera
         yield chunk
 
 
-def _stored(reader: Reader, names: Sequence[str]) -> dict[str, StoredSession]:
+def _stored(reader: SessionReader, names: Sequence[str]) -> dict[str, StoredSession]:
     """The sessions of these names that are in the database."""
     try:
         sessions = list(reader.sessions(Selection(session_ids=tuple(names), review_statuses=None)))

@@ -13,7 +13,7 @@ import pytest
 
 from atlas_otel.postgres.connect import connect
 from atlas_otel.postgres.reader import count_records_since, read_records_since, read_rows_of
-from atlas_otel_exporters.read import Reader
+from atlas_otel_exporters.read import SessionReader
 
 _SESSIONS = 500
 _FILL = f"""
@@ -70,7 +70,7 @@ def test_records_and_rows(filled: psycopg.Connection) -> None:
 
 
 def test_lines(filled: psycopg.Connection) -> None:
-    sessions = list(Reader(filled).sessions_numbered(range(300, 350)))
+    sessions = list(SessionReader(filled).sessions_numbered(range(300, 350)))
 
     assert [(len(one.steps), len(one.events)) for one in sessions] == [(20, 20)] * 50
     assert rows_read_in_sequence(filled) == {}

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from atlas_otel.semconv import Kind
 
 
-Reader: TypeAlias = "Callable[[object], object]"
+Parser: TypeAlias = "Callable[[object], object]"
 """An attribute's value → what the fact is, or None where the value is none."""
-Table: TypeAlias = "Mapping[str, tuple[str, Reader]]"
+Table: TypeAlias = "Mapping[str, tuple[str, Parser]]"
 """Attribute → the fact that it is, and how it is read."""
 
 

@@ -14,7 +14,7 @@ from atlas_otel.runtime.loading import load_callable, working_folder
 
 if TYPE_CHECKING:
     from atlas_otel.adapters import AdapterEventEmitter
-    from atlas_otel.models.config_agent import SelfManagedAgentConfig, Target
+    from atlas_otel.models.config_agent import ImportedObject, SelfManagedAgentConfig
     from atlas_otel.runtime.loading import Places
 
 _SINGLE = "Run the task in its environment until it is done, and answer with the result."
@@ -32,7 +32,7 @@ def load_self_managed(config: SelfManagedAgentConfig, places: Places) -> SelfMan
     return SelfManagedAgent(environment, agent, config)
 
 
-def _made(target: Target, name: str, folders: tuple[str, ...]) -> Any:
+def _made(target: ImportedObject, name: str, folders: tuple[str, ...]) -> Any:
     factory = load_callable(target.import_path, target.attribute, folders=folders)
     try:
         return factory(**target.options)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _TASK: Final = frozenset({"TASK"})
 
 
-class Attempt(NamedTuple):
+class AttemptOutcome(NamedTuple):
     """One attempt at a step. ``passed`` is None where nobody judged it and it did not fail by itself."""
 
     step_id: int
@@ -28,7 +28,7 @@ class Attempt(NamedTuple):
     guidance: list[str]
 
 
-def attempts(session: StoredSession) -> list[Attempt]:
+def attempts(session: StoredSession) -> list[AttemptOutcome]:
     """The session's attempts, in the order in which they began; of those whose events say which step they are of."""
     found = []
     for call in calls(session.events, _TASK):
@@ -42,7 +42,7 @@ def attempts(session: StoredSession) -> list[Attempt]:
             notes = [text(note) for note in guidance] if isinstance(guidance, list) else []
             failed = "error" in outcome or "error" in call.end
             answer = _answer(outcome.get("output"))
-            found.append(Attempt(step_id, number, call.span_id, answer, _verdict(outcome, failed=failed), notes))
+            found.append(AttemptOutcome(step_id, number, call.span_id, answer, _verdict(outcome, failed=failed), notes))
     return found
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from atlas_otel.models.rows import TrajectoryEventRow
 from atlas_otel.postgres.trajectory import (
-    StoredEvent,
+    EventRowRef,
     TrajectoryChange,
     difference,
     difference_since,
@@ -19,7 +19,7 @@ EVENTS = st.lists(
 )
 
 
-def applied(stored: list[StoredEvent], before: list[TrajectoryEventRow], change: TrajectoryChange) -> dict[int, object]:
+def applied(stored: list[EventRowRef], before: list[TrajectoryEventRow], change: TrajectoryChange) -> dict[int, object]:
     contents = {held.event_id: event for held, event in zip(stored, in_order(before), strict=True)}
     contents.update(change.changed)
     for event_id in change.removed:
