@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, the_database
+from atlas_otel.cli.text import short
 from atlas_otel.errors import UsageError
 
 app = command_app()
@@ -37,6 +38,7 @@ def import_traces(
     from atlas_otel.capture.capture import Capture, Limits
     from atlas_otel.capture.redaction import build_redactor
     from atlas_otel.collect.importing import Imported, Importer
+    from atlas_otel.postgres.sessions import not_computed
     from atlas_otel.postgres.store import PostgresStore
 
     if not files and not jaeger_url:
@@ -57,25 +59,28 @@ def import_traces(
             shown_at = time.monotonic()
             typer.echo(f"\r{imported.spans} spans", nl=False, err=True)
 
-    with PostgresStore(the_database(database_url or in_force.database_url)) as store:
+    url = the_database(database_url or in_force.database_url)
+    with PostgresStore(url) as store:
         importer = Importer(store, capture, show)
         for name in files or ():
             importer.add_file(name)
         for one in trace_id or ():
             importer.add_from_jaeger(jaeger_url or "", one)
         imported = importer.finish()
-    for problem in imported.problems:
+    broken = not_computed(url, traces=imported.traces)
+    for problem in (*imported.problems, *(short(str(session), 200) for session in broken)):
         typer.echo(problem, err=True)
     for failure in imported.failures[:-1]:
         typer.echo(f"atlas-otel: {failure}", err=True)
     if not quiet and (imported.traces or not imported.failures):
         said = (
             f"imported {imported.spans} spans and {imported.events} events of {len(imported.traces)} traces; "
-            f"{imported.sessions} sessions computed"
+            f"{max(imported.sessions - len(broken), 0)} sessions computed"
         )
         lacking = f"; not taken: {imported.refused} spans, {imported.unread} lines" if not imported.complete else ""
+        lacking += f"; {len(broken)} sessions cannot be computed" if broken else ""
         typer.echo(said + lacking)
     if imported.failures:
         raise imported.failures[-1]
-    if not imported.complete:
+    if broken or not imported.complete:
         raise typer.Exit(1)

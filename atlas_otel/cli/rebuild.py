@@ -7,12 +7,16 @@ from typing import Annotated
 import typer
 
 from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, the_database
+from atlas_otel.cli.text import short
 from atlas_otel.errors import UsageError
 
 app = command_app()
 
 
-@app.command(help="Compute sessions' rows again from their records. Review status and notes stay.")
+@app.command(
+    help="Compute sessions' rows again from their records. Review status and notes stay. Exit code 1 where the rows of one "
+    "cannot be computed, which is named."
+)
 def rebuild(
     database_url: DatabaseUrl = None,
     session: Annotated[
@@ -22,7 +26,7 @@ def rebuild(
     quiet: Quiet = False,
 ) -> None:
     """Mark the sessions dirty, and project until none is."""
-    from atlas_otel.postgres.sessions import keys_of
+    from atlas_otel.postgres.sessions import keys_of, not_computed
     from atlas_otel.postgres.store import PostgresStore
 
     if bool(session) == all_sessions:
@@ -34,5 +38,11 @@ def rebuild(
         done = 0
         while some := store.project():
             done += some
+    broken = not_computed(url, keys=None if all_sessions else keys)
+    for session_ in broken:
+        typer.echo(short(str(session_), 200), err=True)
     if not quiet:
-        typer.echo(f"{marked} sessions to compute again, {done} computed")
+        lacking = f"; {len(broken)} cannot be computed" if broken else ""
+        typer.echo(f"{marked} sessions to compute again, {max(done - len(broken), 0)} computed{lacking}")
+    if broken:
+        raise typer.Exit(1)

@@ -96,6 +96,8 @@ def _line(session: ListedSession) -> str:
     score = "-" if session.score is None else f"{session.score:.2f}"
     began = session.created_at.strftime("%Y-%m-%d %H:%M:%S")
     wrong = f"  NOT COMPUTED: {short(session.projection_error)}" if session.projection_error else ""
+    if session.id is None:
+        return f"{'-':>6}  {began}  {session.key}{wrong}"
     return (
         f"{session.id:>6}  {began}  {session.status:<9}  {session.review_status:<11}  "
         f"steps {session.steps:<3} reward {score:<5} {short(session.task, 60)}{wrong}"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import psycopg
 
 _MANY_WAIT: Final = 1_000
+_SHOWN: Final = 5
+"""Sessions that are named."""
 
 
 def examine_database(url: str) -> list[Finding]:
@@ -57,8 +59,11 @@ def _standing_still(connection: psycopg.Connection) -> list[Finding]:
     sessions, running, dirty, oldest_s, broken, poisoned = row
     found = [ok("sessions", f"{sessions} recorded, {running} running")]
     if broken:
-        todo = "atlas-otel sessions list names them; report it, then: atlas-otel rebuild --session ID"
-        found.append(fail("projection", f"{broken} sessions cannot be computed from their records", todo))
+        every = {"keys": None, "traces": None}
+        names = [str(id_ or key) for id_, key, _, _ in connection.execute(statement("not_computed"), every)]
+        shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+        todo = "atlas-otel sessions list says why; report it, then: atlas-otel rebuild --session ID"
+        found.append(fail("projection", f"{broken} sessions cannot be computed from their records: {shown}", todo))
     waits = f"{dirty} sessions wait to be computed"
     if dirty and (dirty > _MANY_WAIT or oldest_s > 60):
         todo = "a process that records computes them too; or run: atlas-otel rebuild --all"

@@ -14,14 +14,15 @@ from atlas_otel.postgres.migrate import require_current
 from atlas_otel.postgres.statements import statement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
 
 class ListedSession(NamedTuple):
-    """One line of a list. ``key`` is None for a session that another program wrote."""
+    """One line of a list. ``key`` is None for a session that another program wrote; ``id`` for one of ours whose rows
+    could not be computed yet (then ``projection_error`` says why, and ``created_at`` is when it was last heard of)."""
 
-    id: int
+    id: int | None
     key: str | None
     task: str
     status: str
@@ -32,6 +33,27 @@ class ListedSession(NamedTuple):
     steps: int
     tokens: int | None
     projection_error: str | None
+
+
+class NotComputed(NamedTuple):
+    """A session whose rows cannot be computed from its records. ``id``: where it has rows from before."""
+
+    id: int | None
+    key: str
+    reason: str
+    last_activity: datetime
+
+    def __str__(self) -> str:
+        return f"session {self.id if self.id is not None else self.key} cannot be computed: {self.reason}"
+
+
+def not_computed(
+    url: str, *, keys: Sequence[str] | None = None, traces: Iterable[str] | None = None
+) -> list[NotComputed]:
+    """The sessions whose rows cannot be computed, of these keys or traces where they are given."""
+    wanted = {"keys": None if keys is None else list(keys), "traces": None if traces is None else list(traces)}
+    with translating(url), quiet(), connect(url) as connection:
+        return [NotComputed(*row) for row in connection.execute(statement("not_computed"), wanted)]
 
 
 def list_sessions(url: str, *, status: str | None = None, limit: int = 20, offset: int = 0) -> list[ListedSession]:

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import orjson
-
 from atlas_otel.models.evaluation import finite
 from atlas_otel.projection.messages import text_of
+from atlas_otel.records.json_text import JsonText
 
 if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonObject, JsonValue
@@ -103,10 +102,7 @@ def _lifted_from_text(text: str) -> JsonObject:
     """Models answer with JSON in a string: the same keys are found there."""
     if not text.lstrip().startswith("{"):
         return {}
-    try:
-        value = orjson.loads(text)
-    except ValueError:
-        return {}
+    value = JsonText(text).value
     return _lifted(value) if isinstance(value, dict) else {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -12,17 +13,45 @@ if TYPE_CHECKING:
 
 _UNREAD: Final = object()
 _INVALID: Final = object()
+_ESCAPE: Final = re.compile(
+    r"\\(?:u(?:0000|[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+_ESCAPED_NUL: Final = "\\u0000"
+_REPLACEMENT: Final = "\\ufffd"
+
+
+def storable(text: str) -> str:
+    """JSON text with the escapes that Postgres refuses, of NUL and of half a surrogate pair, written as U+FFFD.
+
+    >>> storable(r'{"a": "x\\u0000y"}')
+    '{"a": "x\\\\ufffdy"}'
+    """
+    if _ESCAPED_NUL not in text and "\\ud" not in text and "\\uD" not in text:
+        return text
+    return _ESCAPE.sub(_storable_escape, text)
+
+
+def _storable_escape(found: re.Match[str]) -> str:
+    escape = found[0]
+    refused = escape == _ESCAPED_NUL or (len(escape) == len(_ESCAPED_NUL) and escape[2] in "dD")
+    return _REPLACEMENT if refused else escape
 
 
 class JsonText:
     """A text that should be JSON. What is not (a foreign producer's plain text, a value cut in mid-token) counts as
-    the string that it is. :func:`dump` writes one that stands inside a larger value as it is, without a second pass."""
+    the string that it is. :func:`dump` writes one that stands inside a larger value as it is, without a second pass.
+
+    What no database holds is replaced in JSON from the start (:func:`storable`)."""
 
     __slots__ = ("_value", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._value: object = _UNREAD
+        if (replaced := storable(text)) != text:
+            self.text = replaced
+            if not self.valid:  # a plain text that holds such an escape is as storable as any
+                self.text = text
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, JsonText) and other.text == self.text
@@ -62,9 +91,10 @@ def dump(value: object) -> str:
     hold: the standard encoder takes them, with surrogates replaced.
     """
     try:
-        return orjson.dumps(value, default=_splice).decode()
+        text = orjson.dumps(value, default=_splice).decode()
     except (TypeError, orjson.JSONEncodeError):
-        return json.dumps(value, ensure_ascii=False, default=_plain).encode("utf-8", "replace").decode()
+        text = json.dumps(value, ensure_ascii=False, default=_plain).encode("utf-8", "replace").decode()
+    return storable(text)
 
 
 def _splice(value: object) -> object:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from atlas_otel.models.rows import SessionRow, SessionRows
 
@@ -88,24 +88,50 @@ def _events(session: str, expected: SessionRows, found: SessionRows) -> Iterator
         if one.event != other.event:
             values = orjson.loads(one.event), orjson.loads(other.event)
             # jsonb has another order of keys: the same text once they are sorted is quickly found out, and is equal.
-            if orjson.dumps(values[0], option=_SORTED) != orjson.dumps(values[1], option=_SORTED):
+            texts = [_sorted(value) for value in values]
+            if texts[0] is None or texts[0] != texts[1]:
                 yield from compare_json(session, f"trajectory_events {one.key}", *values)
 
 
 def compare_json(session: str, place: str, expected: object, found: object) -> Iterator[Difference]:
-    """Two values, equal as JSON values are (1 and 1.0, objects in any order of keys); where they differ, the places."""
-    if isinstance(expected, dict) and isinstance(found, dict):
-        for key in [*expected, *(key for key in found if key not in expected)]:
-            if key not in expected or key not in found:
-                held = [_shown(side[key]) if key in side else "nothing" for side in (expected, found)]
-                yield Difference(session, f"{place}.{key}", *held)
-            else:
-                yield from compare_json(session, f"{place}.{key}", expected[key], found[key])
-    elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
-        for number, (one, other) in enumerate(zip(expected, found, strict=True)):
-            yield from compare_json(session, f"{place}[{number}]", one, other)
-    elif expected != found or isinstance(expected, bool) != isinstance(found, bool):
-        yield Difference(session, place, _shown(expected), _shown(found))
+    """Two values, equal as JSON values are (1 and 1.0, objects in any order of keys); where they differ, the places.
+
+    Values may be nested as deep as a parser reads: no call is made within a call.
+    """
+    left = [(place, expected, found)]
+    while left:
+        at, one, other = left.pop()
+        if isinstance(one, dict) and isinstance(other, dict):
+            below = []
+            for key in [*one, *(key for key in other if key not in one)]:
+                if key in one and key in other:
+                    below.append((f"{at}.{key}", one[key], other[key]))
+                else:
+                    below.append((f"{at}.{key}", *(_Held(side, key) for side in (one, other))))
+            left += reversed(below)
+        elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+            left += reversed([(f"{at}[{n}]", *pair) for n, pair in enumerate(zip(one, other, strict=True))])
+        elif isinstance(one, _Held) or isinstance(other, _Held):
+            yield Difference(session, at, str(one), str(other))
+        elif one != other or isinstance(one, bool) != isinstance(other, bool):
+            yield Difference(session, at, _shown(one), _shown(other))
+
+
+class _Held:
+    """What one of two objects has under a key that the other lacks; as a text, what to say of it."""
+
+    def __init__(self, side: Mapping[str, object], key: str) -> None:
+        self._shown = _shown(side[key]) if key in side else "nothing"
+
+    def __str__(self) -> str:
+        return self._shown
+
+
+def _sorted(value: object) -> bytes | None:
+    try:
+        return orjson.dumps(value, option=_SORTED)
+    except orjson.JSONEncodeError:  # nested deeper than it writes
+        return None
 
 
 def _there(value: object, what: str) -> str:
@@ -114,5 +140,8 @@ def _there(value: object, what: str) -> str:
 
 def _shown(value: object) -> str:
     # As JSON, which is one line, and tells "1" from 1 and null from what is not there.
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        text = "a value that is nested too deep to be shown"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
