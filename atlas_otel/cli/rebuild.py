@@ -14,8 +14,8 @@ app = command_app()
 
 
 @app.command(
-    help="Compute sessions' rows again from their records. Review status and notes stay. Exit code 1 where the rows of one "
-    "cannot be computed, which is named."
+    help="Compute sessions' rows again from their records. Review status and notes stay. Exit code 1 where the rows of "
+    "one cannot be computed: it is named."
 )
 def rebuild(
     database_url: DatabaseUrl = None,

@@ -98,16 +98,16 @@ def compare_json(session: str, place: str, expected: object, found: object) -> I
 
     Values may be nested as deep as a parser reads: no call is made within a call.
     """
-    left = [(place, expected, found)]
+    left: list[tuple[str, object, object]] = [(place, expected, found)]
     while left:
         at, one, other = left.pop()
         if isinstance(one, dict) and isinstance(other, dict):
-            below = []
+            below: list[tuple[str, object, object]] = []
             for key in [*one, *(key for key in other if key not in one)]:
                 if key in one and key in other:
                     below.append((f"{at}.{key}", one[key], other[key]))
                 else:
-                    below.append((f"{at}.{key}", *(_Held(side, key) for side in (one, other))))
+                    below.append((f"{at}.{key}", _Held(one, key), _Held(other, key)))
             left += reversed(below)
         elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
             left += reversed([(f"{at}[{n}]", *pair) for n, pair in enumerate(zip(one, other, strict=True))])
