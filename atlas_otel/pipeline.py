@@ -41,16 +41,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("atlas_otel")
 
-_lock = threading.RLock()
+_lock = fork.lock()
 _telemetry: Telemetry | None = None
-
-
-def _renew_lock() -> None:
-    global _lock
-    _lock = threading.RLock()
-
-
-fork.in_child(_renew_lock)
 
 
 class Telemetry:

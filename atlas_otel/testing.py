@@ -11,7 +11,6 @@ The pytest fixture ``atlas_recording`` gives the same (the plugin is found by it
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
@@ -69,16 +68,12 @@ class Recording:
     """Everything that was recorded, in order, and what it comes to. A ``Recorder``; thread-safe."""
 
     def __init__(self) -> None:
-        self._renew_lock()
-        fork.in_child(self._renew_lock)
+        self._lock = fork.lock()
         self.all: list[Record] = []
         """Open snapshots of sessions and steps, events, and ended spans, as they came."""
         self.running: list[OpenSpan] = []
         """Every span that was started."""
         self.forked = 0
-
-    def _renew_lock(self) -> None:
-        self._lock = threading.RLock()
 
     def span_started(self, span: OpenSpan, *, durable: bool) -> None:
         """Keep the span, and the open snapshot of a session or step."""

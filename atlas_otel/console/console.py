@@ -84,7 +84,7 @@ class ConsoleRecorder:
         self._queued = queued
         self._waiting: SimpleQueue[Record | None] = SimpleQueue()
         self._generation = fork.generation()
-        self._lock = threading.RLock()
+        self._lock = fork.lock()
         self._thread: threading.Thread | None = None
         self._closed = False
         self.dropped = 0

@@ -7,12 +7,12 @@ when its end is. Each number is kept by the code path that it describes, none is
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from atlas_otel.process import fork
 from atlas_otel.records.record import RANK_OPEN, EventRecord, Record
 
 if TYPE_CHECKING:
@@ -124,8 +124,8 @@ class Accounts:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew: a forked child has accounts of its own, and its parent's lock may be held for ever."""
-        self._lock = threading.RLock()
+        """Begin anew: a forked child has accounts of its own."""
+        self._lock = fork.lock()
         self._spans = _Count()
         self._events = _Count()
         self._forked = 0

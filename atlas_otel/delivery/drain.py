@@ -95,7 +95,7 @@ class Drain:
         fork.in_child(self._after_fork)
 
     def _reset(self) -> None:
-        self._start_lock = threading.RLock()  # reentrant: a signal handler may flush
+        self._start_lock = fork.lock()
         self._wake = Bell()
         self._urgent = Bell()
         self._progress = threading.Condition()

@@ -6,12 +6,12 @@ store has committed it. Nothing here waits for a network, and :meth:`Journal.app
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from atlas_otel.delivery.accounts import Accounts, count_spans_and_events
+from atlas_otel.process import fork
 from atlas_otel.records.record import EventRecord, Record, readable
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class MemoryJournal:
 
     def after_fork(self) -> None:
         """Begin empty: what the parent queued is the parent's to store."""
-        self._lock = threading.RLock()  # reentrant: a finalizer may end a span on the thread that holds it
+        self._lock = fork.lock()
         self._queue: deque[tuple[Record, int]] = deque()
         self._bytes = 0
         self._held = 0

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
@@ -25,6 +24,7 @@ from atlas_otel.delivery.spool_owner import SPARE_SUFFIX, Owner, tokens, used_by
 from atlas_otel.delivery.spool_record import pack_record, unpack_record
 from atlas_otel.delivery.spool_segment import MAGIC, Frames, Segment, SegmentReader, head_of, reserves_blocks
 from atlas_otel.errors import RecordError
+from atlas_otel.process import fork
 from atlas_otel.process.yielding import yielding
 from atlas_otel.records.record import RANK_OPEN, EventRecord, Record, encode_record
 
@@ -111,7 +111,7 @@ class SpoolJournal:
         self._reset()
 
     def _reset(self) -> None:
-        self._lock = threading.RLock()  # reentrant: a finalizer may end a span on the thread that holds it
+        self._lock = fork.lock()
         self._writing = False
         self._deferred: list[tuple[Record, bytes, bytes]] = []
         self._parts: deque[_Part] = deque()

@@ -22,7 +22,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -56,17 +55,8 @@ _SETTINGS: Final[Mapping[str, str]] = {
 }
 
 _held: dict[Path, int] = {}  # folder → descriptor of its `users` lock, kept until this process ends
-_held_lock = threading.Lock()
-
-
-def _after_fork() -> None:
-    # The child holds the servers too, through the descriptors it inherited. The lock may be held by a thread that
-    # it did not inherit.
-    global _held_lock
-    _held_lock = threading.Lock()
-
-
-fork.in_child(_after_fork)
+_held_lock = fork.lock()
+"""A child of a fork holds the servers too, through the descriptors it inherited."""
 
 
 def default_folder() -> Path:

@@ -6,7 +6,6 @@ clock in its place (``atlas_otel.testing``).
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -22,11 +21,7 @@ class Clock:
     def __init__(self, source: Callable[[], int] = time.time_ns) -> None:
         self._source = source
         self._last = 0
-        self._renew_lock()
-        fork.in_child(self._renew_lock)
-
-    def _renew_lock(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = fork.lock()
 
     def now_ns(self) -> int:
         """The time, at least one nanosecond later than any answer before."""

@@ -1,12 +1,10 @@
-"""What a fork means for this process: which one it is, and what its child makes anew.
+"""Forks: locks that are free in the child, what else a child renews, and which process this is.
 
-A child inherits every lock as it was at the fork. One that another thread of the parent held stays held for ever, since
-that thread is not there to let go of it. So whatever has a lock that the agent's thread may wait for says here how it
-makes it anew; nothing is asked on the path of a call.
+A child inherits every lock as it was at the fork. If another thread of the parent held it, nobody in the child will
+ever release it. So every lock that the agent's thread may wait for is made by :func:`lock`; state that must not be
+inherited is reset by :func:`in_child`. Neither costs a call anything.
 
-Such a lock is reentrant too: a signal handler or a finaliser may record on the very thread that holds it.
-
-The locks of imports are Python's own, and are not made anew: a module that a thread was amid importing can never be
+The import system's locks cannot be renewed: a module that another thread was importing at the fork can never be
 imported in the child. Ours are imported late, on the drain's thread too, so a fork waits until such imports are done.
 """
 
@@ -29,6 +27,7 @@ _IMPORT_S: Final = 2.0
 """The longest that a fork waits: the database driver takes a tenth of that."""
 
 _generation = 0
+_locks: dict[weakref.ref[threading.RLock], None] = {}
 _functions: list[Callable[[], None]] = []
 _methods: dict[weakref.ref[object], Callable[[object], None]] = {}
 
@@ -38,14 +37,24 @@ def generation() -> int:
     return _generation
 
 
-def in_child(renew: Callable[[], None]) -> None:
-    """Have ``renew`` called in every child of a fork before anything else runs there, in the order of
-    registration. It must not raise.
+def lock() -> threading.RLock:
+    """A lock that a child of a fork finds free, unless the thread that forked holds it. Thread-safe.
 
-    Of a method, its object is not kept alive by this; one method of an object counts. Thread-safe.
+    Reentrant: a signal handler or a finaliser may record on the very thread that holds it.
+    """
+    made = threading.RLock()
+    _locks[weakref.ref(made, _locks.pop)] = None  # forgotten by a function in C: see in_child
+    return made
+
+
+def in_child(renew: Callable[[], None]) -> None:
+    """Have ``renew`` called in every child of a fork before anything else runs there, in the order of registration.
+    It must not raise.
+
+    A method's object is not kept alive by this; one method per object counts. Thread-safe.
     """
     if isinstance(renew, MethodType):
-        # Forgotten by a function in C: Python drops what a signal's handler raises amid a callback, be it Ctrl-C.
+        # The callback is a function in C: what a signal handler raises inside one in Python is dropped, be it Ctrl-C.
         _methods[weakref.ref(renew.__self__, _methods.pop)] = renew.__func__
     else:
         _functions.append(renew)
@@ -80,6 +89,9 @@ def _fork_ahead() -> None:
 def _child_started() -> None:
     global _generation
     _generation += 1
+    for held in list(_locks):
+        if (one := held()) is not None and not one._is_owned():  # type: ignore[attr-defined]
+            one._at_fork_reinit()  # type: ignore[attr-defined]
     for function in _functions:
         function()
     for reference, method in list(_methods.items()):

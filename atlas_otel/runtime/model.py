@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
@@ -45,11 +44,7 @@ class ModelAdvisor:
         # Retries and their waits are inside this limit: nobody waits for a judge longer than the config says.
         self._limit_s = limit_s or config.timeout_seconds * config.retry.attempts or None
         self._model: Model | None = None
-        self._renew_lock()
-        fork.in_child(self._renew_lock)
-
-    def _renew_lock(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = fork.lock()
 
     @property
     def name(self) -> str:

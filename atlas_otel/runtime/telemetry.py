@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import logging
-import threading
 from typing import TYPE_CHECKING, Any
 
 from atlas_otel.errors import AdapterError
@@ -32,8 +31,7 @@ class EventEmitter:
     """
 
     def __init__(self) -> None:
-        self._renew_lock()
-        fork.in_child(self._renew_lock)
+        self._lock = fork.lock()
         self._held: list[tuple[contextvars.Context, JsonObject]] | None = []
         self._open = True
         self._home = contextvars.copy_context()
@@ -41,9 +39,6 @@ class EventEmitter:
         self.dropped = 0
         """Well-formed events of an adapter that had not said it would emit any."""
         self.malformed = 0
-
-    def _renew_lock(self) -> None:
-        self._lock = threading.RLock()
 
     async def __call__(self, event: AdapterTelemetryEvent | Mapping[str, Any]) -> None:
         """Record ``event`` (contract §5)."""

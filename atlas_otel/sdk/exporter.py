@@ -7,7 +7,6 @@ from the environment, as ``configure`` reads them.
 from __future__ import annotations
 
 import os
-import threading
 from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -37,17 +36,13 @@ class AtlasSpanExporter(SpanExporter):
     """
 
     def __init__(self) -> None:
-        self._renew_lock()
-        fork.in_child(self._renew_lock)
+        self._lock = fork.lock()
         self._parts: tuple[Storage, Capture] | None = None
         self._down = False
         self._filter = TraceFilter()
         self._log = QuietLog("atlas_otel.exporter")
         self.failed = 0
         """How many spans were not exported."""
-
-    def _renew_lock(self) -> None:
-        self._lock = threading.RLock()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Journal the traces of agents and models; FAILURE where any of it was not taken."""

@@ -65,8 +65,7 @@ class OtlpSender(BatchSpanProcessor):
         super().__init__(_Counting(exporter, self))
 
     def _begin(self) -> None:
-        # Reentrant: a signal handler or a finalizer may end a span on the thread that holds it.
-        self._lock = threading.RLock()
+        self._lock = fork.lock()
         self.handed = 0
         self.sent = 0
 

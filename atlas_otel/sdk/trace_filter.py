@@ -6,7 +6,6 @@ an agent and the calls below it belong to the tree, a request without any agent 
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -35,7 +34,7 @@ class TraceFilter:
 
     def _after_fork(self) -> None:
         """Begin empty: what waits is the parent's to record."""
-        self._lock = threading.RLock()
+        self._lock = fork.lock()
         self._waiting: OrderedDict[int, list[ReadableSpan]] = OrderedDict()
         # Traces known to be recorded, also after their outermost span: what it left running, or the next request of a
         # caller elsewhere, belongs to them.

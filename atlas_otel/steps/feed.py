@@ -100,15 +100,11 @@ class StepFeed:
     """Publishes to all subscribers of the process, on the thread where a thing happens. A ``Recorder``."""
 
     def __init__(self) -> None:
-        self._renew_lock()
-        fork.in_child(self._renew_lock)
+        self._lock = fork.lock()
         self._subscriptions: tuple[Subscription, ...] = ()
         self._known: dict[SpanKey, _Known] = {}
         self._folds: dict[str, SessionFold] = {}
         self._telling = threading.local()
-
-    def _renew_lock(self) -> None:
-        self._lock = threading.RLock()
 
     @property
     def followed(self) -> bool:

@@ -9,7 +9,6 @@ Nothing but a ``TypeError`` for what is no payload is raised into the code that 
 
 from __future__ import annotations
 
-import threading
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -110,14 +109,10 @@ class IntermediateStepManager:
     """
 
     def __init__(self) -> None:
-        self._renew_lock()
-        fork.in_child(self._renew_lock)
+        self._lock = fork.lock()
         self._pairing: StepPairing[_Open] = StepPairing(_REMEMBERED)
         self._root: _Open | None = None
         """The first pushed step that is a session."""
-
-    def _renew_lock(self) -> None:
-        self._lock = threading.RLock()
 
     def subscribe(
         self,

@@ -8,7 +8,6 @@ Another process learns the session from W3C baggage, where its sender opted in (
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from opentelemetry import baggage
@@ -68,16 +67,12 @@ class SessionState:
         self.key = key
         self.root = root
         """The session's own active span; None where the session was opened by another process."""
-        self._renew_lock()
+        self.lock = fork.lock()
         self.metadata: dict[str, Any] = {}
         """The session's metadata, as far as it was given in this process."""
         self._attempts: dict[int, int] = {}
         self._planned: dict[int, str] = {}
         self._steps: dict[int, SpanInForce] = {}
-        fork.in_child(self._renew_lock)
-
-    def _renew_lock(self) -> None:
-        self.lock = threading.RLock()
 
     def plan(self, steps: Mapping[int, str]) -> None:
         """Take over a plan: descriptions by step id. Steps that ran keep their numbers."""

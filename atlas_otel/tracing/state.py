@@ -5,7 +5,6 @@ Before ``configure`` the recorder keeps nothing and the tracer is the API's: dec
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -62,7 +61,7 @@ listener: Recorder | None = None
 
 _current = Instrumentation()
 _harm = Counter[str]()
-_harm_lock = threading.RLock()
+_harm_lock = fork.lock()
 
 
 def current() -> Instrumentation:
@@ -87,14 +86,6 @@ def absorbed(cause: str) -> None:
     """Count an exception of ours (or of a guest's) that was kept from the agent."""
     with _harm_lock:
         _harm[cause] += 1
-
-
-def _renew_lock() -> None:
-    global _harm_lock
-    _harm_lock = threading.RLock()
-
-
-fork.in_child(_renew_lock)
 
 
 def absorbed_counts() -> dict[str, int]:
