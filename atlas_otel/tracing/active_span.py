@@ -30,7 +30,7 @@ from atlas_otel.records.record import (
     readable,
 )
 from atlas_otel.records.utf8 import NEVER, keep, texts_of
-from atlas_otel.tracing import state
+from atlas_otel.tracing import sink, state
 from atlas_otel.tracing.context import Frame, activate, current_frame, restore, with_frame
 from atlas_otel.tracing.span_view import SdkView
 from atlas_otel.tracing.state import Instrumentation, absorbed
@@ -171,15 +171,7 @@ class ActiveSpan:
         """Tell the recorder that the span runs: sessions and steps at once (``durable``: this too), others if they
         last."""
         durable = durable or self.kind in ("session", "step")
-        try:
-            self.instrumentation.recorder.span_started(self, durable=durable)
-        except Exception:
-            absorbed("recorder")
-        if state.listener is not None:
-            try:
-                state.listener.span_started(self, durable=durable)
-            except Exception:  # whoever follows the steps must not harm the agent
-                absorbed("subscriber")
+        sink.started(self.instrumentation.recorder, self, durable=durable)
 
     def enter(self, *, context: Context | None = None) -> None:
         """Make the span current."""
@@ -226,18 +218,13 @@ class ActiveSpan:
                 name,
                 payload,
             )
-            self.instrumentation.recorder.event(event)
+            sink.reported(self.instrumentation.recorder, event)
             if fork.generation() == self._generation and not self._ended:
                 self._reported.append(event)
                 self._view.reported(event, shown or {})
         except Exception:
             absorbed("event")
             return None
-        if state.listener is not None:
-            try:
-                state.listener.event(event)
-            except Exception:  # as in announce
-                absorbed("subscriber")
         return event
 
     def snapshot(self) -> SpanRecord | None:
@@ -384,16 +371,10 @@ class ActiveSpan:
                 return
             now = self.instrumentation.clock.now_ns()
             record = self._record(now if end_ns is None else end_ns, RANK_ENDED, now)
-            self.instrumentation.recorder.span_ended(record)
+            sink.ended(self.instrumentation.recorder, record)
             self._view.ended(record, self._reported)
-        except Exception:  # a guest's processor, or ours
+        except Exception:  # a guest's processor
             absorbed("end")
-            return
-        if state.listener is not None:
-            try:
-                state.listener.span_ended(readable(record))
-            except Exception:  # as in announce
-                absorbed("subscriber")
 
     def _record(self, end_ns: int | None, rank: int, version: int) -> SpanRecord:
         attributes: Mapping[str, AttributeValue] = self.attributes
