@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from opentelemetry import trace
 
 from atlas_otel import semconv, settings
-from atlas_otel.capture.capture import Capture, Limits
-from atlas_otel.capture.redaction import build_redactor
+from atlas_otel.capture.capture import Capture
 from atlas_otel.errors import ConfigError
 from atlas_otel.process import fork
 from atlas_otel.records import utf8
@@ -264,12 +263,7 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
     from atlas_otel.sdk.processor import AtlasSpanProcessor
     from atlas_otel.sdk.redacting_processor import RedactingProcessor, cleaned
 
-    capture = Capture(
-        Limits(in_force.max_string_bytes, in_force.max_value_bytes, in_force.redactor_seconds),
-        content=in_force.capture_content,
-        redactor=build_redactor(in_force.redact),
-        on_loss=state.absorbed,
-    )
+    capture = Capture.from_settings(in_force, on_loss=state.absorbed)
     storage = open_storage(in_force) if in_force.database_url else None
     provider, own = _provider(in_force, given)
     senders = _otlp_senders(in_force, owned=own is not None)

@@ -17,7 +17,7 @@ from atlas_otel import semconv
 from atlas_otel.capture import allowlist
 from atlas_otel.capture.bounding import bound_strings, bound_text, bound_text_as_json, bound_tree, strings_fit
 from atlas_otel.capture.normalise import MAX_NODES, is_plain, to_tree
-from atlas_otel.capture.redaction import BUDGET_S, FAILED, LOSS_FAILED, Guard
+from atlas_otel.capture.redaction import BUDGET_S, FAILED, LOSS_FAILED, Guard, build_redactor
 from atlas_otel.capture.value_forms import clean, describe
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from atlas_otel.capture.redaction import Redactor
     from atlas_otel.models.json_types import JsonValue
     from atlas_otel.records.record import AttributeValue
+    from atlas_otel.settings import Settings
 
 LOSS_CAPTURE: Final = "capture_failed"
 """Counted for each value, or part of one, that could only be described, because reading it raised."""
@@ -92,6 +93,16 @@ class Capture:
         self._string_bytes = limits.max_string_bytes
         self._value_bytes = limits.max_value_bytes
         self._short = min(limits.max_string_bytes, limits.max_value_bytes)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, on_loss: Callable[[str], None] | None = None) -> Capture:
+        """The capture that ``settings`` ask for. ``on_loss`` is called with the cause of every value that was lost.
+
+        Raises ConfigError where ``settings.redact`` names no pattern of ours.
+        """
+        limits = Limits(settings.max_string_bytes, settings.max_value_bytes, settings.redactor_seconds)
+        redactor = build_redactor(settings.redact)
+        return cls(limits, content=settings.capture_content, redactor=redactor, on_loss=on_loss)
 
     def value(self, value: object, where: str) -> Captured | None:
         """``value`` as JSON within the limits; None where content is not captured. ``where``: its attribute."""

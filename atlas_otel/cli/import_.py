@@ -35,8 +35,7 @@ def import_traces(
 ) -> None:
     """Import everything that is named, then say what came of it."""
     from atlas_otel import settings
-    from atlas_otel.capture.capture import Capture, Limits
-    from atlas_otel.capture.redaction import build_redactor
+    from atlas_otel.capture.capture import Capture
     from atlas_otel.collect.importing import Imported, Importer
     from atlas_otel.postgres.sessions import not_computed
     from atlas_otel.postgres.store import PostgresStore
@@ -46,11 +45,7 @@ def import_traces(
     if bool(jaeger_url) != bool(trace_id):
         raise UsageError("--jaeger-url and --trace-id go together")
     in_force = settings.resolve({}, os.environ)
-    capture = Capture(
-        Limits(in_force.max_string_bytes, in_force.max_value_bytes),
-        content=in_force.capture_content,
-        redactor=build_redactor(in_force.redact),
-    )
+    capture = Capture.from_settings(in_force)
     shown_at = time.monotonic()
 
     def show(imported: Imported) -> None:

@@ -9,8 +9,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
-from atlas_otel.capture.capture import Capture, Limits
-from atlas_otel.capture.redaction import build_redactor
+from atlas_otel.capture.capture import Capture
 from atlas_otel.collect.app import Collector
 from atlas_otel.collect.intake import Intake, ReceivedAccounts
 from atlas_otel.postgres.storage import patience_of, storage_for
@@ -50,12 +49,7 @@ def serve(
     import uvicorn
 
     accounts = ReceivedAccounts()
-    capture = Capture(
-        Limits(settings.max_string_bytes, settings.max_value_bytes),
-        content=settings.capture_content,
-        redactor=build_redactor(settings.redact),
-        on_loss=accounts.absorbed,
-    )
+    capture = Capture.from_settings(settings, on_loss=accounts.absorbed)
     assert settings.database_url is not None
     storage = storage_for(
         settings.database_url,

@@ -87,21 +87,14 @@ class AtlasSpanExporter(SpanExporter):
                 return None
             if self._parts is None:
                 from atlas_otel import settings
-                from atlas_otel.capture.capture import Capture, Limits
-                from atlas_otel.capture.redaction import build_redactor
+                from atlas_otel.capture.capture import Capture
                 from atlas_otel.errors import ConfigError
                 from atlas_otel.postgres.storage import open_storage
 
                 in_force = settings.resolve({}, os.environ)
                 if in_force.database_url is None:
                     raise ConfigError("set ATLAS_OTEL_DATABASE_URL to the database that spans are to go to")
-                capture = Capture(
-                    Limits(in_force.max_string_bytes, in_force.max_value_bytes),
-                    content=in_force.capture_content,
-                    redactor=build_redactor(in_force.redact),
-                    on_loss=state.absorbed,
-                )
-                self._parts = (open_storage(in_force), capture)
+                self._parts = (open_storage(in_force), Capture.from_settings(in_force, on_loss=state.absorbed))
             return self._parts
 
 

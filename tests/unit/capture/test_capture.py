@@ -23,6 +23,7 @@ import orjson
 import pydantic
 import pytest
 
+from atlas_otel import settings
 from atlas_otel.capture.capture import Capture, Limits
 from atlas_otel.capture.normalise import MAX_DEPTH
 from atlas_otel.capture.value_forms import type_name
@@ -462,3 +463,16 @@ def test_a_key_is_bounded_as_a_string_is(value: object) -> None:
     assert kept is not None
     assert "k" * 40 not in kept.json
     assert "cut by atlas-otel" in kept.json
+
+
+def test_all_settings_that_concern_values_reach_it() -> None:
+    environment = {
+        "ATLAS_OTEL_MAX_STRING_BYTES": "100",
+        "ATLAS_OTEL_MAX_VALUE_BYTES": "1000",
+        "ATLAS_OTEL_REDACTOR_SECONDS": "60",
+        "ATLAS_OTEL_REDACT": "email",
+    }
+    capture = Capture.from_settings(settings.resolve({}, environment))
+    assert capture.limits == Limits(100, 1000, 60.0)
+    assert capture.text("a@example.com", "x") == "[redacted:email]"
+    assert Capture.from_settings(settings.resolve({}, {"ATLAS_OTEL_CAPTURE_CONTENT": "false"})).value("a", "x") is None
