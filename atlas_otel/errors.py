@@ -7,8 +7,9 @@
     ├── UsageError           an API was called in a way that cannot work
     ├── StoreError           a database could not do what was asked
     │   ├── RetryableStoreError   the same call may go through later
-    │   └── PermanentStoreError   it never will: somebody has to change something
-    │       └── SchemaError       the schema is missing, or newer than this program
+    │   ├── PermanentStoreError   it never will: somebody has to change something
+    │   │   └── SchemaError       the schema is missing, or newer than this program
+    │   └── UnavailableStoreError no record can be stored at all: the records wait
     ├── SpoolError           a spool segment cannot be read or written
     ├── RecordError          a stored or received record cannot be decoded
     ├── ExportError          an export could not be written
@@ -32,6 +33,7 @@ __all__ = [
     "SchemaError",
     "SpoolError",
     "StoreError",
+    "UnavailableStoreError",
     "UsageError",
 ]
 
@@ -72,6 +74,18 @@ class PermanentStoreError(StoreError):
 
 class SchemaError(PermanentStoreError):
     """The database's schema is missing, or newer than this program knows."""
+
+
+class UnavailableStoreError(StoreError):
+    """The store cannot be opened, or takes no record at all: configuration, driver, rights, schema or server.
+
+    No record is at fault, so none is given up. ``retryable``: whether it may be over by itself soon, as where a server
+    restarts; otherwise somebody has to change something.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
 
 
 class SpoolError(AtlasOtelError):

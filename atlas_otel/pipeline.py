@@ -394,9 +394,15 @@ def _at_exit(telemetry: Telemetry) -> None:
     accounts = telemetry.accounts
     if lost := accounts.dropped:
         causes = ", ".join(f"{number} {cause}" for cause, number in sorted(lost.items()))
-        _say(f"not recorded: {causes} (spans and events)")
+        _say(f"not recorded: {causes} (spans and events){_because(accounts)}")
+    if left := accounts.spans.spooled + accounts.events.spooled:
+        _say(f"{left} spans and events wait in the spool for the next process{_because(accounts)}")
     if unsent := accounts.handed - accounts.sent:
         _say(f"not sent over OTLP: {unsent} of {accounts.handed} spans, which Jaeger lacks")
+
+
+def _because(accounts: AccountsSnapshot) -> str:
+    return f"; the database does not take them: {accounts.waiting}" if accounts.waiting else ""
 
 
 def _say(text: str) -> None:

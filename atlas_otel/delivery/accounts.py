@@ -60,8 +60,9 @@ class AccountsSnapshot:
     Outside the balances stand: ``forked``, ends of spans that another process (before a fork) started, and accounts
     for; ``adopted``, records of dead processes that this one stored from their spool; ``adopted_dropped``, such records
     that could not be; ``snapshots_dropped``, open snapshots that were refused (their spans' ends are counted on their
-    own); ``absorbed``, exceptions kept from the agent, by place; ``handed``, spans given to the export over OTLP, and
-    ``sent``, those of them that a Collector took (the rest waits, or was given up: Jaeger lacks it, the record not).
+    own); ``absorbed``, exceptions kept from the agent, by place; ``waiting``, why the store takes nothing at the moment
+    (None: it does, or nothing was tried yet); ``handed``, spans given to the export over OTLP, and ``sent``, those of
+    them that a Collector took (the rest waits, or was given up: Jaeger lacks it, the record not).
     """
 
     spans: Tally = field(default_factory=Tally)
@@ -71,6 +72,7 @@ class AccountsSnapshot:
     adopted_dropped: int = 0
     snapshots_dropped: int = 0
     absorbed: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    waiting: str | None = None
     handed: int = 0
     sent: int = 0
 
@@ -134,6 +136,7 @@ class Accounts:
         self._last: Record | None = None
         self._snapshots_dropped = 0
         self._absorbed: Counter[str] = Counter()
+        self._waiting: str | None = None
 
     def span_started(self) -> None:
         """A span began."""
@@ -209,6 +212,10 @@ class Accounts:
         with self._lock:
             self._absorbed[place] += 1
 
+    def waits(self, reason: str | None) -> None:
+        """The store takes nothing, for this reason; None: it does."""
+        self._waiting = reason
+
     def snapshot(self) -> AccountsSnapshot:
         """The accounts now."""
         with self._lock:
@@ -220,4 +227,5 @@ class Accounts:
                 adopted_dropped=self._adopted_dropped,
                 snapshots_dropped=self._snapshots_dropped,
                 absorbed=MappingProxyType(dict(self._absorbed)),
+                waiting=self._waiting,
             )

@@ -10,6 +10,7 @@ growing, jittered pause; what the store refuses for good, record by record, is s
 from __future__ import annotations
 
 import contextlib
+import logging
 import random
 import sys
 import threading
@@ -21,7 +22,7 @@ from opentelemetry.context import Context
 
 from atlas_otel.delivery.accounts import count_spans_and_events
 from atlas_otel.delivery.store_writer import StoreWriter
-from atlas_otel.errors import RetryableStoreError, StoreError
+from atlas_otel.errors import RetryableStoreError, StoreError, UnavailableStoreError
 from atlas_otel.process import fork
 from atlas_otel.process.quiet_log import QuietLog
 from atlas_otel.process.waking import Bell
@@ -62,7 +63,11 @@ _RETRY_FIRST_S: Final = 0.1
 _RETRY_MOST_S: Final = 5.0
 _RETRY_PERMANENT_S: Final = 30.0
 """The pause after a refusal that somebody has to lift (a missing schema, a missing right)."""
+_RETRY_FLUSHING_S: Final = 1.0
+"""The longest pause while somebody waits in a flush."""
 _SUPPRESSION_KEYS: Final = ("suppress_instrumentation",)
+
+_LOG: Final = logging.getLogger("atlas_otel.drain")
 
 _left_to_parent: list[object] = []  # a child must not even collect the parent's connections: that would close them
 
@@ -109,6 +114,8 @@ class Drain:
         self._settle_at: list[float] = []
         self._sweep_at: float | None = None if self._project_every_s is None else time.monotonic()
         self._failures = 0
+        self._failure: str | None = None
+        self._flushing = 0
         self._poisoned = 0
         self._finishing = False
         self._closing = False
@@ -150,13 +157,26 @@ class Drain:
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything appended before this call is stored and projected; whether it is.
 
-        False too where one of those records had to be set aside.
+        False too where one of those records had to be set aside. Where it is false, one line of the log says why.
         """
         if threading.current_thread() is self._thread:
             return False
-        deadline = time.monotonic() + timeout_s
+        with self._progress:
+            self._flushing += 1
+        try:
+            done = self._flush(time.monotonic() + timeout_s)
+        finally:
+            with self._progress:
+                self._flushing -= 1
+        if not done and not self._closing and self._failure is not None:
+            _LOG.warning("flush: not everything is stored: %s", self._failure)
+        return done
+
+    def _flush(self, deadline: float) -> bool:
         target = self._journal.accepted
         poisoned = self._poisoned
+        if self._projected_upto < target:
+            self._urgent.ring()  # once: a store that fails is tried as often as its pauses say
         while True:
             with self._progress:
                 if self._projected_upto >= target:
@@ -164,7 +184,6 @@ class Drain:
                 remaining = deadline - time.monotonic()
                 if remaining <= 0 or self._closing:
                     return False
-                self._urgent.ring()
                 self.wake()
                 # Woken at each step forward; looked again now and then, since a failing store makes none.
                 self._progress.wait(min(remaining, 0.5))
@@ -186,6 +205,11 @@ class Drain:
     def failures(self) -> int:
         """How often in a row the store has not taken what it was given; 0 where it works."""
         return self._failures
+
+    @property
+    def failure(self) -> str | None:
+        """Why the store did not take what it was given last; None where it did."""
+        return self._failure
 
     def shutdown(self, timeout_s: float = DEFAULT_SHUTDOWN_S) -> bool:
         """Store what there is, for so long at most, and end; whether all of it was stored.
@@ -256,7 +280,7 @@ class Drain:
 
     def _cycle(self) -> bool:
         """One turn; whether there was nothing left to do."""
-        urgent = self._finishing or self._urgent.ringing
+        urgent = self._finishing or self._flushing > 0 or self._urgent.ringing
         self._urgent.clear()
         self._show_running_spans()
         self._journal.prepare()
@@ -266,6 +290,8 @@ class Drain:
         try:
             if batch is None:
                 self._project(urgent)
+                if not self._dirty:
+                    self._worked()
                 if not self._finishing:
                     self._rest()
                 return True
@@ -274,7 +300,7 @@ class Drain:
         except StoreError as error:
             self._failed(error)
         else:
-            self._failures = 0
+            self._worked()
             if not (self._finishing or batch.adopted) and len(batch.records) < _BATCH_RECORDS // 2:
                 self._urgent.wait(_CATCH_UP_S)
         return False
@@ -369,12 +395,19 @@ class Drain:
         """Pause before the next try: longer each time, and by a random share, so that processes do not come in step."""
         self._writer.close()
         self._failures += 1
-        if isinstance(error, RetryableStoreError):
+        self._failure = str(error)
+        self._accounts.waits(self._failure)
+        if isinstance(error, RetryableStoreError) or (isinstance(error, UnavailableStoreError) and error.retryable):
             most = min(_RETRY_MOST_S, _RETRY_FIRST_S * 2.0 ** min(self._failures - 1, 10))
         else:
             most = min(_RETRY_PERMANENT_S, 2.0 ** min(self._failures - 1, 10))
         self._log.warning("records wait, the database does not take them: %s", error)
-        self._pause(most)
+        self._pause(min(most, _RETRY_FLUSHING_S) if self._flushing else most)
+
+    def _worked(self) -> None:
+        if self._failure is not None:
+            self._failures, self._failure = 0, None
+            self._accounts.waits(None)
 
     def _pause(self, most_s: float) -> None:
         deadline = time.monotonic() + most_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter

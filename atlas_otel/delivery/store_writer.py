@@ -1,10 +1,10 @@
-"""A store, opened when it is needed; what it breaks on is told from what it refuses."""
+"""A store, opened when it is needed. What keeps every record out is told from what is wrong with one of them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from atlas_otel.errors import PermanentStoreError, RetryableStoreError, StoreError
+from atlas_otel.errors import PermanentStoreError, StoreError, UnavailableStoreError
 from atlas_otel.records.store import PoisonedRecord, WriteResult
 
 if TYPE_CHECKING:
@@ -14,14 +14,11 @@ if TYPE_CHECKING:
     from atlas_otel.records.record import Record
     from atlas_otel.records.store import Store
 
-_BROKEN_TRIES: Final = 5
-"""How often a batch is tried of which no record goes in, before its records are set aside."""
-
 
 class StoreWriter:
     """Writes batches through a store; raises StoreError only. For one thread.
 
-    ``set_aside`` takes the records that the store breaks on each time.
+    ``set_aside`` takes the records that break the store while it takes others.
     """
 
     def __init__(
@@ -34,40 +31,51 @@ class StoreWriter:
         self._accounts = accounts
         self._set_aside = set_aside
         self._store: Store | None = None
-        self._broken = 0
 
     def write(self, records: Sequence[Record]) -> WriteResult:
         """Write a batch. Where the store breaks on it (not: refuses it), record by record, to find out which it is."""
+        store = self._opened()
         try:
-            result = self._opened().write(records)
-            self._broken = 0
-            return result
+            return store.write(records)
         except StoreError:
             raise
-        except Exception:  # a defect of the store's, or a record that nobody foresaw
+        except Exception as error:  # a defect of the store's, or a record that nobody foresaw
             self._accounts.absorbed("store")
+            self._check(error)
+        return self._write_one_by_one(records)
+
+    def _write_one_by_one(self, records: Sequence[Record]) -> WriteResult:
         refused: list[PoisonedRecord] = []
         broke: list[PoisonedRecord] = []
         for record in records:
-            self.close()
+            store = self._opened()
             try:
-                refused += self._opened().write([record]).poisoned
+                refused += store.write([record]).poisoned
             except StoreError:
                 raise
             except Exception as error:
+                self._check(error)
                 broke.append(PoisonedRecord(record, type(error).__name__))
-        self._broken = self._broken + 1 if len(broke) == len(records) else 0
-        if 0 < self._broken < _BROKEN_TRIES:
-            # Nothing went in: more likely the store's fault than that of every record.
-            raise RetryableStoreError(f"the store broke on every record ({broke[0].reason})")
-        self._broken = 0
-        self._set_aside(broke)
+        if broke:
+            self._set_aside(broke)
         return WriteResult(len(records) - len(broke) - len(refused), (*refused, *broke))
+
+    def _check(self, broken: Exception) -> None:
+        """Whether the store, opened anew, takes records at all after it broke; UnavailableStoreError where not."""
+        self.close()
+        store = self._opened()
+        try:
+            store.check()
+        except StoreError:
+            raise
+        except Exception:
+            raise UnavailableStoreError(f"the store breaks on every record ({_reason(broken)})") from broken
 
     def project(self, limit: int) -> int:
         """``Store.project``."""
+        store = self._opened()
         try:
-            return self._opened().project(limit=limit)
+            return store.project(limit=limit)
         except StoreError:
             raise
         except Exception as error:
@@ -84,12 +92,20 @@ class StoreWriter:
                 self._accounts.absorbed("store_close")
 
     def _opened(self) -> Store:
+        """The store, open. UnavailableStoreError, whatever it is that keeps it shut."""
         if self._store is None:
             try:
                 self._store = self._factory()
-            except StoreError:
-                raise
+                self._store.open()
             except Exception as error:
+                self.close()
+                if isinstance(error, UnavailableStoreError):
+                    raise
                 self._accounts.absorbed("store_open")
-                raise PermanentStoreError(f"the store cannot be opened ({type(error).__name__})") from error
+                raise UnavailableStoreError(f"the store cannot be opened: {_reason(error)}") from error
         return self._store
+
+
+def _reason(error: Exception) -> str:
+    """The class alone: what it says may quote a record."""
+    return type(error).__name__

@@ -51,6 +51,36 @@ def server_user(owner_uid: int | None) -> ServerUser:
     return ServerUser(entry.pw_uid, entry.pw_gid, entry.pw_name, other=True)
 
 
+def known_server_user(owner_uid: int | None) -> ServerUser | None:
+    """:func:`server_user` for root, without making one: None where it does not exist yet."""
+    try:
+        entry = pwd.getpwuid(owner_uid) if owner_uid else pwd.getpwnam(_SYSTEM_USER)
+    except KeyError:
+        return None
+    return ServerUser(entry.pw_uid, entry.pw_gid, entry.pw_name, other=True)
+
+
+def may_pass(folder: Path, user: ServerUser | None) -> bool:
+    """Whether ``user`` (None: anybody) may pass through ``folder`` and all above it."""
+    if all(_entered_by(one, user) for one in (folder, *folder.parents)):
+        return True
+    if user is None:
+        return False
+    # The modes say no; an access control list may say yes.
+    ask = ["/bin/ls", "-d", f"{folder}/."]
+    done = subprocess.run(ask, capture_output=True, check=False, user=user.uid, group=user.gid, extra_groups=[])
+    return done.returncode == 0
+
+
+def _entered_by(folder: Path, user: ServerUser | None) -> bool:
+    found = folder.stat()
+    if user is not None and found.st_uid == user.uid:
+        return bool(found.st_mode & 0o100)
+    if user is not None and found.st_gid == user.gid:
+        return bool(found.st_mode & 0o010)
+    return bool(found.st_mode & 0o001)
+
+
 def _own_system_user() -> pwd.struct_passwd:
     for command in (
         None,

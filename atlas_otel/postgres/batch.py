@@ -1,19 +1,23 @@
-"""A batch of records, merged, in the order in which writers lock their rows. Pure."""
+"""A batch of records, merged, in the order in which writers lock their rows."""
 
 from __future__ import annotations
 
+import secrets
+import time
 from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
 
 from atlas_otel.postgres import rows
 from atlas_otel.process.yielding import yielding
 from atlas_otel.projection.trace_sessions import late_target
-from atlas_otel.records.record import RecordSet, SpanRecord
+from atlas_otel.records.record import RANK_ENDED, EventRecord, RecordSet, SpanRecord
 from atlas_otel.records.store import PoisonedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from atlas_otel.records.record import EventRecord, Record
+    from atlas_otel.records.record import Record
 
 
 class MergedBatch(NamedTuple):
@@ -45,6 +49,34 @@ class MergedBatch(NamedTuple):
     def records(self) -> list[Record]:
         """The records of the batch."""
         return [*self.spans, *self.events]
+
+
+def plain() -> MergedBatch:
+    """A span and an event that nothing is wrong with, of a session of their own."""
+    trace_id, span_id, session = secrets.token_hex(16), secrets.token_hex(8), secrets.token_hex(16)
+    now = time.time_ns()
+    text = {"text": "plain: caf\u00e9, 東京, 1e3"}
+    span = SpanRecord(
+        trace_id=trace_id,
+        span_id=span_id,
+        parent_span_id=None,
+        session_key=session,
+        name="check",
+        kind=None,
+        span_kind=0,
+        start_ns=now,
+        end_ns=now,
+        status=0,
+        status_message=None,
+        attributes=text,
+        events=(),
+        links=(),
+        scope="check",
+        resource={},
+        rank=RANK_ENDED,
+        version=now,
+    )
+    return MergedBatch([span], [EventRecord(trace_id, span_id, now, session, "check", orjson.dumps(text).decode())])
 
 
 def merged(records: Iterable[Record]) -> tuple[MergedBatch, list[PoisonedRecord]]:

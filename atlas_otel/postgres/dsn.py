@@ -50,6 +50,18 @@ def check_database_url(value: str, *, source: str = "the database URL") -> None:
         _parse(value, source)
 
 
+def check_usable(value: str) -> None:
+    """Check what can be known of a database URL before a server is started or reached: its form, and for the embedded
+    forms that the server is installed and may use its folder. Raises ConfigError; changes nothing."""
+    value = value.strip()
+    check_database_url(value)
+    if _is_embedded(value):
+        _refuse_windows()
+        from atlas_otel.postgres import embedded
+
+        embedded.check(_embedded_folder(value))
+
+
 def resolve_database_url(value: str, *, source: str = "the database URL") -> str:
     """A conninfo for psycopg. For the embedded forms the server is started, and kept until this process ends.
 
@@ -57,12 +69,10 @@ def resolve_database_url(value: str, *, source: str = "the database URL") -> str
     """
     value = value.strip()
     if _is_embedded(value):
-        if sys.platform == "win32":
-            raise ConfigError("the embedded database does not run on Windows: give a Postgres URL")
+        _refuse_windows()
         from atlas_otel.postgres import embedded
 
-        folder = value[len(_EMBEDDED_FOLDER) :] if value.startswith(_EMBEDDED_FOLDER) else None
-        return embedded.ensure_running(folder or None)
+        return embedded.ensure_running(_embedded_folder(value))
     _parse(value, source)
     return value
 
@@ -105,6 +115,15 @@ def with_defaults(value: str, **settings: str | int) -> str:
 
 def _is_embedded(value: str) -> bool:
     return value == EMBEDDED or value.startswith(_EMBEDDED_FOLDER)
+
+
+def _embedded_folder(value: str) -> str | None:
+    return value[len(_EMBEDDED_FOLDER) :] or None if value.startswith(_EMBEDDED_FOLDER) else None
+
+
+def _refuse_windows() -> None:
+    if sys.platform == "win32":
+        raise ConfigError("the embedded database does not run on Windows: give a Postgres URL")
 
 
 def _parse(value: str, source: str) -> dict[str, str]:

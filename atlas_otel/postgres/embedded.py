@@ -19,10 +19,12 @@ the socket is trusted. As root, the server runs as the system user ``atlas-otel`
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -37,7 +39,7 @@ from atlas_otel.postgres._cluster import SUPERUSER, Cluster
 from atlas_otel.process import fork
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 DATABASE: Final = "atlas"
 """The database that is made in a new server."""
@@ -78,15 +80,40 @@ def ensure_running(
     for the process that starts the server. Raises ConfigError where it cannot run here.
     """
     path = (Path(folder).expanduser() if folder else default_folder()).resolve()
-    with _held_lock:
-        try:
-            return _Server(path, {**_SETTINGS, **(settings or {})}, linger_s).ensure_running()
-        except PermissionError as error:
-            raise ConfigError(
-                f"the embedded database's folder {path} is closed to this user: {error.strerror}"
-            ) from None
-        except OSError as error:
-            raise ConfigError(f"the embedded database cannot run in {path}: {error.strerror or error}") from None
+    with _held_lock, _explaining(path):
+        return _Server(path, {**_SETTINGS, **(settings or {})}, linger_s).ensure_running()
+
+
+def check(folder: str | Path | None = None) -> None:
+    """Whether the server could run in ``folder``, as far as it shows before anything is made or started.
+
+    Raises ConfigError: the wheel is missing, or the folder is another's, holds something else or cannot be entered.
+    """
+    path = (Path(folder).expanduser() if folder else default_folder()).resolve()
+    _wheel.package_folder()
+    with _explaining(path):
+        there = next(one for one in (path, *path.parents) if one.exists())
+        if not there.is_dir():
+            raise ConfigError(f"the embedded database cannot run in {path}: {there} is a file")
+        if there == path:
+            _check_holds_database(path)
+        if os.geteuid() == 0:
+            user = _wheel.known_server_user(path.stat().st_uid if there == path else None)
+            way = there.parent if there == path else there  # the folder itself is handed over to the server's user
+            if not _wheel.may_pass(way, user):
+                raise _no_way(path, user.name if user else "atlas-otel")
+        elif not os.access(there, os.W_OK | os.X_OK) or (there == path and path.stat().st_uid != os.geteuid()):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+@contextmanager
+def _explaining(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise ConfigError(f"the embedded database's folder {path} is closed to this user: {error.strerror}") from None
+    except OSError as error:
+        raise ConfigError(f"the embedded database cannot run in {path}: {error.strerror or error}") from None
 
 
 def release(folder: str | Path | None = None) -> None:
@@ -131,18 +158,15 @@ class _Server:
         folder = self._folder
         if not folder.exists():
             _make_folder(folder)
-        elif not self._cluster.data.exists() and not (folder / "gate").exists() and any(folder.iterdir()):
-            raise ConfigError(f"{folder} is not empty and holds no embedded database: name another folder")
+        else:
+            _check_holds_database(folder)
         owner = folder.stat().st_uid
         user = _wheel.server_user(owner or None)
         if user.other and owner == 0:
             os.chown(folder, user.uid, user.gid)
         folder.chmod(0o700)
         if user.other and not self._cluster.check_way(user):
-            raise ConfigError(
-                f"as root the embedded database runs as the user {user.name}, who may not pass through the folders "
-                f"above {folder}: name a folder outside of root's home, such as {_ROOT_FOLDER}/postgres"
-            )
+            raise _no_way(folder, user.name)
         return user
 
     def _hold(self) -> None:
@@ -215,6 +239,18 @@ class _Server:
 def _ensure_database(connection: psycopg.Connection) -> None:
     if connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+
+
+def _check_holds_database(folder: Path) -> None:
+    if not (folder / "data").exists() and not (folder / "gate").exists() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} is not empty and holds no embedded database: name another folder")
+
+
+def _no_way(folder: Path, user: str) -> ConfigError:
+    return ConfigError(
+        f"as root the embedded database runs as the user {user}, who may not pass through the folders "
+        f"above {folder}: name a folder outside of root's home, such as {_ROOT_FOLDER}/postgres"
+    )
 
 
 def _make_folder(folder: Path) -> None:

@@ -29,7 +29,7 @@ class Storage(NamedTuple):
 def open_storage(settings: Settings) -> Storage:
     """The way into ``settings.database_url``. No thread and no connection before there is a record to store.
 
-    Raises ConfigError where the URL is none, or where the spool's folder cannot be used.
+    Raises ConfigError where the URL is none, or the driver, the embedded server or the spool's folder cannot be used.
     """
     url = settings.database_url
     assert url is not None
@@ -56,9 +56,13 @@ def storage_for(
     quiet before it is over. ``project_every_s``: project what other
     processes stored too, this often, also when nothing comes in here. ``spool_bytes``: the bound of the spool's folder.
     """
-    from atlas_otel.postgres.dsn import check_database_url, describe
+    try:
+        from atlas_otel.postgres.dsn import check_usable, describe
+    except ImportError as error:  # psycopg without libpq
+        said = " ".join(str(error).split())
+        raise ConfigError(f"the Postgres driver cannot be loaded ({said}): pip install 'psycopg[binary]'") from None
 
-    check_database_url(database_url)
+    check_usable(database_url)
     accounts = accounts if accounts is not None else Accounts()
     journal: Journal
     left = False

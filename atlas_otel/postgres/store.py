@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from atlas_otel.errors import RecordError
+from atlas_otel.errors import AtlasOtelError, RecordError, RetryableStoreError, UnavailableStoreError
 from atlas_otel.postgres import batch, migrate, reader, resolver
 from atlas_otel.postgres.connect import connect, quiet
+from atlas_otel.postgres.dsn import describe, scrub
 from atlas_otel.postgres.failures import is_data_error, translating
 from atlas_otel.postgres.following import WholeFold
 from atlas_otel.postgres.projector import Projector
@@ -63,19 +64,36 @@ class PostgresStore:
         self._projector: Projector | None = None
         self._pid = os.getpid()
 
+    def open(self) -> None:
+        """Connect, and see to the schema, unless that is done. Raises UnavailableStoreError, which says why."""
+        try:
+            with self._connection():
+                pass
+        except AtlasOtelError as error:
+            raise UnavailableStoreError(str(error), retryable=isinstance(error, RetryableStoreError)) from error
+        except Exception as error:  # a driver or a system call; nothing of a record can stand in its words
+            said = f"{describe(self._url)} cannot be opened: {type(error).__name__}: {scrub(str(error), self._url)}"
+            raise UnavailableStoreError(said) from error
+
+    def check(self) -> None:
+        """Write a record that nothing is wrong with, and roll it back. Raises UnavailableStoreError where that fails,
+        RetryableStoreError where the server went away."""
+        with self._connection() as connection:
+            self._check(connection)
+
     def write(self, records: Sequence[Record]) -> WriteResult:
         """Join ``records`` in and mark their sessions dirty, in one transaction.
 
         Where the server refuses the data of a record, the batch is halved until that record stands alone; it is
-        kept in ``atlas_otel.poison``, and every other record is stored.
+        kept in ``atlas_otel.poison``, and every other record is stored. Where it refuses data that nothing is wrong
+        with (:meth:`check`), none is: the connection or the database is at fault.
         """
         merged, poisoned = batch.merged(records)
         with self._connection() as connection:
-            if self._writer is None:
-                self._writer = Writer(connection)
-            poisoned += _write(self._writer, merged)
+            writer = self._writing(connection)
+            poisoned += self._write(writer, merged)
             for item in poisoned:
-                _set_aside(self._writer, item)
+                _set_aside(writer, item)
         return WriteResult(len(records) - len(poisoned), tuple(poisoned))
 
     def project(self, *, limit: int = 100) -> int:
@@ -130,6 +148,44 @@ class PostgresStore:
     ) -> None:
         self.close()
 
+    def _writing(self, connection: OverlappingConnection) -> Writer:
+        if self._writer is None:
+            self._writer = Writer(connection)
+        return self._writer
+
+    def _check(self, connection: psycopg.Connection) -> None:
+        try:
+            with connection.transaction(force_rollback=True):
+                Writer(connection).write(batch.plain())
+        except psycopg.Error as error:
+            if not is_data_error(error):
+                raise
+            reason = f"{type(error).__name__} ({error.sqlstate})"
+            raise UnavailableStoreError(f"{describe(self._url)} refuses every record: {reason}") from None
+
+    def _write(self, writer: Writer, records: batch.MergedBatch) -> list[PoisonedRecord]:
+        """Write a batch; where its data is refused, each half of it by itself. The records that were refused."""
+        size = len(records.spans) + len(records.events)
+        if not size:
+            return []
+        try:
+            writer.write(records)
+        except UNREPRESENTABLE:
+            fit, refused = batch.sifted(records)
+            if not refused:  # it was not a record's fault
+                raise
+            return refused + self._write(writer, fit)
+        except psycopg.Error as error:
+            if not is_data_error(error):
+                raise
+            if size == 1:
+                self._check(writer.connection)
+                return [PoisonedRecord(records.records[0], str(error))]
+        else:
+            return []
+        first, second = batch.halves(records)
+        return self._write(writer, first) + self._write(writer, second)
+
     @contextmanager
     def _connection(self) -> Iterator[OverlappingConnection]:
         try:
@@ -155,29 +211,6 @@ class PostgresStore:
             connection.close()
             raise
         return connection
-
-
-def _write(writer: Writer, records: batch.MergedBatch) -> list[PoisonedRecord]:
-    """Write a batch; where its data is refused, each half of it by itself. The records that were refused."""
-    size = len(records.spans) + len(records.events)
-    if not size:
-        return []
-    try:
-        writer.write(records)
-    except UNREPRESENTABLE:
-        fit, refused = batch.sifted(records)
-        if not refused:  # it was not a record's fault
-            raise
-        return refused + _write(writer, fit)
-    except psycopg.Error as error:
-        if not is_data_error(error):
-            raise
-        if size == 1:
-            return [PoisonedRecord(records.records[0], str(error))]
-    else:
-        return []
-    first, second = batch.halves(records)
-    return _write(writer, first) + _write(writer, second)
 
 
 def _set_aside(writer: Writer, item: PoisonedRecord) -> None:

@@ -81,7 +81,7 @@ class Writer:
     """
 
     def __init__(self, connection: psycopg.Connection) -> None:
-        self._connection = connection
+        self.connection = connection
         self._resources: set[bytes] = set()
         self._open_spans: set[tuple[str, str]] = set()
         self._detour = 0  # batches that will not try the fast way
@@ -95,7 +95,7 @@ class Writer:
         ``rows.UNREPRESENTABLE`` is raised, and nothing is stored.
         """
         resources = rows.ResourceEncoder()
-        with self._connection.transaction():
+        with self.connection.transaction():
             self._touch_traces(batch)
             encoder = _Encoder(self._touch(batch.session_keys), resources)
             fresh = [span for span in batch.spans if span.key not in self._open_spans]
@@ -106,14 +106,14 @@ class Writer:
                 strays |= self._join(_EVENTS, encoder, batch.events)
             if strays:
                 self._touch(sorted(strays))
-                self._connection.execute(statement("write_strays"), {"keys": sorted(strays)})
-                self._connection.execute(statement("forget_projection"), {"keys": sorted(strays)})
+                self.connection.execute(statement("write_strays"), {"keys": sorted(strays)})
+                self.connection.execute(statement("forget_projection"), {"keys": sorted(strays)})
             self._add_resources(resources.encoded)
         self._remember(batch, resources.encoded, direct)
 
     def set_aside(self, record: bytes, reason: str) -> None:
         """Keep a record that was refused for good, as it would stand in the spool."""
-        self._connection.execute(
+        self.connection.execute(
             "INSERT INTO atlas_otel.poison (record, reason) VALUES (%s, %s)", [record, reason.replace("\x00", "")]
         )
 
@@ -121,7 +121,7 @@ class Writer:
         """Lock the rows of the batch's traces; those where a session may have to be found are to be looked at again."""
         traces = batch.traces
         watched = {"ids": list(traces), "watched": list(traces.values())}
-        self._connection.execute(statement("write_traces"), watched)
+        self.connection.execute(statement("write_traces"), watched)
         if rewards := batch.late_rewards:
             columns = {
                 "traces": [span.trace_id for span, _ in rewards],
@@ -129,25 +129,25 @@ class Writer:
                 "target_traces": [trace_id for _, (trace_id, _) in rewards],
                 "target_spans": [span_id for _, (_, span_id) in rewards],
             }
-            self._connection.execute(statement("write_late_rewards"), columns)
+            self.connection.execute(statement("write_late_rewards"), columns)
 
     def _touch(self, keys: Sequence[str]) -> dict[str, int]:
         """Lock the rows of these sessions, which come sorted, and give each its next revision."""
         if not keys:
             return {}
-        return dict(self._connection.execute(statement("write_sessions"), {"keys": list(keys)}).fetchall())
+        return dict(self.connection.execute(statement("write_sessions"), {"keys": list(keys)}).fetchall())
 
     def _add_resources(self, resources: Mapping[bytes, bytes]) -> None:
         new = {key: value for key, value in resources.items() if key not in self._resources}
         if new:
             hashes = sorted(new)  # two writers lock them in one order
             texts = [new[key].decode() for key in hashes]
-            self._connection.execute(statement("write_resources"), {"hashes": hashes, "attributes": texts})
+            self.connection.execute(statement("write_resources"), {"hashes": hashes, "attributes": texts})
 
     def _copy_new(self, encoder: _Encoder, spans: Sequence[SpanRecord], events: Sequence[EventRecord]) -> bool:
         """Copy rows that should be new into their tables; False, and nothing done, where one was not."""
         try:
-            with self._connection.transaction():  # a savepoint
+            with self.connection.transaction():  # a savepoint
                 self._copy(_SPANS.copy_direct, encoder, spans)
                 self._copy(_EVENTS.copy_direct, encoder, events)
         except psycopg.errors.UniqueViolation:
@@ -159,15 +159,15 @@ class Writer:
         if not records:
             return set()
         self._copy(table.copy_staged, encoder, records)
-        if self._connection.execute(statement(table.insert)).rowcount == len(records):
+        if self.connection.execute(statement(table.insert)).rowcount == len(records):
             return set()
-        changed = self._connection.execute(statement(table.join), {"keys": list(encoder.revisions)})
+        changed = self.connection.execute(statement(table.join), {"keys": list(encoder.revisions)})
         return {key for (key,) in changed}
 
     def _copy(self, command: bytes, encoder: _Encoder, records: Sequence[Record]) -> None:
         if not records:
             return
-        with self._connection.cursor() as cursor, cursor.copy(command) as copy:
+        with self.connection.cursor() as cursor, cursor.copy(command) as copy:
             for chunk in encoder.chunks(records):
                 copy.write(chunk)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PoisonedRecord(NamedTuple):
-    """A record that the store refused for good, set aside so that the rest could go on."""
+    """A record that the store refused by itself while it took others, set aside so that the rest could go on."""
 
     record: Record
     reason: str
@@ -50,6 +50,15 @@ class Store(Protocol):
     Every method may raise RetryableStoreError (the batch is to be offered again, whole) or PermanentStoreError.
     A store is used by one thread at a time; several stores, in several processes, may write one database.
     """
+
+    def open(self) -> None:
+        """Connect, unless that is done. The other methods do it too; by itself, what fails here is no record's fault.
+
+        Raises UnavailableStoreError, which says why in one line.
+        """
+
+    def check(self) -> None:
+        """Write a record that every store takes, and take it back. Raises UnavailableStoreError where that fails."""
 
     def write(self, records: Sequence[Record]) -> WriteResult:
         """Join ``records`` in, and mark their sessions dirty in the same transaction."""

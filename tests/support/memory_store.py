@@ -41,6 +41,12 @@ class MemoryStore:
         self._dirty: dict[str, None] = {}  # ordered: who has waited longest comes first
         self._rows: dict[str, SessionRows] = {}
 
+    def open(self) -> None:
+        """Nothing has to be opened."""
+
+    def check(self) -> None:
+        """It takes every record that can be encoded."""
+
     def write(self, records: Sequence[Record]) -> WriteResult:
         """Join ``records`` in, and mark their sessions dirty."""
         poisoned = []

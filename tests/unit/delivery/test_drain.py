@@ -19,7 +19,7 @@ from atlas_otel.delivery.drain import Drain
 from atlas_otel.delivery.journal import Journal, MemoryJournal
 from atlas_otel.delivery.journal_recorder import JournalRecorder, RunningSpans
 from atlas_otel.delivery.spool import SpoolJournal
-from atlas_otel.errors import PermanentStoreError, RetryableStoreError, SchemaError
+from atlas_otel.errors import ConfigError, PermanentStoreError, RetryableStoreError, SchemaError, UnavailableStoreError
 from atlas_otel.records.record import RANK_ENDED, RANK_OPEN, EventRecord, Record, RecordSet, SpanRecord
 from atlas_otel.records.store import PoisonedRecord, WriteResult
 
@@ -35,14 +35,23 @@ class _Store:
         self.written: list[list[Record]] = []
         self.projected: list[int] = []
         self.opened = 0
+        self.checked = 0
+        self.open_faults: list[Exception] = []
         self.closed = 0
+        self.broken: Exception | None = None
         self.project_faults: list[Exception] = []
         self.backlog = 0  # sessions of others
         self.suppressed: list[object] = []
 
-    def open(self) -> _Store:
+    def open(self) -> None:
         self.opened += 1
-        return self
+        if self.open_faults:
+            raise self.open_faults.pop(0)
+
+    def check(self) -> None:
+        self.checked += 1
+        if self.broken:
+            raise self.broken
 
     def write(self, records: Sequence[Record]) -> WriteResult:
         self.suppressed.append(otel_context.get_value("suppress_instrumentation"))
@@ -89,7 +98,7 @@ class _Pipeline:
         self.accounts = accounts
         self.journal = journal
         running = RunningSpans()
-        self.drain = Drain(journal, accounts, store.open, running)
+        self.drain = Drain(journal, accounts, lambda: store, running)
         self.recorder = JournalRecorder(journal, accounts, self.drain, running)
 
     def span(self, number: int, text: str = "") -> None:
@@ -232,12 +241,38 @@ def test_a_permanent_failure_keeps_the_records_and_recovers_by_itself(pipeline):
 
 def test_a_store_that_cannot_be_opened_costs_nothing_but_time(pipeline):
     p = pipeline()
-    failures = [RetryableStoreError("refused"), ImportError("driver"), PermanentStoreError("authentication")]
-    opened = p.store.open
-    p.drain._store_factory = lambda: (_ for _ in ()).throw(failures.pop(0)) if failures else opened()
-    p.span(1)
+    p.store.open_faults = [
+        UnavailableStoreError("refused", retryable=True),
+        UnavailableStoreError("authentication"),
+        ImportError("driver"),
+        ConfigError("no folder"),
+    ]
+    for number in range(600):  # more than one batch
+        p.span(number)
+    assert p.drain.flush(20.0)
+    assert p.accounts.snapshot().spans.stored == 600
+    assert p.store.opened == 5
+    assert p.accounts.snapshot().waiting is None
+
+
+def test_a_store_that_stays_shut_keeps_every_record_and_says_why(pipeline, caplog):
+    """The reason stands in the log, in the accounts and in what flush leaves behind; no record is taken for its cause,
+    and a flush does not try faster than the pauses allow."""
+    p = pipeline()
+    p.store.open_faults = [UnavailableStoreError("pip install 'atlas-otel[embedded]'")] * 1000
+    with caplog.at_level(logging.WARNING, "atlas_otel.drain"):
+        for number in range(100):
+            p.span(number)
+        assert not p.drain.flush(3.0)
+    now = p.accounts.snapshot()
+    assert now.balances
+    assert (now.spans.spooled, now.spans.lost) == (100, 0)
+    assert now.waiting == p.drain.failure == "pip install 'atlas-otel[embedded]'"
+    assert caplog.text.count("pip install 'atlas-otel[embedded]'") == 2, "once by the drain, once by flush"
+    assert p.store.opened <= 10
+    p.store.open_faults.clear()
     assert p.drain.flush(10.0)
-    assert p.accounts.snapshot().spans.stored == 1
+    assert p.accounts.snapshot().spans.stored == 100
 
 
 def test_a_failing_projection_is_tried_again_and_flush_waits_for_it(pipeline):
@@ -303,14 +338,26 @@ def test_a_record_that_breaks_the_store_is_found_among_the_others(pipeline):
 
 
 def test_a_store_that_breaks_on_everything_keeps_the_records(pipeline):
-    p = pipeline()
+    p = pipeline(*[ValueError("a defect")] * 1000)
+    p.store.broken = ValueError("a defect")
     p.recorder.event(_event(0))
-    assert p.drain.flush(5.0)
-    p.store.faults = [ValueError("a defect")] * 6
     p.span(1)
     p.span(2)
+    assert not p.drain.flush(3.0)
+    now = p.accounts.snapshot()
+    assert (now.spans.spooled, now.events.spooled, now.dropped) == (2, 1, {})
+    assert "ValueError" in str(now.waiting)
+    p.store.faults, p.store.broken = [], None
     assert p.drain.flush(10.0)
     assert p.accounts.snapshot().spans.stored == 2
+
+
+def test_a_record_alone_in_its_batch_is_at_fault_only_where_another_goes_in(pipeline):
+    p = pipeline(*[KeyError("a defect")] * 2)
+    p.span(1)
+    assert not p.drain.flush(10.0)
+    assert p.store.checked == 2
+    assert p.accounts.snapshot().spans.dropped == {"poisoned": 1}
 
 
 def test_one_line_a_minute_at_most(pipeline, caplog):
