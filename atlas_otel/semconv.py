@@ -54,6 +54,16 @@ ATLAS_PUSHED_UUID: Final = "atlas.intermediate_step.uuid"
 ATLAS_ANOMALY: Final = "atlas.intermediate_step.anomaly"
 """``end_without_start``, ``second_end``, ``chunk_after_end``, …: a pushed step that fits no open one."""
 
+# --- a model call, where the GenAI conventions have no name for it --------------------------------------------------
+ATLAS_LLM_PARAMETERS: Final = "atlas.llm.parameters"
+"""All that a model call was given beside messages and tools, by the provider's own names, as a JSON object."""
+ATLAS_LLM_TOKENS: Final = "atlas.llm.tokens"
+"""Token ids and logprobs that a server gave: ``{prompt: {ids, logprobs, texts}, choices: [{…}]}``, as JSON."""
+ATLAS_LLM_PREVIOUS_RESPONSE_ID: Final = "atlas.llm.previous_response_id"
+"""The response that a call goes on from, whose messages the server keeps."""
+ATLAS_LLM_UNREAD: Final = "atlas.llm.unread"
+"""Why something of a model call could not be read; a list of texts."""
+
 ATLAS_TARGET_TRACE_ID: Final = "atlas.target.trace_id"
 """On a reward that came late: the trace it is for. Its session is ``atlas.session.id``, else that trace's only one."""
 ATLAS_TARGET_SPAN_ID: Final = "atlas.target.span_id"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from atlas_otel.records import lenient_json
+
 if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonValue
 
@@ -43,11 +45,12 @@ class JsonText:
 
     What no database holds is replaced in JSON from the start (:func:`storable`)."""
 
-    __slots__ = ("_value", "text")
+    __slots__ = ("_strict", "_value", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._value: object = _UNREAD
+        self._strict = True
         if (replaced := storable(text)) != text:
             self.text = replaced
             if not self.valid:  # a plain text that holds such an escape is as storable as any
@@ -67,7 +70,7 @@ class JsonText:
         """The parsed value; the text itself where it is no JSON. It is shared: callers must not change it."""
         if self._value is _UNREAD:
             try:
-                self._value = orjson.loads(self.text)
+                self._value, self._strict = lenient_json.read(self.text)
             except ValueError:
                 self._value = _INVALID
         return self.text if self._value is _INVALID else self._value  # type: ignore[return-value]
@@ -93,13 +96,14 @@ def dump(value: object) -> str:
     try:
         text = orjson.dumps(value, default=_splice).decode()
     except (TypeError, orjson.JSONEncodeError):
-        text = json.dumps(value, ensure_ascii=False, default=_plain).encode("utf-8", "replace").decode()
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+        text = text.encode("utf-8", "replace").decode()
     return storable(text)
 
 
 def _splice(value: object) -> object:
     if isinstance(value, JsonText):
-        return orjson.Fragment(value.text) if value.valid else value.text
+        return orjson.Fragment(value.text) if value.valid and value._strict else value.value
     return _plain(value)
 
 
