@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from atlas_otel.calls import sharing
+from atlas_otel.calls.model_call import Message, Unknown
 from atlas_otel.calls.parts import read_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from atlas_otel.calls.model_call import Message
 
 
 def is_message(value: Mapping[str, Any]) -> bool:
@@ -20,6 +19,12 @@ def is_message(value: Mapping[str, Any]) -> bool:
 
 
 def read_message(value: Mapping[str, Any], role: str) -> Sequence[Message]:
-    """One message; one for each answer where a tool's message holds several."""
-    said_by = sharing.role_of(value, role)
-    return sharing.divided(said_by, read_parts(value["parts"]), name=sharing.text(value, "name"), whole=value)
+    """One message; one for each answer where a tool's message holds several.
+
+    A message that an earlier reader marked ``unread`` stays so while any part of it is unknown.
+    """
+    said_by, parts = sharing.role_of(value, role), read_parts(value["parts"])
+    reason = sharing.text(value, "unread")
+    if reason is not None and any(isinstance(part, Unknown) for part in parts):
+        return (Message(said_by, parts, sharing.text(value, "name"), unread=reason),)
+    return sharing.divided(said_by, parts, name=sharing.text(value, "name"), whole=value)
