@@ -229,6 +229,8 @@ SERVICE_NAME: Final = "service.name"
 
 SESSION_KEY: Final = "session_key"
 """Where metadata holds the session's key; ``session_id`` there is the row's number (contract §3)."""
+GOVERNED_WORKFLOW: Final = "orchestration"
+"""The name of a governed run's workflow step (contract §5): its span's ``atlas.name``."""
 ROOT_STEP: Final = "root"
 """``parent_id`` of a step that nothing encloses, and the root function's id and name (contract §1)."""
 NOT_CAPTURED: Final = "[not captured]"

@@ -88,7 +88,7 @@ class Steps:
             timings["guidance_ms"] = 0.0  # the guidance comes with the validation
             timings["total_ms"] = _since(clock)
             self._keep(step, result, validation, guidance, timings)
-            span.done(self._envelope(step, result, timings))
+            span.output = self._envelope(step, result, timings)
             if validation is not None and validation.valid is not None:
                 atlas.set_validation(validation.to_json())
                 if not validation.valid:
@@ -119,7 +119,7 @@ class Steps:
                 guidance=guidance,
                 attempt=attempt,
             )
-            span.done(validation.to_json())
+            span.output = validation.to_json()
             if validation.failure is not None:
                 span.fail(validation.failure)
         return validation

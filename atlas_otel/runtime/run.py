@@ -16,10 +16,10 @@ from atlas_otel.records.recorder import NullRecorder
 from atlas_otel.runtime.assembly import Assembly
 from atlas_otel.runtime.lanes import lane_of
 from atlas_otel.runtime.outcome import RunResult, StepOutcome
+from atlas_otel.runtime.publisher import control_event, following
 from atlas_otel.runtime.review import approval_required, review_block
 from atlas_otel.runtime.session import GovernedSession
 from atlas_otel.runtime.spans import session_span
-from atlas_otel.runtime.stream import control_event, following
 from atlas_otel.tracing import state
 from atlas_otel.tracing.reporting import set_runtime_metadata
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.models.json_types import JsonObject
     from atlas_otel.pipeline import Telemetry
-    from atlas_otel.runtime.stream import Publisher
+    from atlas_otel.runtime.publisher import Publisher
 
 __all__ = ["RunResult", "StepOutcome", "arun", "run"]
 
@@ -90,13 +90,15 @@ async def run_session(
     status: JsonObject = {"status": "failed"}
     try:
         about = {**metadata, **_about(assembly, key)}
-        with following(follower):
-            async with session_span(task, settings.agent.name, tags=tags, metadata=about) as span:
+        session_key = state.new_session_key()
+        with following(follower, session_key):
+            opened = session_span(task, settings.agent.name, key=session_key, tags=tags, metadata=about)
+            async with opened as span:
                 if not captured:  # then nothing of what it was started with is there
                     set_runtime_metadata({"review": about["review"]})
                 control_event(follower, "session-started", {"session_id": span.id, "task": task})
                 try:
-                    ended = await session.run(span.span_id)
+                    ended = await session.run()
                     span.final_answer = ended.final_answer
                     status = {"status": "succeeded", "final_answer": ended.final_answer}
                 finally:

@@ -13,7 +13,6 @@ from atlas_otel.runtime.attempts import Steps
 from atlas_otel.runtime.history import EarlierSession, earlier_sessions, summarize
 from atlas_otel.runtime.judges import Judged, session_facts
 from atlas_otel.runtime.spans import governance_span, runtime_span
-from atlas_otel.runtime.stream import PublishedStep
 from atlas_otel.runtime.telemetry import EventEmitter
 from atlas_otel.runtime.triage import TriageDossier, triage
 from atlas_otel.tracing.reporting import set_runtime_metadata
@@ -67,15 +66,13 @@ class GovernedSession:
         self._emitter = EventEmitter()
         self.student: Student | None = None
 
-    async def run(self, span_id: str) -> Ended:
+    async def run(self) -> Ended:
         """Everything, from the handshake to the review, in the session's span. Raises what a hook raises, and
         AdapterError."""
         self._emitter.phase()
-        workflow: PublishedStep | None = None
         student = self.student = self._assembly.student()
         try:
             capabilities = await self._open(student)
-            workflow = PublishedStep("WORKFLOW", "orchestration", span_id, {"task": self._task})
             teacher, judge, asked = self._governors
             earlier = await self._history()
             dossier = await self._triage()
@@ -85,12 +82,8 @@ class GovernedSession:
             final_answer = await self._answer(student, steps, decision, capabilities)
             evaluation = await self._judge(judge, steps, final_answer, decision)
             status = self._close_review(evaluation, earlier)
-            workflow.output = final_answer
-            workflow.end(None)
-        except BaseException as error:
+        except BaseException:
             set_runtime_metadata({"review_status": "pending", "adapter_events": self._emitter.counts()})
-            if workflow is not None:
-                workflow.end(error)
             raise
         finally:
             await student.close_quietly()
@@ -135,7 +128,7 @@ class GovernedSession:
             broken = None
         except AdapterError as error:
             adapter, name, broken = None, self._config.adaptive_teaching.triage_adapter or "", error
-        with runtime_span("triage", {"adapter": name}, category="CUSTOM") as span:
+        with runtime_span("triage", {"adapter": name}, kind="custom") as span:
             done = await triage(adapter, name, self._task, self._metadata)
             said: JsonObject = {
                 "summary": done.dossier.summary,
@@ -146,7 +139,7 @@ class GovernedSession:
             if error_text is not None:
                 said["error"] = error_text
                 said["fallback"] = "default"
-            span.done(said)
+            span.output = said
         return done.dossier
 
     async def _route(
@@ -164,18 +157,18 @@ class GovernedSession:
         answer = None
         if advisor is not None and lanes.needs_probe(adaptive, override=override, history_count=count):
             question = probe.question(self._task, dossier, history, adaptive.probe)
-            with governance_span("capability_probe", "probe", dict(question.facts), category="CUSTOM") as span:
+            with governance_span("capability_probe", "probe", dict(question.facts), kind="custom") as span:
                 probed = await probe.probe(advisor, question, adaptive.probe.timeout_seconds)
                 answer = probed.answer
-                span.done(probed.to_json())
+                span.output = probed.to_json()
         decision = lanes.constrain(
             lanes.decide(
                 adaptive, override=override, history_count=count, probe=answer, probe_available=advisor is not None
             ),
             capabilities,
         )
-        with runtime_span("adaptive_route", {"mode": decision.mode}, category="CUSTOM") as span:
-            span.done(decision.to_json())
+        with runtime_span("adaptive_route", {"mode": decision.mode}, kind="custom") as span:
+            span.output = decision.to_json()
         set_runtime_metadata(
             {
                 "execution_mode": decision.mode,
@@ -207,7 +200,7 @@ class GovernedSession:
                 made: JsonObject = plan.model_dump()
                 if note is not None:
                     made["error"] = note
-                span.done(made)
+                span.output = made
                 if rules.plans and teacher is not None:
                     plan = await self._reviewed(teacher, plan)
         if rules.folds:
@@ -234,7 +227,7 @@ class GovernedSession:
                 said["cached"] = True
             if reviewed.error is not None:
                 said["error"] = reviewed.error
-            span.done(said)
+            span.output = said
         set_runtime_metadata({"original_plan": plan.model_dump(), "plan_concerns": reviewed.concerns})
         return reviewed.plan
 
@@ -278,7 +271,7 @@ class GovernedSession:
                 "step_results": list(results),
             }
             answer = await student.synthesize(self._task, steps.plan, results, told)
-            span.done(answer)
+            span.output = answer
         return answer
 
     # --- afterwards ----------------------------------------------------------------------------------------------
@@ -301,7 +294,7 @@ class GovernedSession:
         with governance_span("reward_evaluation", "reward", facts) as span:
             evaluation = await judge.evaluate(facts)
             judged = Judged(evaluation)
-            span.done({"reward": judged.reward, "audit": list(evaluation.audit)})
+            span.output = {"reward": judged.reward, "audit": list(evaluation.audit)}
         judgement = evaluation.judgement
         atlas.record_reward(
             judgement.score, rationale=judgement.rationale, judges=judgement.judges, raw=judgement.raw, primary=True

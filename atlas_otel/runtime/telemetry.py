@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from atlas_otel.errors import AdapterError
 from atlas_otel.process import fork
 from atlas_otel.runtime import coerce
-from atlas_otel.runtime.stream import tell_adapter_event
 from atlas_otel.tracing.context import current_frame
 from atlas_otel.tracing.reporting import emit_event
 from atlas_otel.tracing.state import absorbed
@@ -95,9 +94,7 @@ class EventEmitter:
         return contextvars.copy_context() if current_frame().session is not None else self._home.copy()
 
     def _record(self, envelope: JsonObject, *, opening: bool = False) -> None:
-        name = str(envelope["event"])
-        emit_event(name, envelope, opening=opening)
-        tell_adapter_event(name, envelope, opening=opening)
+        emit_event(str(envelope["event"]), envelope, opening=opening)
         with self._lock:
             self.recorded += 1
 

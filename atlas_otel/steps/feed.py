@@ -8,6 +8,7 @@ what the trajectory will hold: the same UUIDs (span ids), parents and names.
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry import context as otel_context
@@ -20,7 +21,7 @@ from atlas_otel.projection.dialects import facts_of
 from atlas_otel.projection.events import TOP, Enclosure, note_events, span_events
 from atlas_otel.projection.fold import SessionFold
 from atlas_otel.projection.node import Node
-from atlas_otel.projection.notes import PushedNote, read_note
+from atlas_otel.projection.notes import AdapterNote, PushedNote, read_note
 from atlas_otel.tracing import state
 from atlas_otel.tracing.context import current_frame
 
@@ -96,6 +97,17 @@ class _Known(NamedTuple):
     session: str | None
 
 
+@dataclass(slots=True)
+class _Opening:
+    """A governed run. Its workflow begins after the adapter's handshake (contract §5)."""
+
+    record: SpanRecord
+    facts: Facts
+    last_ns: int | None = None
+    """When the adapter last reported something in its handshake."""
+    told: bool = False
+
+
 class StepFeed:
     """Publishes to all subscribers of the process, on the thread where a thing happens. A ``Recorder``."""
 
@@ -104,6 +116,7 @@ class StepFeed:
         self._subscriptions: tuple[Subscription, ...] = ()
         self._known: dict[SpanKey, _Known] = {}
         self._folds: dict[str, SessionFold] = {}
+        self._opening: dict[str, _Opening] = {}
         self._telling = threading.local()
 
     @property
@@ -125,6 +138,7 @@ class StepFeed:
                 state.listen(None)
                 self._known.clear()
                 self._folds.clear()
+                self._opening.clear()
 
     def complete(self, wanted: Callable[[Subscription], bool]) -> None:
         """Tell those that no step will follow, and let go of them."""
@@ -135,6 +149,7 @@ class StepFeed:
 
     def pushed(self, step: IntermediateStep, session: str | None, source: object) -> None:
         """A step was pushed to the manager ``source``."""
+        self._begin(session)
         for one in self._subscriptions:
             if one.source is source or _hears(one, session):
                 one.tell(step)
@@ -153,6 +168,10 @@ class StepFeed:
             self._known[record.key] = _Known(around, inside, record.session_key)
         if facts.pushed_uuid is not None:  # it tells itself
             self._fold_in(record)
+        elif facts.kind == "session" and facts.name == semconv.GOVERNED_WORKFLOW and record.session_key is not None:
+            self._fold_in(record)
+            with self._lock:
+                self._opening[record.session_key] = _Opening(record, facts)
         else:
             self._tell(record.session_key, self._rows(record, facts, around)[:1])
 
@@ -169,10 +188,12 @@ class StepFeed:
             self._fold_in(record)
         else:
             around = known.around if known is not None else self._around()
+            self._begin(record.session_key)
             self._tell(record.session_key, self._rows(record, facts, around)[1:])
         if facts.kind == "session" and record.session_key is not None:
             with self._lock:
                 self._folds.pop(record.session_key, None)
+                self._opening.pop(record.session_key, None)
                 self._known = {key: one for key, one in self._known.items() if one.session != record.session_key}
             self.complete(lambda one: one.session == record.session_key)
 
@@ -190,13 +211,31 @@ class StepFeed:
         with self._lock:
             known = self._known.get((record.trace_id, record.span_id))
         around = known.inside if known is not None else self._around()
-        self._tell(record.session_key, note_events(note, around))
+        opening = self._opening.get(record.session_key) if record.session_key is not None else None
+        if opening is not None and isinstance(note, AdapterNote) and note.opening:
+            opening.last_ns = record.sequence
+            self._publish(record.session_key, note_events(note, around))
+        else:
+            self._tell(record.session_key, note_events(note, around))
+
+    def _begin(self, session: str | None) -> None:
+        """Publish the START of a governed run's workflow, which comes after what the adapter reported in its
+        handshake."""
+        opening = self._opening.get(session) if session is not None else None
+        if opening is None or opening.told:
+            return
+        opening.told = True
+        self._publish(session, self._rows(opening.record, opening.facts, TOP)[:1])
 
     def _wanted(self, session: str | None) -> bool:
         # What a subscriber does itself is not told: it would be told of that, too, for ever.
         return not getattr(self._telling, "now", False) and any(_hears(one, session) for one in self._subscriptions)
 
     def _tell(self, session: str | None, rows: Sequence[TrajectoryEventRow]) -> None:
+        self._begin(session)
+        self._publish(session, rows)
+
+    def _publish(self, session: str | None, rows: Sequence[TrajectoryEventRow]) -> None:
         self._telling.now = True
         try:
             for row in rows:
@@ -222,7 +261,10 @@ class StepFeed:
             with self._lock:
                 if rows := self._folds[record.session_key].events_of(record.key):
                     return rows
-        return span_events(Node(record, facts, facts.kind, None, None, 0), _name(facts), around, stands_in)
+        opening = self._opening.get(record.session_key) if record.session_key is not None else None
+        opened_ns = opening.last_ns if opening is not None and facts.kind == "session" else None
+        node = Node(record, facts, facts.kind, None, None, 0)
+        return span_events(node, _name(facts), around, stands_in, opened_ns=opened_ns)
 
     def _around(self) -> Enclosure:
         """What stands around what happens here."""

@@ -9,7 +9,6 @@ Nothing but a ``TypeError`` for what is no payload is raised into the code that 
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -75,40 +74,16 @@ class _Open:
     chunks: int = 0
 
 
-class StepSource:
-    """Steps that somebody publishes, and nothing but these, to its own subscribers. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._subscriptions: tuple[Subscription, ...] = ()
-
-    def subscribe(
-        self,
-        on_next: Callable[[IntermediateStep], Any],
-        on_error: Callable[[Exception], Any] | None = None,
-        on_complete: Callable[[], Any] | None = None,
-    ) -> Subscription:
-        """Have ``on_next`` called with every step from now on; the rest as of a manager."""
-        subscription = Subscription(on_next, on_error, on_complete, None, self, self._remove)
-        self._subscriptions = (*self._subscriptions, subscription)
-        return subscription
-
-    def publish(self, step: IntermediateStep) -> None:
-        """Hand a step to the subscribers."""
-        for subscription in self._subscriptions:
-            subscription.tell(step)
-
-    def _remove(self, subscription: Subscription) -> None:
-        self._subscriptions = tuple(one for one in self._subscriptions if one is not subscription)
-
-
 class IntermediateStepManager:
     """Takes intermediate steps, records them, and publishes them to its subscribers. Thread-safe.
 
     A step belongs to the session in force where it is pushed; a WORKFLOW that starts outside of any is a session of
-    its own.
+    its own. ``session``: the key of the session that its subscribers follow; None: the one in force where they
+    subscribe, or, outside of any, all of the process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, session: str | None = None) -> None:
+        self._session = session
         self._lock = fork.lock()
         self._pairing: StepPairing[_Open] = StepPairing(_REMEMBERED)
         self._root: _Open | None = None
@@ -123,10 +98,12 @@ class IntermediateStepManager:
         """Have ``on_next`` called with every step from now on, on the thread where it happens: pushed ones, and those
         of decorated code (its spans' START and END, and what is reported on them).
 
-        Of the session in force, until it is over (``on_complete``); outside of any, of all the process' sessions.
+        They hear one session until it is over (``on_complete``), or every session of the process.
         What a subscriber raises is counted and given to its ``on_error``; it reaches neither the agent nor others.
         """
-        subscription = Subscription(on_next, on_error, on_complete, session_key_of(), self, FEED.remove)
+        subscription = Subscription(
+            on_next, on_error, on_complete, self._session or session_key_of(), self, FEED.remove
+        )
         FEED.add(subscription)
         return subscription
 
@@ -295,7 +272,7 @@ def _open(
     attributes = began.attributes
     new = session is None and began.kind == "session"
     if new:
-        session = SessionState((parts.new_key or _new_key)(), None)
+        session = SessionState(state.new_session_key(), None)
     if session is not None:
         attributes[semconv.ATLAS_SESSION_ID] = session.key
     identity = _identify(session, frame, began.kind, attributes)
@@ -398,10 +375,6 @@ def _report(active: SpanInForce, kept: str, anomaly: Anomaly | None) -> None:
     if state.current().capture.content:
         shown[semconv.ATLAS_EVENT_PAYLOAD] = kept
     active.report(semconv.EVENT_INTERMEDIATE_STEP, kept, shown)
-
-
-def _new_key() -> str:
-    return uuid.uuid4().hex
 
 
 # pydantic makes its serializer's tables at the first dump, under a lock that a fork in that moment leaves held for ever

@@ -5,7 +5,6 @@ The public names are in ``decorators``; what a span does while it runs is ``acti
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 H = TypeVar("H", bound=Observation)
 
+NOT_GIVEN: Final = object()
 NAMED_IN_SPAN: Final = 120
 """Characters of a step's description that its span's name shows."""
 
@@ -65,6 +65,8 @@ class Instrument(Generic[H]):
         step_id: int | None = None,
         attempt: int | None = None,
         new: bool = False,
+        session_key: str | None = None,
+        given: object = NOT_GIVEN,
     ) -> None:
         self.kind = kind
         self.text = text
@@ -80,6 +82,10 @@ class Instrument(Generic[H]):
         self.step_id = step_id
         self.attempt = attempt
         self.new = new
+        self.session_key = session_key
+        """The key of a session that is opened; None: a fresh one each time."""
+        self.given = given
+        """What goes in, in a ``with`` block that knows it before it starts."""
         self._entered: list[ActiveSpan] = []
 
     # --- as a decorator ------------------------------------------------------------------------------------------
@@ -119,8 +125,10 @@ class Instrument(Generic[H]):
         except Exception:  # the block runs all the same, and its handle works
             state.absorbed("enter")
             active = self._start(state.SILENT, name, None)
-        active.announce()
         handle = self._handle(active)
+        if self.given is not NOT_GIVEN:
+            handle.input = self.given
+        active.announce()
         self._entered.append(active)
         active.enter()  # last: where a signal's handler raises before, nobody comes to leave it
         return handle
@@ -189,7 +197,7 @@ class Instrument(Generic[H]):
     ) -> ActiveSpan:
         around_it = frame.session or remote_session(context)
         inner = around_it is not None and not self.new
-        key = around_it.key if inner and around_it is not None else (parts.new_key or _new_key)()
+        key = around_it.key if inner and around_it is not None else self.session_key or state.new_session_key()
         attributes: dict[str, AttributeValue] = {
             semconv.ATLAS_KIND: "agent" if inner else "session",
             semconv.ATLAS_SESSION_ID: key,
@@ -328,10 +336,6 @@ class Instrument(Generic[H]):
         if self.kind == "llm" and self.capture_output:
             active.describe = describe_answer
         return active
-
-
-def _new_key() -> str:
-    return uuid.uuid4().hex
 
 
 def remote_session(context: Context | None = None) -> SessionState | None:

@@ -272,7 +272,7 @@ def _report(
     active: SpanInForce | None, name: str, payload: Mapping[str, Any], shown: Mapping[str, AttributeValue]
 ) -> EventRecord | None:
     parts = state.current()
-    if not parts.enabled:
+    if not parts.enabled and state.listener is None:
         return None
     if active is None:
         state.absorbed("event_outside_session")

@@ -5,6 +5,7 @@ Before ``configure`` the recorder keeps nothing and the tracer is the API's: dec
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,11 @@ _harm_lock = fork.lock()
 def current() -> Instrumentation:
     """The parts in force."""
     return _current
+
+
+def new_session_key() -> str:
+    """A key for a session that starts: random, unless a test fixes it."""
+    return _current.new_key() if _current.new_key is not None else uuid.uuid4().hex
 
 
 def install(instrumentation: Instrumentation) -> Instrumentation:

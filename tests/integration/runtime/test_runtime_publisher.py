@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+import atlas_otel as atlas
+from atlas_otel.models.intermediate_step import IntermediateStepPayload, IntermediateStepType
 from atlas_otel.runtime.run import arun
+from atlas_otel.steps.execution_context import ExecutionContext
+from atlas_otel.steps.manager import IntermediateStepManager
 from atlas_otel.testing import recording
 from atlas_otel.tracing.state import absorbed_counts
 
@@ -42,7 +48,48 @@ def follow(agents):
     return run
 
 
-async def test_a_follower_gets_what_is_recorded_in_the_same_order(agents, hooked, follow):
+@atlas.tool
+def look_up(key):
+    return {"found": key}
+
+
+async def test_a_publisher_hears_what_a_subscriber_hears_and_the_trajectory_holds(agents, hooked, follow):
+    """Decorated tools and steps that are pushed inside hooks too."""
+
+    async def aexecute(self, task, plan, step, metadata):
+        look_up("a")
+        manager = ExecutionContext.get().intermediate_step_manager
+        for kind in (IntermediateStepType.CUSTOM_START, IntermediateStepType.CUSTOM_END):
+            manager.push_intermediate_step(IntermediateStepPayload(event_type=kind, UUID="pushed", name="inside"))
+        await self.emit({"event": "env_action", "payload": {"command": "look"}})
+        return "good"
+
+    hooked.aexecute = aexecute
+    agents.put(agent=hooked, teach=lambda **_: {"valid": True}, judge=lambda **_: 0.5)
+    follower, heard = Follower(), []
+    subscription = IntermediateStepManager().subscribe(heard.append)
+    try:
+        recorded, _ = await follow(follower, lane="paired")
+    finally:
+        subscription.unsubscribe()
+    assert follower.steps == heard
+
+    def known(step):
+        payload = step["payload"]
+        return payload["UUID"], payload["event_type"], step["parent_id"], payload["name"], step["function_ancestry"]
+
+    told = [known(step.model_dump(mode="json")) for step in follower.steps]
+    held = [known(json.loads(row.event)) for row in recorded.rows().events]
+    assert sorted(map(str, told)) == sorted(map(str, held))
+    assert {"look_up", "inside", "env_action", "progress"} <= {name for *_, name, _ in told}
+    starts = {step.UUID: step.payload.data for step in follower.steps if step.event_type.value == "FUNCTION_START"}
+    for row in recorded.rows().events:
+        payload = json.loads(row.event)["payload"]
+        if payload["event_type"] == "FUNCTION_START":
+            assert starts[payload["UUID"]].input == payload["data"]["input"]
+
+
+async def test_a_follower_gets_the_run_in_order(agents, hooked, follow):
     hooked.outputs = ("bad", "good")
     agents.put(
         agent=hooked,
@@ -51,7 +98,8 @@ async def test_a_follower_gets_what_is_recorded_in_the_same_order(agents, hooked
     )
     follower = Follower()
     recorded, result = await follow(follower, lane="paired")
-    assert follower.story == [
+    notes = {"metadata", "plan", "reward", "guidance", "validation"}
+    assert [line for line in follower.story if line.split()[1] not in notes] == [
         "ADAPTER_EVENT progress",
         "WORKFLOW_START orchestration",
         "CUSTOM_START triage",
@@ -104,8 +152,10 @@ async def test_a_failed_run_is_told_to_its_end(agents, hooked, follow):
     follower = Follower()
     _, error = await follow(follower, lane="auto")
     assert isinstance(error, RuntimeError)
-    assert follower.story[-2:] == ["TASK_END step_1", "WORKFLOW_END orchestration"]
-    assert follower.steps[-1].payload.data.output == {"error": "ValueError: no luck"}
+    ends = [line for line in follower.story if "_END" in line and line != "CUSTOM_END metadata"]
+    assert ends[-2:] == ["TASK_END step_1", "WORKFLOW_END orchestration"]
+    error = follower.steps[-1].payload.metadata["error"]
+    assert (error["type"], error["message"]) == ("ValueError", "no luck")
     assert follower.control[-1][2] == "failed"
     assert follower.detached
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,11 +14,28 @@ from atlas_otel import IntermediateStep, IntermediateStepPayload, IntermediateSt
 from atlas_otel.bridges import arc_atlas, nemo
 from atlas_otel.models.intermediate_step import InvocationNode, StreamEventData
 from atlas_otel.steps.conversion import from_records
-from atlas_otel.steps.manager import StepSource
 from atlas_otel.testing import recording
 from atlas_otel.tracing import state
 
 Type = IntermediateStepType
+
+
+class ForeignStream:
+    """Another project's manager: publishes steps to its subscribers, and does nothing else."""
+
+    def __init__(self) -> None:
+        self._subscribers: list[Callable[[Any], Any]] = []
+
+    def subscribe(self, on_next: Callable[[Any], Any]) -> ForeignStream:
+        self._subscribers.append(on_next)
+        return self
+
+    def unsubscribe(self) -> None:
+        self._subscribers.clear()
+
+    def publish(self, step: Any) -> None:
+        for on_next in self._subscribers:
+            on_next(step)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +55,7 @@ def step(kind: Type, uuid: str, parent: str = "root", **data: Any) -> Intermedia
 
 
 def test_parents_and_ancestry_are_kept_whatever_is_in_force_here() -> None:
-    stream = StepSource()
+    stream = ForeignStream()
     steps = [
         step(Type.WORKFLOW_START, "w", input="Count"),
         step(Type.FUNCTION_START, "f", "w"),
@@ -66,7 +83,7 @@ def test_parents_and_ancestry_are_kept_whatever_is_in_force_here() -> None:
 
 
 def test_steps_without_a_workflow_get_a_session_from_any_thread() -> None:
-    stream = StepSource()
+    stream = ForeignStream()
     with recording() as recorded:
         with arc_atlas.bridge(stream):
             stream.publish(step(Type.TOOL_START, "a"))
@@ -85,7 +102,7 @@ def test_steps_without_a_workflow_get_a_session_from_any_thread() -> None:
 
 
 def test_in_a_session_of_ours_they_are_a_part_of_it() -> None:
-    stream = StepSource()
+    stream = ForeignStream()
     with recording() as recorded, atlas.session("ours") as session, nemo.bridge(stream):
         stream.publish(step(Type.WORKFLOW_START, "w"))
         stream.publish(step(Type.WORKFLOW_END, "w"))
@@ -95,7 +112,7 @@ def test_in_a_session_of_ours_they_are_a_part_of_it() -> None:
 
 @pytest.mark.parametrize(("error", "kind"), [(None, "abandoned"), (LookupError("gone"), "LookupError")])
 def test_what_is_open_when_the_stream_closes_has_failed(error: Exception | None, kind: str) -> None:
-    stream = StepSource()
+    stream = ForeignStream()
     with recording() as recorded:
         bridge = nemo.bridge(stream)
         stream.publish(step(Type.WORKFLOW_START, "w", input="Count"))
@@ -110,7 +127,7 @@ def test_what_is_open_when_the_stream_closes_has_failed(error: Exception | None,
 
 
 def test_what_cannot_be_read_is_counted_and_raises_nothing() -> None:
-    stream: Any = StepSource()
+    stream: Any = ForeignStream()
     before = state.absorbed_counts().get("bridge", 0)
     with recording() as recorded, nemo.bridge(stream):
         stream.publish({"no": "step"})
