@@ -18,9 +18,10 @@ app = command_app()
 
 @app.command(
     name="import",
-    help="Store traces from files: OTLP in JSON lines, as the Collector's file exporter writes them, or Jaeger's JSON, "
+    help="Store traces from files: OTLP in JSON lines, as the Collector's file exporter writes them (traces, and logs of "
+    "model calls), Jaeger's JSON, what OpenTelemetry's console exporter prints, exports of Phoenix, Langfuse and MLflow; "
     "packed with gzip or not; - is standard input. Importing again changes nothing. Exit code 1 where something could "
-    "not be taken, 2 where something named is not there; the rest is stored.",
+    "not be taken or computed, 2 where something named is not there; the rest is stored.",
 )
 def import_traces(
     files: Annotated[list[str] | None, typer.Argument(metavar="FILE...", help="What to import.")] = None,

@@ -164,22 +164,40 @@ class _Lines:
 
 
 def _documents(file: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """JSON documents with their line: one on each line, or a single one on many."""
+    """JSON documents with their line: one on each line, or over many lines, one after the other."""
     lines = ((number, line) for number, line in enumerate(file, 1) if line.strip())
-    if (first := next(lines, None)) is None:
+    waiting: list[tuple[int, bytes]] = []
+    for number, line in lines:
+        if not waiting:
+            if _goes_on(line):
+                waiting.append((number, line))
+            else:
+                yield number, line
+            continue
+        if len(waiting) == 1 and not _is_between(waiting[0][1]) and _is_object(line):
+            # A torn line, for the next is whole.
+            yield waiting.pop()
+            yield number, line
+            continue
+        waiting.append((number, line))
+        if _is_end(line) and _is_json(whole := _joined(waiting)):
+            yield waiting[0][0], whole
+            waiting = []
+    if not waiting:
         return
-    if _goes_on(first[1]):
-        second = next(lines, None)
-        if second is None or _is_between(first[1]) or not _is_object(second[1]):
-            rest = [second, *lines] if second is not None else []
-            yield first[0], b"".join((first[1], *(line for _, line in rest)))
-            return
-        # A torn line, for the next is whole.
-        yield first
-        yield second
+    if any(_is_object(line) for _, line in waiting[1:]) and not _is_json(_joined(waiting)):
+        yield from waiting  # what began was torn, and whole ones came after it
     else:
-        yield first
-    yield from lines
+        yield waiting[0][0], _joined(waiting)
+
+
+def _joined(lines: Iterable[tuple[int, bytes]]) -> bytes:
+    return b"".join(line for _, line in lines)
+
+
+def _is_end(line: bytes) -> bool:
+    """Whether a line may be the last of a document over many lines: it closes, and is not indented."""
+    return line.startswith((b"}", b"]")) and not line.rstrip().endswith(b",")
 
 
 def _goes_on(line: bytes) -> bool:

@@ -58,9 +58,11 @@ def _add(receiver: Receiver, span: Mapping[str, Any], process: Mapping[str, Any]
     receiver.begin_scope(next((scope for name in _SCOPES if (scope := text(tags.get(name)))), ""))
     start = integer(span.get("startTime")) * _MICROSECOND
     references = list(objects(span.get("references")))
-    above = [one for one in references if one.get("refType") == "CHILD_OF"]
-    # The first parent within the trace is the parent; whatever else is referred to is a link.
-    parent = next((one for one in above if _trace_id(one) == _trace_id(span)), None)
+    within = [one for one in references if _trace_id(one) == _trace_id(span)]
+    # The first parent within the trace is the parent; where none is named, what the span follows from is (as Jaeger
+    # shows it): it caused it, and did not wait for it. Whatever else is referred to is a link.
+    above = sorted(within, key=lambda one: one.get("refType") != "CHILD_OF")
+    parent = next((one for one in above if one.get("refType") in ("CHILD_OF", "FOLLOWS_FROM")), None)
     status = _STATUSES.get(text(tags.get("otel.status_code")).upper(), 2 if tags.get("error") is True else 0)
     receiver.add(
         RawSpan(

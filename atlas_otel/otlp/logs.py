@@ -17,7 +17,7 @@ from atlas_otel.errors import RecordError
 from atlas_otel.models.evaluation import finite
 from atlas_otel.otlp import json as otlp_json
 from atlas_otel.otlp import protobuf
-from atlas_otel.otlp.spans import MAX_NS, NotASpan
+from atlas_otel.otlp.spans import MAX_NS, Decoded, NotASpan
 from atlas_otel.projection.dialects.genai_events import is_message_event
 from atlas_otel.records.record import EventRecord
 
@@ -67,6 +67,11 @@ def decode_logs_json(body: bytes, capture: Capture) -> list[EventRecord]:
     if not isinstance(tree, dict) or not isinstance(tree.get("resourceLogs") or [], list):
         raise RecordError("the JSON is not an ExportLogsServiceRequest")
     return event_records(_of_json(tree), capture)
+
+
+def decode_logs_tree(tree: Mapping[str, Any], capture: Capture) -> Decoded:
+    """The same of JSON that is parsed already, such as a line that the Collector's file exporter wrote."""
+    return Decoded([*event_records(_of_json(tree), capture)], 0, 0, ())
 
 
 def event_records(logs: Iterable[RawLog], capture: Capture) -> list[EventRecord]:

@@ -207,3 +207,46 @@ def test_a_trace_from_jaeger(database_url: str, jaeger: str, capsys: Any) -> Non
     code, _, err = imported(database_url, capsys, "--jaeger-url", "http://127.0.0.1:9", "--trace-id", "1")
     assert code == 1
     assert "no answer from Jaeger" in err
+
+
+def test_documents_over_many_lines_one_after_the_other(database_url: str, tmp_path: Path, capsys: Any) -> None:
+    documents = [json.dumps(line(number, trace=str(number) * 32), indent=4) for number in range(1, 4)]
+    file = tmp_path / "printed.json"
+    file.write_text("\n".join(["a program's own words", *documents, "more of them"]) + "\n")
+    code, out, err = imported(database_url, capsys, str(file))
+    assert code == 1  # for what is no JSON
+    assert "imported 3 spans" in out
+    assert "2 lines" in out
+    assert "line 1: it is not JSON" in err
+
+
+def test_a_torn_line_that_ends_with_a_comma_costs_itself(database_url: str, tmp_path: Path, capsys: Any) -> None:
+    file = tmp_path / "torn.json"
+    file.write_text('{"resourceSpans": [],\n' + "".join(json.dumps(line(n)) + "\n" for n in range(1, 4)))
+    code, out, _ = imported(database_url, capsys, str(file))
+    assert code == 1
+    assert "imported 3 spans" in out
+    assert "1 lines" in out
+
+
+def test_messages_that_come_as_logs_in_the_same_file(database_url: str, tmp_path: Path, capsys: Any) -> None:
+    trace, span = "4" * 32, "5" * 16
+
+    def log(name: str, at: int, body: dict[str, str]) -> dict[str, Any]:
+        values = [{"key": key, "value": {"stringValue": value}} for key, value in body.items()]
+        ids = {"traceId": trace, "spanId": span, "eventName": name, "timeUnixNano": str(T + at)}
+        return {
+            "resourceLogs": [{"scopeLogs": [{"logRecords": [{**ids, "body": {"kvlistValue": {"values": values}}}]}]}]
+        }
+
+    pairs = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
+    attributes = [{"key": key, "value": {"stringValue": value}} for key, value in pairs.items()]
+    call = line(1, session=None, trace=trace)
+    call["resourceSpans"][0]["scopeSpans"][0]["spans"][0] |= {"spanId": span, "attributes": attributes}
+    lines = [log("gen_ai.user.message", 1, {"content": "Hi"}), call, log("gen_ai.choice", 2, {"message": "Hello"})]
+    file = tmp_path / "both.json"
+    file.write_text("\n".join(map(json.dumps, lines)))
+    code, out, _ = imported(database_url, capsys, str(file))
+    assert (code, "imported 1 spans and 2 events" in out) == (0, True)
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT task FROM sessions").fetchall() == [("Hi",)]

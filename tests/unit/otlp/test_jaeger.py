@@ -160,6 +160,7 @@ def test_no_document_makes_it_raise_anything_else(data: st.DataObject) -> None:
 def test_other_documents() -> None:
     assert decode_document({"resourceLogs": [{}]}, CAPTURE).records == []
     assert decode_document({"result": {"resourceSpans": []}}, CAPTURE).records == []
-    for other in ([], 7, {"unknown": 1}, None):
-        with pytest.raises(RecordError, match="neither"):
+    assert decode_document([], CAPTURE).records == []
+    for other in ([{"unknown": 1}], 7, {"unknown": 1}, None):
+        with pytest.raises(RecordError, match="neither OTLP nor"):
             decode_document(other, CAPTURE)
