@@ -208,7 +208,8 @@ def _plan(payload: JsonObject) -> JsonObject:
 
 
 def _reward(payload: JsonObject) -> JsonObject:
-    kept = _only(payload, {"name": is_name, "score": is_number, "judge": is_name, "primary": is_number})
+    kept: JsonObject = {semconv.CLAIMED: True} if payload.get(semconv.CLAIMED) is True else {}
+    kept |= _only(payload, {"name": is_name, "score": is_number, "judge": is_name, "primary": is_number})
     if judges := [_judge(judge) for judge in _objects(payload.get("judges"))]:
         kept["judges"] = judges
     if isinstance(raw := payload.get("raw"), dict) and isinstance(raw.get("failed"), bool):
@@ -227,7 +228,9 @@ def _judge(judge: JsonObject) -> JsonValue:
 def _metadata(payload: JsonObject) -> JsonObject:
     """Of the runtime's metadata its numbers and enumerations; of the caller's nothing."""
     held = payload.get("metadata")
-    if payload.get("source") != RUNTIME or not isinstance(held, dict) or not (kept := runtime_metadata(held)):
+    if payload.get("source") != RUNTIME or semconv.CLAIMED in payload or not isinstance(held, dict):
+        return {}
+    if not (kept := runtime_metadata(held)):
         return {}
     return {"metadata": kept, "source": RUNTIME}
 

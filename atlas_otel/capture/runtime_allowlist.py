@@ -12,12 +12,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from atlas_otel import semconv
 from atlas_otel.capture.allowlist import is_number
 
 if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonObject, JsonValue
 
-RUNTIME: Final = "runtime"
+RUNTIME: Final = semconv.SOURCE_RUNTIME
 """The ``source`` of a metadata event whose author is the runtime."""
 
 _Form: TypeAlias = "Callable[[object], bool] | Mapping[str, _Form] | tuple[_Form]"

@@ -21,6 +21,7 @@ from atlas_otel.errors import AtlasOtelError
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
 from atlas_otel.postgres.statements import statement
+from atlas_otel.tracing.reporting import set_runtime_metadata
 from atlas_otel_exporters import export_jsonl
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ class Probe(NamedTuple):
 
 def record_probe() -> Probe:
     """Record a session with a step and a tool call in it."""
-    metadata = {"review_status": "quarantined", "review_notes": NOTE}
-    with atlas.session(TASK, name=NAME, new=True, metadata=metadata) as session:
+    with atlas.session(TASK, name=NAME, new=True) as session:
+        set_runtime_metadata({"review_status": "quarantined", "review_notes": NOTE})
         with atlas.step("probe", id=1), atlas.tool("probe") as call:
             call.output = "done"
         sampled = trace.get_current_span().get_span_context().trace_flags.sampled

@@ -10,13 +10,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from statistics import mean, pstdev
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from atlas_otel import semconv
 
 if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonObject, JsonValue
 
 DEFAULT_REWARD_NAME: Final = "reward"
 """The name of a reward that was given none."""
+_Weight: TypeAlias = tuple[bool, tuple[int, str]]
+"""Whether it is no mere claim, and its order."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -51,6 +55,9 @@ class Reward:
     judges: tuple[JsonObject, ...] = ()
     primary: bool = False
     raw: JsonObject | None = None
+    claimed: bool = False
+    """A sender reported it over OTLP: it yields to any that the reward API or the runtime gave, and names no judges."""
+    claimed_judges: tuple[JsonObject, ...] = ()
 
     def to_json(self) -> JsonObject:
         """The stored mapping: ``score`` (where there is one), ``judges``, ``rationale``, ``name``, and what else the
@@ -63,6 +70,9 @@ class Reward:
         stored["judges"] = list(self.judges)
         if self.label is not None:
             stored["label"] = self.label
+        if self.claimed_judges:
+            stored["source"] = semconv.SOURCE_SENDER
+            stored["claimed_judges"] = list(self.claimed_judges)
         return stored
 
     def to_audit(self) -> JsonObject:
@@ -103,11 +113,13 @@ def choose_rewards(rewards: Iterable[tuple[tuple[int, str], Reward]]) -> dict[st
     """The reward in force under each name, the primary one first.
 
     ``rewards`` come with their order, (time, id): the latest of a name wins. Primary is the name that was flagged so
-    last; else the unnamed reward; else the name that was scored last.
+    last; else the unnamed reward; else the name that was scored last. What a sender claims counts only where nobody
+    who may judge gave that name, or any primary one.
     """
-    latest: dict[str, tuple[tuple[int, str], Reward]] = {}
-    flagged: tuple[tuple[int, str], str] | None = None
-    for order, reward in rewards:
+    latest: dict[str, tuple[_Weight, Reward]] = {}
+    flagged: tuple[_Weight, str] | None = None
+    for placed, reward in rewards:
+        order = (not reward.claimed, placed)
         held = latest.get(reward.name)
         if held is None or order > held[0]:
             latest[reward.name] = (order, reward)
@@ -115,12 +127,14 @@ def choose_rewards(rewards: Iterable[tuple[tuple[int, str], Reward]]) -> dict[st
             flagged = (order, reward.name)
     if not latest:
         return {}
-    if flagged is not None:
+    judged = {name: held for name, held in latest.items() if not held[1].claimed}
+    among = judged or latest
+    if flagged is not None and flagged[1] in among:
         first = flagged[1]
-    elif DEFAULT_REWARD_NAME in latest:
+    elif DEFAULT_REWARD_NAME in among:
         first = DEFAULT_REWARD_NAME
     else:
-        first = max(latest, key=lambda name: (latest[name][1].score is not None, latest[name][0]))
+        first = max(among, key=lambda name: (among[name][1].score is not None, among[name][0]))
     return {first: latest[first][1]} | {name: latest[name][1] for name in sorted(latest) if name != first}
 
 

@@ -9,6 +9,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Any, Final
 
+from atlas_otel.otlp.claims import ANYBODY
 from atlas_otel.otlp.json import hex_id, integer, object_of, objects, text
 from atlas_otel.otlp.spans import Decoded, NotASpan, RawSpan, Receiver
 from atlas_otel.records.record import SpanEvent, SpanLink
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.capture.capture import Capture
     from atlas_otel.otlp.attributes import Keeper
+    from atlas_otel.otlp.claims import Sender
     from atlas_otel.records.record import AttributeValue
 
 _KINDS: Final = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}
@@ -38,9 +40,9 @@ _TRANSLATED: Final = frozenset(
 _MICROSECOND: Final = 1_000
 
 
-def decode_jaeger(traces: Iterable[object], capture: Capture) -> Decoded:
+def decode_jaeger(traces: Iterable[object], capture: Capture, sender: Sender = ANYBODY) -> Decoded:
     """The records of traces in Jaeger's form (``{traceID, spans, processes}``)."""
-    receiver = Receiver(capture)
+    receiver = Receiver(capture, sender)
     for trace in traces:
         processes = object_of(object_of(trace).get("processes"))
         for span in objects(object_of(trace).get("spans")):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import orjson
 
 from atlas_otel.errors import RecordError
+from atlas_otel.otlp.claims import ANYBODY
 from atlas_otel.otlp.spans import Decoded, NotASpan, RawSpan, Receiver
 from atlas_otel.records.record import SpanEvent, SpanLink
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.capture.capture import Capture
     from atlas_otel.otlp.attributes import Keeper
+    from atlas_otel.otlp.claims import Sender
     from atlas_otel.records.record import AttributeValue
 
 _KINDS: Final = {
@@ -45,19 +47,19 @@ def load_json(data: bytes | str) -> object:
             raise RecordError("the body is not JSON") from None
 
 
-def decode_json(body: bytes | str, capture: Capture) -> Decoded:
+def decode_json(body: bytes | str, capture: Capture, sender: Sender = ANYBODY) -> Decoded:
     """The records of an ``ExportTraceServiceRequest`` (or ``TracesData``) in JSON.
 
     Raises RecordError where it is none.
     """
-    return decode_tree(load_json(body), capture)
+    return decode_tree(load_json(body), capture, sender)
 
 
-def decode_tree(tree: object, capture: Capture) -> Decoded:
+def decode_tree(tree: object, capture: Capture, sender: Sender = ANYBODY) -> Decoded:
     """The same, of JSON that is parsed already."""
     if not isinstance(tree, dict) or not isinstance(tree.get("resourceSpans") or [], list):
         raise RecordError("the JSON is not an ExportTraceServiceRequest")
-    receiver = Receiver(capture)
+    receiver = Receiver(capture, sender)
     for of_resource in objects(tree.get("resourceSpans")):
         try:
             receiver.begin_resource(_attributes(object_of(of_resource.get("resource")).get("attributes")))

@@ -17,6 +17,7 @@ from atlas_otel.errors import RecordError
 from atlas_otel.models.evaluation import finite
 from atlas_otel.otlp import json as otlp_json
 from atlas_otel.otlp import protobuf
+from atlas_otel.otlp.claims import ANYBODY, as_claim
 from atlas_otel.otlp.spans import MAX_NS, Decoded, NotASpan
 from atlas_otel.projection.dialects.genai_events import is_message_event
 from atlas_otel.records.record import EventRecord
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from atlas_otel.capture.capture import Capture
+    from atlas_otel.otlp.claims import Sender
     from atlas_otel.records.record import AttributeValue
 
 _HEX: Final = frozenset("0123456789abcdef")
@@ -43,7 +45,7 @@ class RawLog(NamedTuple):
     body: AttributeValue
 
 
-def decode_logs_protobuf(body: bytes, capture: Capture) -> list[EventRecord]:
+def decode_logs_protobuf(body: bytes, capture: Capture, sender: Sender = ANYBODY) -> list[EventRecord]:
     """The event records of an ``ExportLogsServiceRequest``. Raises RecordError where ``body`` is none."""
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from opentelemetry.proto.logs.v1 import logs_pb2
@@ -58,15 +60,15 @@ def decode_logs_protobuf(body: bytes, capture: Capture) -> list[EventRecord]:
             request = logs_pb2.LogsData.FromString(in_utf8(body, logs_pb2, "LogsData"))
     except DecodeError:
         raise RecordError("the body is not an ExportLogsServiceRequest in protobuf") from None
-    return event_records(_of_protobuf(request), capture)
+    return event_records(_of_protobuf(request), capture, sender)
 
 
-def decode_logs_json(body: bytes, capture: Capture) -> list[EventRecord]:
+def decode_logs_json(body: bytes, capture: Capture, sender: Sender = ANYBODY) -> list[EventRecord]:
     """The same in JSON."""
     tree = otlp_json.load_json(body)
     if not isinstance(tree, dict) or not isinstance(tree.get("resourceLogs") or [], list):
         raise RecordError("the JSON is not an ExportLogsServiceRequest")
-    return event_records(_of_json(tree), capture)
+    return event_records(_of_json(tree), capture, sender)
 
 
 def decode_logs_tree(tree: Mapping[str, Any], capture: Capture) -> Decoded:
@@ -74,7 +76,7 @@ def decode_logs_tree(tree: Mapping[str, Any], capture: Capture) -> Decoded:
     return Decoded([*event_records(_of_json(tree), capture)], 0, 0, ())
 
 
-def event_records(logs: Iterable[RawLog], capture: Capture) -> list[EventRecord]:
+def event_records(logs: Iterable[RawLog], capture: Capture, sender: Sender = ANYBODY) -> list[EventRecord]:
     """The records of those logs that are GenAI events on a span.
 
     An event is known by its span and its time: of two at one time in a request, the second counts as a nanosecond
@@ -91,7 +93,7 @@ def event_records(logs: Iterable[RawLog], capture: Capture) -> list[EventRecord]
         text = orjson.dumps(to_tree(payload).tree).decode()
         record = sanitize_event(EventRecord(log.trace_id, log.span_id, sequence, None, log.name, text), capture)
         if record is not None:
-            found[record.key] = record._replace(payload=capture.bounded_json(record.payload))
+            found[record.key] = as_claim(record._replace(payload=capture.bounded_json(record.payload)), sender)
     return list(found.values())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel.errors import RecordError
+from atlas_otel.otlp.claims import ANYBODY
 from atlas_otel.otlp.spans import Decoded, RawSpan, Receiver
 from atlas_otel.records.record import SpanEvent, SpanLink
 
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 
     from atlas_otel.capture.capture import Capture
     from atlas_otel.otlp.attributes import Keeper
+    from atlas_otel.otlp.claims import Sender
     from atlas_otel.records.record import AttributeValue
 
 _REMEMBERED_BYTES: Final = 128
 
 
-def decode_protobuf(body: bytes, capture: Capture) -> Decoded:
+def decode_protobuf(body: bytes, capture: Capture, sender: Sender = ANYBODY) -> Decoded:
     """The records of an ``ExportTraceServiceRequest``. Raises RecordError where ``body`` is none."""
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from opentelemetry.proto.trace.v1 import trace_pb2
@@ -29,19 +31,19 @@ def decode_protobuf(body: bytes, capture: Capture) -> Decoded:
     from atlas_otel.otlp.utf8 import in_utf8
 
     try:
-        return _decoded(body, capture)
+        return _decoded(body, capture, sender)
     except DecodeError:
         pass
     try:
-        return _decoded(in_utf8(body, trace_pb2, "TracesData"), capture)
+        return _decoded(in_utf8(body, trace_pb2, "TracesData"), capture, sender)
     except DecodeError:
         raise RecordError("the body is not an ExportTraceServiceRequest in protobuf") from None
 
 
-def _decoded(body: bytes, capture: Capture) -> Decoded:
+def _decoded(body: bytes, capture: Capture, sender: Sender = ANYBODY) -> Decoded:
     from atlas_otel.otlp.wire import request_class
 
-    receiver = Receiver(capture)
+    receiver = Receiver(capture, sender)
     _receive(request_class().FromString(body), receiver)
     return receiver.decoded()
 

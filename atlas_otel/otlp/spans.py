@@ -14,6 +14,7 @@ from atlas_otel.capture.allowlist import is_id
 from atlas_otel.capture.privacy import sanitize_event, sanitize_resource, sanitize_span
 from atlas_otel.errors import RecordError
 from atlas_otel.otlp.attributes import Keeper
+from atlas_otel.otlp.claims import ANYBODY, as_claim
 from atlas_otel.records.packing import unpack_events
 from atlas_otel.records.record import RANK_ENDED_OTLP, SpanEvent, SpanLink, SpanRecord
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from atlas_otel.capture.capture import Capture
+    from atlas_otel.otlp.claims import Sender
     from atlas_otel.records.record import Attributes, AttributeValue, EventRecord, Record
 
 MAX_NS: Final = 2**63 - 1
@@ -80,7 +82,8 @@ class Decoded(NamedTuple):
 class Receiver:
     """Takes the spans of one request. ``capture``: what may be kept of them."""
 
-    def __init__(self, capture: Capture) -> None:
+    def __init__(self, capture: Capture, sender: Sender = ANYBODY) -> None:
+        self._sender = sender
         self.keeper = Keeper(capture)
         """Every attribute of a span, of its events and of its links has to pass it."""
         self._capture = capture
@@ -93,7 +96,10 @@ class Receiver:
 
     def begin_resource(self, attributes: Mapping[str, AttributeValue]) -> None:
         """The spans that follow are of this resource."""
-        self._resource = sanitize_resource(attributes, self._capture)
+        kept = sanitize_resource(attributes, self._capture)
+        self._resource = {name: value for name, value in kept.items() if name != semconv.ATLAS_SENDER}
+        if self._sender.name is not None:
+            self._resource = {**self._resource, semconv.ATLAS_SENDER: self._sender.name}
 
     def begin_scope(self, name: str) -> None:
         """The spans that follow are of this instrumentation scope."""
@@ -102,7 +108,7 @@ class Receiver:
     def add(self, raw: RawSpan) -> None:
         """Take one span, or refuse it."""
         try:
-            self._records += records_of(raw, self._scope, self._resource, self._capture, self.keeper)
+            self._records += records_of(raw, self._scope, self._resource, self._capture, self.keeper, self._sender)
             self._spans += 1
         except NotASpan as reason:
             self.refuse(str(reason))
@@ -118,7 +124,9 @@ class Receiver:
         return Decoded(self._records, self._spans, self._refused, tuple(self._reasons))
 
 
-def records_of(raw: RawSpan, scope: str, resource: Attributes, capture: Capture, keeper: Keeper) -> list[Record]:
+def records_of(
+    raw: RawSpan, scope: str, resource: Attributes, capture: Capture, keeper: Keeper, sender: Sender = ANYBODY
+) -> list[Record]:
     """The records of one span: itself, and the events that it carries packed. Raises NotASpan.
 
     ``resource`` must have passed ``capture`` already.
@@ -164,6 +172,8 @@ def records_of(raw: RawSpan, scope: str, resource: Attributes, capture: Capture,
         span = span._replace(resource=resource, scope=capture.redacted(scope, "scope.name"))
     if not packed:
         return [span]
+    if not sender.governs:
+        packed = [as_claim(event, sender) for event in packed]
     kept = [sanitize_event(event._replace(session_key=span.session_key), capture) for event in packed]
     return [span, *[event for event in kept if event is not None]]
 

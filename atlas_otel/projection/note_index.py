@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from atlas_otel.models.plan import Plan
@@ -18,6 +19,7 @@ from atlas_otel.projection.notes import (
     read_note,
 )
 from atlas_otel.projection.results import task_input
+from atlas_otel.records.record import RANK_ENDED_OTLP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,17 +51,19 @@ class NoteIndex:
 
     def read(self, key: SpanKey, span: SpanRecord | None, facts: Facts | None) -> None:
         """Read what stands on one span: event records, those packed in its attributes, and evaluations of others."""
-        events = self._events.get(key, {})
+        events = recorded = self._events.get(key, {})
         if span is not None and (packed := packed_events(span)):
             events = events.copy()
             for event in packed:
                 events.setdefault(event.sequence, event)
-        notes: list[Note] = [read_note(events[sequence]) for sequence in sorted(events)]
+        notes: list[Note] = [
+            read_note(events[sequence], claimed=sequence not in recorded) for sequence in sorted(events)
+        ]
         for number, reward in enumerate(facts.rewards if facts is not None else ()):
             # An evaluation of ours is shown on the OTel span too, at the very time of its record.
             if reward.time_ns not in events:
                 order = (reward.time_ns, f"{key[0]}:{key[1]}:{reward.time_ns}:{number}")
-                notes.append(RewardNote(order, NoteTarget(), reward))
+                notes.append(RewardNote(order, NoteTarget(), replace(reward, claimed=_came_over_otlp(span))))
         notes.extend(_repeated_guidance(key, span, facts) if span is not None and facts is not None else ())
         if key in self._notes:
             for held in (self._notes, self._about, self._plans, self._anomalies):
@@ -109,6 +113,10 @@ class NoteIndex:
     def anomalies(self) -> Counter[str]:
         """How many pushed steps fitted no open one, by kind."""
         return sum(self._anomalies.values(), Counter())
+
+
+def _came_over_otlp(span: SpanRecord | None) -> bool:
+    return span is not None and span.rank == RANK_ENDED_OTLP
 
 
 def _repeated_guidance(key: SpanKey, span: SpanRecord, facts: Facts) -> Iterator[GuidanceNote]:

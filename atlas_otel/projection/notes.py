@@ -64,11 +64,12 @@ class ValidationNote:
 
 @dataclass(frozen=True, slots=True)
 class MetadataNote:
-    """Metadata for the session, or for a step where the target names one."""
+    """Metadata for the session, or for a step where the target names one. ``governed``: the runtime's own words."""
 
     order: Order
     target: NoteTarget
     values: JsonObject
+    governed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,10 @@ def order_of(event: EventRecord) -> Order:
 
 
 def packed_events(span: SpanRecord) -> list[EventRecord]:
-    """The event records that a span of ours brought along in ``atlas.events`` (over OTLP it is their only copy)."""
+    """The event records that a span brought along in ``atlas.events``, where no receiver has unpacked them.
+
+    Anybody can write that attribute: :func:`read_note` takes them as ``claimed``.
+    """
     packed = span.attributes.get(semconv.ATLAS_EVENTS)
     if not isinstance(packed, str):
         return []
@@ -136,20 +140,23 @@ def packed_events(span: SpanRecord) -> list[EventRecord]:
     return found
 
 
-def read_note(event: EventRecord) -> Note:
-    """What an event record says. Never raises: what cannot be read is an :class:`OtherNote`."""
+def read_note(event: EventRecord, *, claimed: bool = False) -> Note:
+    """What an event record says. Never raises: what cannot be read is an :class:`OtherNote`.
+
+    ``claimed``: nobody vouches for its author, so it governs nothing.
+    """
     order, payload = order_of(event), JsonText(event.payload)
     if event.name == semconv.EVENT_INTERMEDIATE_STEP:
         return _pushed(order, payload)
     value = payload.value
-    note = _read(event.name, order, value) if isinstance(value, Mapping) else None
+    note = _read(event.name, order, value, claimed=claimed) if isinstance(value, Mapping) else None
     return OtherNote(order, event.name, payload) if note is None else note
 
 
-def _read(name: str, order: Order, value: Mapping[str, JsonValue]) -> Note | None:
-    target = _target(value.get("target"))
+def _read(name: str, order: Order, value: Mapping[str, JsonValue], *, claimed: bool) -> Note | None:
+    target, claimed = _target(value.get("target")), claimed or value.get(semconv.CLAIMED) is True
     if name == semconv.EVENT_REWARD:
-        return RewardNote(order, target, _reward(order[0], value))
+        return RewardNote(order, target, _reward(order[0], value, claimed=claimed))
     if name == semconv.EVENT_GUIDANCE:
         note = value.get("note")
         return GuidanceNote(order, target, note) if isinstance(note, str) else None
@@ -157,7 +164,8 @@ def _read(name: str, order: Order, value: Mapping[str, JsonValue]) -> Note | Non
         return ValidationNote(order, target, {k: v for k, v in value.items() if k != "target"})
     if name == semconv.EVENT_METADATA:
         held = value.get("metadata")
-        return MetadataNote(order, target, dict(held)) if isinstance(held, Mapping) else None
+        governed = not claimed and value.get("source") == semconv.SOURCE_RUNTIME
+        return MetadataNote(order, target, dict(held), governed) if isinstance(held, Mapping) else None
     if name == semconv.EVENT_PLAN:
         plan = Plan.from_json(dict(value))
         return PlanNote(order, plan) if plan is not None else None
@@ -191,7 +199,7 @@ def _target(value: JsonValue) -> NoteTarget:
     )
 
 
-def _reward(time_ns: int, value: Mapping[str, JsonValue]) -> Reward:
+def _reward(time_ns: int, value: Mapping[str, JsonValue], *, claimed: bool) -> Reward:
     name, score, judge, raw = value.get("name"), finite(value.get("score")), value.get("judge"), value.get("raw")
     listed, rationale, label = value.get("judges"), value.get("rationale"), value.get("label")
     rationale = rationale if isinstance(rationale, str) else None
@@ -207,9 +215,11 @@ def _reward(time_ns: int, value: Mapping[str, JsonValue]) -> Reward:
         score=score,
         rationale=rationale,
         label=label if isinstance(label, str) else None,
-        judges=tuple(judges),
+        judges=() if claimed else tuple(judges),
         primary=value.get("primary") is True,
         raw=dict(raw) if isinstance(raw, Mapping) else None,
+        claimed=claimed,
+        claimed_judges=tuple(judges) if claimed else (),
     )
 
 

@@ -10,6 +10,7 @@ from atlas_otel import semconv
 from atlas_otel.models.evaluation import choose_rewards, mean_and_deviation, reward_statistics, stored_reward, utc_time
 from atlas_otel.models.learning_key import learning_key
 from atlas_otel.models.rows import ReviewStatus, SessionRow
+from atlas_otel.projection import governance
 from atlas_otel.projection.messages import first_user_text, last_reply_text
 from atlas_otel.projection.notes import GuidanceNote, MetadataNote, RewardNote, ValidationNote
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _REVIEW_STATUSES: Final[tuple[ReviewStatus, ...]] = get_args(ReviewStatus)
 DISPLACED: Final = "caller_metadata"
-"""Where the caller's metadata stands whose key is one that we compute."""
+"""Where the caller's metadata stands whose key is one that we compute, or one that governs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,13 @@ def session_row(parts: SessionParts) -> SessionRow:
     created = root.span.start_ns if root is not None else parts.begin_ns
     completed = None if status == "running" else _completed(root, parts.last_ns)
     task = parts.task
-    given = _given_metadata(parts)
+    given, governed, claims = _given_metadata(parts)
     chosen = choose_rewards((note.order, note.reward) for note in parts.notes if isinstance(note, RewardNote))
     primary = next(iter(chosen.values()), None)
     reward = stored_reward(chosen)
     stats = reward_statistics(primary) if primary is not None else None
     # The calls that led to the judgements, where a runtime reports them, before the judgements themselves.
-    audit = [*_calls(given.pop("reward_audit", None)), *_audit([*parts.notes, *parts.unplaced])]
+    audit = [*_calls(governed.pop("reward_audit", None)), *_audit([*parts.notes, *parts.unplaced])]
     computed: JsonObject = {
         semconv.SESSION_KEY: parts.key,
         "status": status,
@@ -114,10 +115,12 @@ def session_row(parts: SessionParts) -> SessionRow:
         computed["span_rewards"] = list(parts.span_rewards)
     if parts.anomalies:
         computed["intermediate_step_anomalies"] = dict(parts.anomalies)
+    if claims:
+        computed[semconv.GOVERNANCE_CLAIMS] = [*sorted(claims)]
     return SessionRow(
         task=task,
         status=status,
-        metadata=_joined(given, computed),
+        metadata=_joined(given, claims, {**governed, **computed}),
         created_at=utc_time(created),
         completed_at=None if completed is None else utc_time(completed),
         final_answer=_answer(parts),
@@ -126,17 +129,21 @@ def session_row(parts: SessionParts) -> SessionRow:
         reward_audit=audit or None,
         student_learning=_text(given, "student_learning"),
         teacher_learning=_text(given, "teacher_learning"),
-        review_status=_review_status(given),
-        review_notes=_text(given, "review_notes"),
+        review_status=_review_status(governed),
+        review_notes=_text(governed, "review_notes"),
     )
 
 
-def _joined(given: JsonObject, computed: JsonObject) -> JsonObject:
+def _joined(given: JsonObject, claims: JsonObject, computed: JsonObject) -> JsonObject:
     """The caller's metadata at the top level beside ours. What we compute wins, since readers rely on it (a caller's
-    ``status`` must not make a failed run look well); the caller's value is kept under ``caller_metadata``."""
+    ``status`` must not make a failed run look well), and what governs is never the caller's; his values are kept under
+    ``caller_metadata``."""
     displaced: JsonObject = {
         name: value for name, value in given.items() if name in computed and value != computed[name]
     }
+    displaced |= claims
+    if DISPLACED in given and displaced:
+        displaced[DISPLACED] = given[DISPLACED]
     joined = {**given, **computed}
     if displaced:
         joined[DISPLACED] = displaced
@@ -200,15 +207,22 @@ def _silent(facts: Facts) -> bool:
     return facts.input is None and facts.input_messages is None
 
 
-def _given_metadata(parts: SessionParts) -> JsonObject:
-    """What the caller passed: on the root span, then by ``set_metadata``, the later over the earlier."""
+def _given_metadata(parts: SessionParts) -> tuple[JsonObject, JsonObject, JsonObject]:
+    """What was passed, on the root span, then by ``set_metadata``, the later over the earlier: what is anybody's to
+    say, what the governed runtime says of its governance, and what others claim of it."""
     given: JsonObject = {}
+    governed: JsonObject = {}
+    claims: JsonObject = {}
     held = parts.root.facts.metadata if parts.root is not None else None
-    if held is not None and isinstance(held.value, Mapping):
-        given |= held.value
-    for note in sorted((one for one in parts.notes if isinstance(one, MetadataNote)), key=lambda one: one.order):
-        given |= note.values
-    return given
+    said = [(held.value, False)] if held is not None and isinstance(held.value, Mapping) else []
+    notes = sorted((one for one in parts.notes if isinstance(one, MetadataNote)), key=lambda one: one.order)
+    for values, governs in (*said, *((note.values, note.governed) for note in notes)):
+        for name, value in values.items():
+            if not governance.is_governance(name):
+                given[name] = value
+            else:
+                (governed if governs else claims)[name] = value
+    return given, governed, claims
 
 
 def _about_root(root: Node | None) -> JsonObject:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +16,12 @@ from atlas_otel.runtime.assembly import Assembly
 from atlas_otel.runtime.lanes import lane_of
 from atlas_otel.runtime.outcome import RunResult, StepOutcome
 from atlas_otel.runtime.publisher import control_event, following
-from atlas_otel.runtime.review import approval_required, review_block
 from atlas_otel.runtime.session import GovernedSession
 from atlas_otel.runtime.spans import session_span
 from atlas_otel.tracing import state
-from atlas_otel.tracing.reporting import set_runtime_metadata
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
     from atlas_otel.models.json_types import JsonObject
@@ -94,8 +92,6 @@ async def run_session(
         with following(follower, session_key):
             opened = session_span(task, settings.agent.name, key=session_key, tags=tags, metadata=about)
             async with opened as span:
-                if not captured:  # then nothing of what it was started with is there
-                    set_runtime_metadata({"review": about["review"]})
                 control_event(follower, "session-started", {"session_id": span.id, "task": task})
                 try:
                     ended = await session.run()
@@ -198,12 +194,9 @@ def session_tags(config: AtlasConfig, metadata: Mapping[str, Any]) -> list[str]:
 
 
 def _about(assembly: Assembly, key: str) -> JsonObject:
-    """What a session's metadata holds from its start: its key, its review's terms, and every prompt it may use."""
-    settings = assembly.config
-    required = approval_required(settings.runtime_safety.review, os.environ)
+    """What a session's metadata holds from its start: its key, and every prompt it may use."""
     about: JsonObject = {
         "learning_key": key,
-        "review": review_block(settings.runtime_safety.review, required=required),
         "prompts": assembly.used_prompts(),
         "executor_system_prompt": assembly.student_prompts().executor,
         "adapter_session": assembly.models(),

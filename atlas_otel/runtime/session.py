@@ -83,7 +83,8 @@ class GovernedSession:
             evaluation = await self._judge(judge, steps, final_answer, decision)
             status = self._close_review(evaluation, earlier)
         except BaseException:
-            set_runtime_metadata({"review_status": "pending", "adapter_events": self._emitter.counts()})
+            closing = {"review_status": "pending", "adapter_events": self._emitter.counts()}
+            set_runtime_metadata({**closing, "review": self._review_terms()})
             raise
         finally:
             await student.close_quietly()
@@ -105,6 +106,7 @@ class GovernedSession:
             {
                 "adapter_capabilities": effective.model_dump(),
                 "adapter_capabilities_reported": reported.model_dump(),
+                "review": self._review_terms(),
             }
         )
         return effective
@@ -300,6 +302,10 @@ class GovernedSession:
             judgement.score, rationale=judgement.rationale, judges=judgement.judges, raw=judgement.raw, primary=True
         )
         return judged
+
+    def _review_terms(self) -> JsonObject:
+        config = self._config.runtime_safety.review
+        return review.review_block(config, required=review.approval_required(config, os.environ))
 
     def _close_review(self, judged: Judged | None, earlier: Sequence[EarlierSession]) -> str:
         config = self._config.runtime_safety

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from atlas_otel import semconv
+from atlas_otel.errors import RecordError
 from atlas_otel.process import fork
 from atlas_otel.process.quiet_log import QuietLog
+from atlas_otel.records.packing import unpack_events
 from atlas_otel.records.record import RANK_ENDED, RANK_ENDED_OTLP, SpanRecord
 from atlas_otel.sdk.readable import record_of
 from atlas_otel.sdk.trace_filter import TraceFilter
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.capture.capture import Capture
     from atlas_otel.postgres.storage import Storage
+    from atlas_otel.records.record import EventRecord
 
 
 class AtlasSpanExporter(SpanExporter):
@@ -65,7 +68,10 @@ class AtlasSpanExporter(SpanExporter):
                     state.absorbed("export")
                     failed += 1
                     continue
+                record, events = _unpacked(record) if _is_ours(kept) else (record, [])
                 storage.recorder.span_found(record)
+                for event in events:
+                    storage.recorder.event(event)
         failed += storage.accounts.snapshot().spans.lost - before
         self.failed += failed
         return SpanExportResult.FAILURE if failed else SpanExportResult.SUCCESS
@@ -101,6 +107,19 @@ class AtlasSpanExporter(SpanExporter):
 def _is_ours(span: ReadableSpan) -> bool:
     scope = span.instrumentation_scope
     return scope is not None and scope.name == semconv.SCOPE_NAME
+
+
+def _unpacked(span: SpanRecord) -> tuple[SpanRecord, list[EventRecord]]:
+    """A span of ours without the events that it carries packed, and these: what its own process reported."""
+    packed = span.attributes.get(semconv.ATLAS_EVENTS)
+    if not isinstance(packed, str):
+        return span, []
+    try:
+        events = unpack_events(packed, *span.key, span.session_key)
+    except RecordError:  # a span limit has cut it
+        return span, []
+    rest = {name: value for name, value in span.attributes.items() if name != semconv.ATLAS_EVENTS}
+    return span._replace(attributes=rest), events
 
 
 def _record(span: ReadableSpan, capture: Capture) -> SpanRecord:

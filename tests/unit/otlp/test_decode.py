@@ -386,7 +386,7 @@ def test_session_and_kind_are_read_and_packed_events_come_out() -> None:
     tree = one(parentSpanId="0" * 16)
     ids = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
     packed = [
-        EventRecord(*ids, T + 1, "key-1", semconv.EVENT_REWARD, '{"score":0.5}'),
+        EventRecord(*ids, T + 1, "key-1", semconv.EVENT_VALIDATION, '{"valid":true}'),
         EventRecord(*ids, T + 2, "key-1", semconv.EVENT_GUIDANCE, '{"note":"more"}'),
     ]
     span = tree["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
@@ -396,7 +396,7 @@ def test_session_and_kind_are_read_and_packed_events_come_out() -> None:
         {"key": semconv.ATLAS_EVENTS, "value": {"stringValue": pack_events(packed)}},
     ]
     span["events"] = [
-        {"name": semconv.EVENT_REWARD, "timeUnixNano": T + 1},
+        {"name": semconv.EVENT_VALIDATION, "timeUnixNano": T + 1},
         {"name": semconv.EVENT_REWARD, "timeUnixNano": T + 3},
         {"name": "other", "timeUnixNano": T + 2},
     ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -115,7 +116,9 @@ def test_an_event_that_came_packed_too_is_one_though_its_time_is_cut() -> None:
     ).records
     assert isinstance(span, SpanRecord)
     assert [one.time_ns for one in span.events] == [(T_US + 8) * MICRO]
-    assert event == reward
+    assert isinstance(event, EventRecord)
+    assert (event.key, event.name) == (reward.key, reward.name)
+    assert json.loads(event.payload) == {"claimed": True, "score": 1}
 
 
 @pytest.mark.parametrize(

@@ -530,7 +530,8 @@ def test_the_caller_s_metadata_stands_beside_ours_and_never_over_it(new_run: New
     given = {semconv.ATLAS_METADATA: '{"tenant": "acme", "execution_mode": "auto", "status": "great"}'}
     run.span(1, None, "session", "invoke_agent a", 0, 9, given)
     run.event(1, 2, semconv.EVENT_METADATA, {"metadata": {"execution_mode": "coach", "student_learning": "read twice"}})
-    run.event(1, 3, semconv.EVENT_METADATA, {"metadata": {"review_status": "approved", "drift": {"z": 1}}})
+    governed = {"review_status": "approved", "drift": {"z": 1}}
+    run.event(1, 3, semconv.EVENT_METADATA, {"metadata": governed, "source": semconv.SOURCE_RUNTIME})
     session = rows_of(run).session
     assert (session.metadata["tenant"], session.metadata["execution_mode"]) == ("acme", "coach")
     assert session.metadata["status"] == "succeeded"
