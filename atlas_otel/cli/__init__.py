@@ -34,6 +34,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("config", "config", "Check a config file, and get its schema for an editor."),
     Command("db", "db", "Make the database's schema, say where it stands, mark abandoned sessions."),
     Command("demo", "demo", "Run a small agent through the whole way: recorded, stored, exported."),
+    Command("diff", "diff", "Show two sessions, or two attempts at a step, side by side."),
     Command("exec", "execute", "Run a Python program with recording in place, unchanged."),
     Command("doctor", "doctor", "Say whether the whole way works, and what to do where it does not."),
     Command("export", "export", "Write recorded sessions as lines of JSON for training."),
@@ -44,6 +45,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("run", "run", "Run tasks with the agent that a config names, and record them."),
     Command("sessions", "sessions", "Look at what was recorded: sessions, and each as a tree."),
     Command("spool", "spool", "See what waits in files for a database, and store what dead processes left."),
+    Command("stats", "stats", "Say how agents do: success, reward, retries, tokens, latency; and what fails."),
     Command("verify", "verify", "Compare records, rows and an exported file; name each difference."),
 )
 

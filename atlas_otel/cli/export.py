@@ -39,7 +39,7 @@ def export(
     ] = None,
     session_id: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID", help="Only this session: its number or its key. May be repeated."),
+        typer.Option(metavar="SESSION", help="Only this session, by any of its names. May be repeated."),
     ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=0, help="At most so many sessions.")] = None,
     offset: Annotated[

@@ -21,6 +21,12 @@ DatabaseUrl: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+SESSION_HELP: Final = (
+    "A session: its number, its key or the beginning of one, or the id of its trace or of one of its spans."
+)
+SessionName: TypeAlias = Annotated[str, typer.Argument(metavar="SESSION", help=SESSION_HELP)]
+SessionNames: TypeAlias = Annotated[list[str], typer.Argument(metavar="SESSION...", help=SESSION_HELP)]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="One JSON value instead of text.")]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")]
 
 
@@ -35,6 +41,13 @@ def the_database(argument: str | None) -> str:
     if url is None:
         raise ConfigError(f"no database is named: give --database-url, or set {ENV_DATABASE_URL}")
     return url
+
+
+def print_json(value: object) -> None:
+    """Print ``value`` as one JSON value, indented; times in ISO 8601."""
+    import orjson
+
+    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
 def moment(text: str) -> datetime:

@@ -20,7 +20,8 @@ app = command_app()
 def rebuild(
     database_url: DatabaseUrl = None,
     session: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="This session, by number or key. May be repeated.")
+        list[str] | None,
+        typer.Option(metavar="SESSION", help="This session, by any of its names. May be repeated."),
     ] = None,
     all_sessions: Annotated[bool, typer.Option("--all", help="Every session that was recorded.")] = False,
     quiet: Quiet = False,

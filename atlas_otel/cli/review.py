@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, the_database
+from atlas_otel.cli.options import DatabaseUrl, Quiet, SessionName, SessionNames, command_app, the_database
 from atlas_otel.cli.text import short
 from atlas_otel_exporters.review import decide, session_to_review, sessions_to_review
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 app = command_app("Look at recorded sessions, and say which ones may be trained on.")
 
-SessionNames = Annotated[list[str], typer.Argument(metavar="ID...", help="Sessions: their numbers or keys.")]
-SessionName = Annotated[str, typer.Argument(metavar="ID", help="A session: its number or its key.")]
 Note = Annotated[str | None, typer.Option(metavar="TEXT", help="Why; replaces the session's review notes.")]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, the_database
+from atlas_otel.cli.options import DatabaseUrl, Quiet, SessionName, command_app, the_database
 
 app = command_app()
 
@@ -17,7 +17,7 @@ app = command_app()
     context_settings={"ignore_unknown_options": True},
 )
 def reward(
-    session: Annotated[str, typer.Argument(metavar="ID", help="A session: its number or its key.")],
+    session: SessionName,
     score: Annotated[float, typer.Argument(metavar="SCORE", help="A finite number.")],
     database_url: DatabaseUrl = None,
     step: Annotated[int | None, typer.Option(help="The step that it is for. [default: the session]")] = None,

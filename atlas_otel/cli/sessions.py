@@ -6,40 +6,49 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atlas_otel.cli.options import DatabaseUrl, command_app, the_database
+from atlas_otel.cli import selecting
+from atlas_otel.cli.options import AsJson, DatabaseUrl, SessionName, command_app, print_json, the_database
+from atlas_otel.cli.tables import Column, name, number, print_table, seconds
 from atlas_otel.cli.text import short
 
 if TYPE_CHECKING:
-    from atlas_otel.postgres.sessions import ListedSession
+    from atlas_otel.look.sessions import ListedSession
     from atlas_otel.projection.session_tree import TreeNode
 
 app = command_app("Look at what was recorded: sessions, and each as a tree of steps, tools and model calls.")
-
-SessionName = Annotated[str, typer.Argument(metavar="ID", help="A session: its number or its key.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON value instead of text.")]
 
 
 @app.command("list")
 def list_(
     database_url: DatabaseUrl = None,
-    status: Annotated[
-        str | None, typer.Option(metavar="STATUS", help="Only running, succeeded or failed ones.")
-    ] = None,
+    status: selecting.Status = None,
+    since: selecting.Since = None,
+    until: selecting.Until = None,
+    agent: selecting.Agent = None,
+    model: selecting.Model = None,
+    tool: selecting.Tool = None,
+    min_reward: selecting.MinReward = None,
+    failed: selecting.Failed = False,
+    text: selecting.Words = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
     offset: Annotated[int, typer.Option(min=0, help="Leave out so many, the newest.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """List sessions, newest first."""
-    from atlas_otel.postgres.sessions import list_sessions
+    from atlas_otel.look.sessions import list_sessions
 
-    found = list_sessions(the_database(database_url), status=status, limit=limit, offset=offset)
+    wanted = selecting.chosen(status, since, until, agent, model, tool, min_reward, failed, text)
+    found = list_sessions(the_database(database_url), wanted, limit=limit, offset=offset)
     if as_json:
-        _print_json([session._asdict() for session in found])
-        return
-    for session in found:
-        typer.echo(_line(session))
-    if not found:
+        print_json([session._asdict() for session in found])
+    elif found:
+        print_table(_COLUMNS, [_cells(session) for session in found])
+    else:
         typer.echo("no sessions", err=True)
+    for session in found:
+        if session.projection_error and not as_json:
+            named = session.key if session.id is None else session.id
+            typer.echo(f"session {named} cannot be computed: {short(session.projection_error)}", err=True)
 
 
 @app.command()
@@ -56,7 +65,7 @@ def show(session: SessionName, database_url: DatabaseUrl = None, as_json: AsJson
         trees = session_tree(store.records(key), rows, key)
     if as_json:
         head = {"session_id": key, "task": rows.session.task if rows else None, "spans": [t.to_json() for t in trees]}
-        _print_json(head)
+        print_json(head)
         return
     if rows is not None:
         typer.echo(f"{key}  {rows.session.status}  {short(rows.session.task)}")
@@ -92,16 +101,36 @@ def open_(
             typer.launch(address)
 
 
-def _line(session: ListedSession) -> str:
-    score = "-" if session.score is None else f"{session.score:.2f}"
-    began = session.created_at.strftime("%Y-%m-%d %H:%M:%S")
-    wrong = f"  NOT COMPUTED: {short(session.projection_error)}" if session.projection_error else ""
-    if session.id is None:
-        return f"{'-':>6}  {began}  {session.key}{wrong}"
-    return (
-        f"{session.id:>6}  {began}  {session.status:<9}  {session.review_status:<11}  "
-        f"steps {session.steps:<3} reward {score:<5} {short(session.task, 60)}{wrong}"
-    )
+_COLUMNS = (
+    Column("id", right=True),
+    Column("key", optional=True),
+    Column("started"),
+    Column("took", right=True, optional=True),
+    Column("status"),
+    Column("review"),
+    Column("agent", cut=True, optional=True),
+    Column("steps", right=True, optional=True),
+    Column("reward", right=True),
+    Column("tokens", right=True, optional=True),
+    Column("task", cut=True),
+)
+
+
+def _cells(session: ListedSession) -> list[str]:
+    took = None if session.completed_at is None else (session.completed_at - session.created_at).total_seconds()
+    return [
+        "-" if session.id is None else str(session.id),
+        "-" if session.key is None else session.key[:8],
+        f"{session.created_at:%Y-%m-%d %H:%M:%S}",
+        seconds(took),
+        session.status,
+        session.review_status,
+        name(session.agent, 30),
+        str(session.steps),
+        number(session.score, 2),
+        number(session.tokens),
+        short(session.task, 200),
+    ]
 
 
 def _branch(depth: int, node: TreeNode) -> str:
@@ -114,9 +143,3 @@ def _branch(depth: int, node: TreeNode) -> str:
     if node.error:
         parts.append(f"FAILED {short(node.error, 80)}")
     return " | ".join(parts)
-
-
-def _print_json(value: object) -> None:
-    import orjson
-
-    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())

@@ -21,7 +21,7 @@ def verify(
     database_url: DatabaseUrl = None,
     session: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID", help="Only this session: its number or its key. May be repeated. [default: all]"),
+        typer.Option(metavar="SESSION", help="Only this session, by any of its names. May be repeated. [default: all]"),
     ] = None,
     file: Annotated[
         Path | None,

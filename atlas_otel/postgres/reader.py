@@ -39,14 +39,6 @@ CROSS JOIN LATERAL (
 _SPANS = f"SELECT found.* {_SINCE.format(columns=', '.join(rows.SPAN_COLUMNS), table='spans')}".encode()
 _EVENTS = f"SELECT found.* {_SINCE.format(columns=', '.join(rows.EVENT_COLUMNS), table='span_events')}".encode()
 _OF_TRACE = f"SELECT {', '.join(rows.SPAN_COLUMNS)} FROM atlas_otel.spans WHERE trace_id = %s".encode()  # noqa: S608  (constants)
-_MAX_ID = 2**31 - 1
-
-
-class SessionIds(NamedTuple):
-    """Both names of a session: no ``key`` where another program wrote it, no ``id`` before it is first projected."""
-
-    key: str | None
-    id: int | None
 
 
 class ProjectionState(NamedTuple):
@@ -89,18 +81,6 @@ class _RawJson(Loader):
 
     def load(self, data: Buffer) -> bytes:
         return bytes(data)
-
-
-def resolve_session(connection: psycopg.Connection, name: str) -> SessionIds | None:
-    """The session that ``name`` means: a key of ours, else a ``sessions.id``; None where there is none."""
-    row = connection.execute("SELECT key, id FROM atlas_otel.sessions WHERE key = %s", [name]).fetchone()
-    if row is None and name.isascii() and name.isdigit() and int(name) <= _MAX_ID:
-        row = connection.execute(
-            "SELECT ours.key, theirs.id FROM public.sessions AS theirs "
-            "LEFT JOIN atlas_otel.sessions AS ours USING (id) WHERE theirs.id = %s",
-            [int(name)],
-        ).fetchone()
-    return None if row is None else SessionIds(*row)
 
 
 def read_records(connection: psycopg.Connection, key: str) -> RecordSet:

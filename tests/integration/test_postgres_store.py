@@ -15,17 +15,16 @@ from hypothesis import strategies as st
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from psycopg.conninfo import make_conninfo
 
-from atlas_otel.errors import ConfigError, PermanentStoreError, RetryableStoreError, SchemaError
+from atlas_otel.errors import ConfigError, PermanentStoreError, RetryableStoreError, SchemaError, UsageError
 from atlas_otel.models.rows import SessionRow, SessionRows, TrajectoryEventRow
 from atlas_otel.postgres import projector
 from atlas_otel.postgres.connect import quiet
 from atlas_otel.postgres.reader import (
-    SessionIds,
     StoredRecords,
     read_records_since,
     read_spans_of,
-    resolve_session,
 )
+from atlas_otel.postgres.session_names import SessionIds, find_sessions
 from atlas_otel.postgres.store import PostgresStore
 from atlas_otel.records.record import (
     RANK_ENDED,
@@ -302,10 +301,11 @@ def test_a_session_keeps_its_id_and_rows_of_others_are_left_alone(
 
     assert database.execute(others).fetchall() == before
     assert database.execute("SELECT key, id FROM atlas_otel.sessions ORDER BY id").fetchall() == [("s1", 2), ("s2", 3)]
-    assert resolve_session(database, "s1") == SessionIds("s1", 2) == resolve_session(database, "2")
-    assert resolve_session(database, "1") == SessionIds(None, 1)
-    assert resolve_session(database, "99") is None
-    assert resolve_session(database, "9" * 40) is None
+    assert find_sessions(database, ["s1", "2"]) == [SessionIds("s1", 2)]
+    assert find_sessions(database, [1]) == [SessionIds(None, 1)]
+    for unknown in ("99", "9" * 40):
+        with pytest.raises(UsageError, match=unknown):
+            find_sessions(database, [unknown])
 
 
 def test_many_sessions_at_once_some_new_some_known(store: PostgresStore, database: psycopg.Connection) -> None:

@@ -1,1 +1,0 @@
-SELECT id FROM sessions WHERE id = ANY (%(ids)s::int[])
