@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,17 +34,25 @@ def media(
     detail: JsonValue = None,
 ) -> Media | None:
     """What a part holds, or None where it holds nothing. A data URL is taken apart into its type and its data."""
-    mime, uri, held = _string(mime_type), _string(address), _string(data)
+    mime, uri, held = _string(mime_type), _string(address), _base64(data)
     for found in (uri, held):
         match = _DATA_URL.match(found) if found is not None else None
         if match is not None and found is not None:
             mime, uri, held = match[1] or mime, None, found[match.end() :]
             break
     where = uri, _string(file_id), held
-    if where == (None, None, None):
+    if where == (None, None, None) and not isinstance(data, dict):
         return None
     kind = modality if modality is not None else modality_of(mime)
     return Media(kind, where[0], where[1], where[2], mime, _string(name), _string(detail))
+
+
+def _base64(data: JsonValue) -> str | None:
+    """Data as base64; of bytes as capture describes them, what it kept of them."""
+    if isinstance(data, dict) and data.get("type") == "bytes":
+        said = data.get("text")
+        return base64.b64encode(said.encode()).decode() if isinstance(said, str) else _string(data.get("base64"))
+    return _string(data)
 
 
 def _string(value: JsonValue) -> str | None:
@@ -153,6 +162,7 @@ MEDIA: Final[Mapping[str, Callable[[Mapping[str, Any]], Media | None]]] = {
     **dict.fromkeys(("input_audio", "audio"), _audio),
     **dict.fromkeys(("file", "input_file", "document"), _file),
     **dict.fromkeys(("video", "video_url"), _video),
+    "document_url": lambda value: media("document", address=value.get("document_url"), name=value.get("document_name")),
     "uri": _uri,
     "blob": _blob,
 }

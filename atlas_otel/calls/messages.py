@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from atlas_otel.calls import marks, sharing
-from atlas_otel.calls.forms import FORMS
+from atlas_otel.calls import forms, marks, openai_responses, sharing
+from atlas_otel.calls.answer import joined
 from atlas_otel.calls.model_call import Cut, Message, Text, Unknown
 from atlas_otel.records import lenient_json
 from atlas_otel.records.json_text import JsonText
@@ -59,7 +59,7 @@ def read_messages(value: object, *, role: str = "user") -> Messages:
 
 def is_message(value: object) -> bool:
     """Whether a mapping is a message in a form that is known."""
-    return isinstance(value, dict) and any(is_form(value) for is_form, _ in FORMS)
+    return isinstance(value, dict) and any(is_form(value) for is_form, _ in forms.MESSAGES)
 
 
 def read_message(value: JsonValue, role: str = "user") -> tuple[Message, ...]:
@@ -67,7 +67,7 @@ def read_message(value: JsonValue, role: str = "user") -> tuple[Message, ...]:
     if isinstance(value, str):
         return (_marked(Message(role, (Text(value),))),)
     if isinstance(value, dict):
-        for is_form, read in FORMS:
+        for is_form, read in forms.MESSAGES:
             if is_form(value):
                 found = read(value, role)
                 if found:
@@ -106,15 +106,24 @@ def _role_in(rest: str, role: str) -> str:
 
 
 def _of_list(values: Any, role: str) -> Messages:
+    """One message after the other; Responses has the parts of one turn as items beside each other."""
     items: list[Message] = []
     cut = None
+    item = False
     if len(values) == 1 and isinstance(values[0], list) and any(map(is_message, values[0])):
         values = values[0]  # LangChain's batches of one
     for one in values:
         if (left_out := marks.left_out(one)) is not None:
             cut = left_out
         elif one is not None:
-            items += read_message(one, role)
+            found = read_message(one, role)
+            apart = isinstance(one, dict) and "role" not in one and openai_responses.is_item(one)
+            turn = items[-1] if items and (apart or item) and items[-1].role == "assistant" else None
+            if turn is not None and found[0].role == "assistant":
+                items[-1:] = [joined((turn, found[0])), *found[1:]]
+            else:
+                items += found
+            item = apart
     return Messages(tuple(items), cut)
 
 

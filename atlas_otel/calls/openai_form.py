@@ -53,7 +53,7 @@ def _message(message: Message) -> JsonObject:
     if calls := message.tool_calls:
         written["tool_calls"] = [
             {
-                "id": call.id or "",
+                **({"id": call.id} if call.id is not None else {}),
                 "type": "function",
                 "function": {"name": call.name, "arguments": call.arguments_text or "{}"},
             }

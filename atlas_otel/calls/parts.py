@@ -36,8 +36,26 @@ def read_parts(content: JsonValue) -> tuple[Part, ...]:
     if isinstance(content, str):
         return (Text(content),)
     if isinstance(content, list):
-        return tuple(read_part(one) for one in content if one is not None)
+        read = [read_part(one) for one in content if one is not None and not is_control(one)]
+        return _one_text(read) if any(isinstance(part, Text) and part.citations for part in read) else tuple(read)
     return (read_part(content),)
+
+
+def is_control(value: object) -> bool:
+    """Whether an entry among parts says nothing: where a cache begins, where an agent's step does."""
+    return isinstance(value, dict) and ("cachePoint" in value or value.get("type") == "step-start")
+
+
+def _one_text(parts: list[Part]) -> tuple[Part, ...]:
+    """The parts with texts that only citations part from each other put together, as Anthropic writes them."""
+    found: list[Part] = []
+    for part in parts:
+        last = found[-1] if found else None
+        if isinstance(part, Text) and isinstance(last, Text) and (part.citations or last.citations):
+            found[-1] = Text(last.text + part.text, last.citations + part.citations)
+        else:
+            found.append(part)
+    return tuple(found)
 
 
 def read_part(value: JsonValue) -> Part:
@@ -56,7 +74,7 @@ def read_part(value: JsonValue) -> Part:
             return ServerToolCall(text(value, "id"), kind.removesuffix("_call"), value)
         return Unknown(kind, value)
     for key, read in UNTYPED.items():
-        if key in value and (part := read(value)) is not None:
+        if value.get(key) is not None and (part := read(value)) is not None:
             return part
     return Unknown(next(iter(value), "object"), value)
 
@@ -69,11 +87,16 @@ def text(value: Mapping[str, Any], *keys: str) -> str | None:
     return next((value[key] for key in keys if isinstance(value.get(key), str)), None)
 
 
-def arguments_text(value: JsonValue) -> str:
-    """A call's arguments as the model wrote them; of an object, its JSON in the order of its keys."""
+def text_of(value: JsonValue) -> str:
+    """A value as a model reads it: a text as it is, nothing as nothing, anything else as JSON."""
     if value is None:
         return ""
     return value if isinstance(value, str) else dump(value)
+
+
+def arguments_text(value: JsonValue) -> str:
+    """A call's arguments as the model wrote them; of an object, its JSON in the order of its keys."""
+    return text_of(value)
 
 
 def tool_call(call_id: JsonValue, name: JsonValue, arguments: JsonValue) -> ToolCall | None:
@@ -100,7 +123,8 @@ def _is_part(value: JsonValue) -> bool:
     if isinstance(value, dict):
         if isinstance(value.get("type"), str):
             return value["type"] in PARTS
-        return len(value) == 1 and not UNTYPED.keys().isdisjoint(value)
+        held = [key for key, one in value.items() if one is not None]
+        return len(held) == 1 and held[0] in UNTYPED
     return False
 
 
@@ -232,12 +256,12 @@ PARTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Part | None]]] = {
          "web_fetch_tool_result", "bash_code_execution_tool_result", "text_editor_code_execution_tool_result"),
         _server_result,
     ),
-    **dict.fromkeys(("citation", "source"), _citation),
+    **dict.fromkeys(("citation", "source", "reference", "search_result"), _citation),
     **MEDIA,
     UNKNOWN: _unknown,
 }  # fmt: skip
 """By ``type``."""
 
 
-UNTYPED: Final[Mapping[str, Callable[[Mapping[str, Any]], Part | None]]] = {}
+UNTYPED: Final[dict[str, Callable[[Mapping[str, Any]], Part | None]]] = {}
 """By the key that tells; filled in by the readers of Gemini's and Bedrock's forms."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from atlas_otel.calls.model_call import Message, ToolResult, Unknown
+from atlas_otel.calls.model_call import Message, Text, ToolResult, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +24,7 @@ ROLES: Final[Mapping[str, str]] = {
 }
 """What other providers and frameworks call the same roles."""
 
+_EMPTY: Final = Text("")
 NOTHING: Final = "says nothing in any known form"
 
 
@@ -45,6 +46,12 @@ def first(value: Mapping[str, Any], *keys: str) -> Any:
     return next((value[key] for key in keys if value.get(key) is not None), None)
 
 
+def kind_of(value: object) -> str:
+    """What a mapping calls its ``type``; nothing where it does not."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    return kind if isinstance(kind, str) else ""
+
+
 def is_typed(value: object) -> bool:
     """Whether a part says its type."""
     return isinstance(value, dict) and isinstance(value.get("type"), str)
@@ -52,7 +59,7 @@ def is_typed(value: object) -> bool:
 
 def holds(content: object, *kinds: str) -> bool:
     """Whether a content has a part of one of these types."""
-    return isinstance(content, list) and any(isinstance(one, dict) and one.get("type") in kinds for one in content)
+    return isinstance(content, list) and any(kind_of(one) in kinds for one in content)
 
 
 def divided(
@@ -65,6 +72,8 @@ def divided(
     """
     results = [part for part in parts if isinstance(part, ToolResult)]
     others = tuple(part for part in parts if not isinstance(part, ToolResult))
+    if len(others) > 1:
+        others = tuple(part for part in others if part != _EMPTY)  # a content that is empty beside calls
     found = tuple(Message("tool", (part,), name=None) for part in results)
     if others or not results:
         if not others and not _may_be_empty(whole):

@@ -60,12 +60,28 @@ def _tool(value: Mapping[str, Any]) -> Tool | None:
     )
 
 
-def _schema(value: Any) -> dict[str, Any] | None:
+def _schema(value: Any) -> Any:
     held = _opened(value)
     if isinstance(held, dict):
         inner = held.get("json", held.get("jsonSchema"))  # Bedrock's, Vercel's
-        return inner if isinstance(inner, dict) and len(held) <= 2 else held
+        return _lowered(inner if isinstance(inner, dict) and len(held) <= 2 else held)
     return None
+
+
+def _lowered(schema: Any) -> Any:
+    """A schema with the types of Gemini's, which are capitals, as JSON schema has them."""
+    if isinstance(schema, list):
+        return [_lowered(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kind = schema.get("type")
+    if isinstance(kind, str) and kind in _CAPITALS:
+        known = {key: one for key, one in schema.items() if one is not None}  # its SDK writes what is not set
+        return {key: _lowered(one) if key != "type" else kind.lower() for key, one in known.items()}
+    return {key: _lowered(one) if isinstance(one, (dict, list)) else one for key, one in schema.items()}
+
+
+_CAPITALS: Final = frozenset({"OBJECT", "STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "NULL"})
 
 
 def _by_name(value: Mapping[str, Any]) -> Iterator[Tool]:
