@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from atlas_otel.cli import row_options as rows
 from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, moment, the_database
 from atlas_otel.cli.settings import review_settings
 from atlas_otel_exporters import export_jsonl, review_statuses
 from atlas_otel_exporters.formats import FORMATS, FormatName
 from atlas_otel_exporters.read import DEFAULT_BATCH_SIZE
 from atlas_otel_exporters.summary import NOT_IN_FORMAT
+from atlas_otel_exporters.training.options import RowOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,6 +83,24 @@ def export(
     format: Annotated[
         FormatName, typer.Option(metavar="|".join(FORMATS), help="What a line is; see docs/reference/formats.md.")
     ] = "atlas",
+    actor: rows.Actors = None,
+    agent: rows.Agents = None,
+    model: rows.Models = None,
+    step: rows.Steps = None,
+    finish_reason: rows.FinishReasons = None,
+    tag: rows.Tags = None,
+    valid: rows.Valid = None,
+    min_call_reward: rows.CallMinReward = None,
+    max_call_reward: rows.CallMaxReward = None,
+    only_good: rows.OnlyGood = False,
+    pairs: rows.Pairs = None,
+    min_margin: rows.MinMargin = 0.0,
+    same_prompt: rows.SamePrompt = False,
+    unit: rows.RlUnit = "attempt",
+    normalise: rows.Normalised = "none",
+    arguments: rows.ToolArguments = "objects",
+    events: rows.EventText = "full",
+    label_threshold: rows.LabelThreshold = 0.5,
     follow: Annotated[
         bool,
         typer.Option(
@@ -96,6 +116,28 @@ def export(
     Unless asked otherwise: approved sessions only, oldest first, with every event.
     """
     url = the_database(database_url)
+    options = RowOptions(
+        calls=rows.call_filter(
+            actor=actor,
+            agent=agent,
+            model=model,
+            step=step,
+            finish_reason=finish_reason,
+            tag=tag,
+            valid=valid,
+            min_call_reward=min_call_reward,
+            max_call_reward=max_call_reward,
+            only_good=only_good,
+        ),
+        pairs=rows.pair_sources(pairs),
+        min_margin=min_margin,
+        same_prompt=same_prompt,
+        unit=unit,
+        normalise=normalise,
+        arguments=arguments,
+        events=events,
+        label_threshold=label_threshold,
+    )
     statuses = review_statuses(
         include=include_status or (),
         include_all=include_all_statuses,
@@ -122,6 +164,7 @@ def export(
             trajectory_event_limit=trajectory_event_limit,
             batch_size=batch_size,
             format=format,
+            options=options,
             follow=stop,
             waiting=None if quiet else lambda error: typer.echo(f"waiting: {error}", err=True),
             progress=progress,
@@ -148,6 +191,8 @@ def _report(summary: ExportSummary, output: str, *, quiet: bool, follow: bool) -
     if not quiet:
         for reason, count in summary.skipped.items():
             typer.echo(f"  left out: {count} ({reason})", err=True)
+        for reason, count in summary.calls_left_out.items():
+            typer.echo(f"  model calls left out: {count} ({reason})", err=True)
     if summary.sessions == 0 and not follow:
         typer.echo(_hint(summary), err=True)
 

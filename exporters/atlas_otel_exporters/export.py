@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from atlas_otel.errors import ConfigError, RecordError, UsageError
@@ -14,17 +14,21 @@ from atlas_otel_exporters.formats import FORMATS, format_named
 from atlas_otel_exporters.read import DEFAULT_BATCH_SIZE, open_reader
 from atlas_otel_exporters.selection import APPROVED, Selection
 from atlas_otel_exporters.summary import NOT_IN_FORMAT, ExportProgress, ExportSummary
+from atlas_otel_exporters.training.features import FEATURES
+from atlas_otel_exporters.training.recorded import read_run
+from atlas_otel_exporters.training.task_group import task_digest
 from atlas_otel_exporters.write import open_lines
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from atlas_otel.errors import RetryableStoreError
     from atlas_otel_exporters.formats import Format, FormatName
     from atlas_otel_exporters.read import Considered
     from atlas_otel_exporters.stored import StoredSession
+    from atlas_otel_exporters.training.options import RowOptions
     from atlas_otel_exporters.write import Lines
 
 
@@ -45,6 +49,7 @@ def export_jsonl(
     trajectory_event_limit: int | None = None,
     batch_size: int = DEFAULT_BATCH_SIZE,
     format: FormatName = "atlas",
+    options: RowOptions | None = None,
     follow: threading.Event | None = None,
     waiting: Callable[[RetryableStoreError], None] | None = None,
     progress: Callable[[ExportProgress], None] | None = None,
@@ -55,7 +60,8 @@ def export_jsonl(
     ``database_url``: a Postgres URL, ``embedded`` or ``embedded:<folder>``; else ``ATLAS_OTEL_DATABASE_URL``.
     ``review_statuses``: None for every one; :func:`review_statuses` gives what environment and config ask for.
     ``trajectory_event_limit`` keeps the newest events only, and the line says how many it left out. The other
-    filters are :class:`Selection`'s. ``progress`` is called after each session.
+    filters are :class:`Selection`'s. ``options``: which model calls make rows, and how, in the formats that are made of
+    them. ``progress`` is called after each session.
 
     ``follow``: keep writing until it is set, each session when it is complete, and again with a higher ``revision``
     when later data changed it. Lines go to the end of the file, and what stands there is gone on from. A database that
@@ -90,20 +96,34 @@ def export_jsonl(
             output,
             database_url=url,
             selection=selection,
-            format=format_named(format),
+            format=format_named(format, options),
             stop=follow,
             batch_size=batch_size,
             event_limit=trajectory_event_limit,
             waiting=waiting,
         )
-    with open_lines(output) as lines, open_reader(url) as reader, reader.snapshot():
+    writing = format_named(format, options)
+    with open_lines(output, FEATURES.get(format)) as lines, open_reader(url) as reader, reader.snapshot():
         considered = reader.consider(selection)
-        tally = _Tally(lines, format_named(format), considered, selection, progress)
+        if writing.reads_twice:
+            _learn(writing, reader.sessions(selection, batch_size=batch_size, event_limit=trajectory_event_limit))
+        tally = _Tally(lines, writing, considered, selection, progress)
         stored = reader.sessions(selection, batch_size=batch_size, event_limit=trajectory_event_limit)
         with closing(stored) as sessions:
             for session in sessions:
                 tally.write(session)
+        for runs in tally.runs_of_tasks():
+            stored = reader.sessions_numbered(runs, batch_size, trajectory_event_limit)
+            with closing(stored) as sessions:
+                tally.write_runs(sessions)
         return tally.summary()
+
+
+def _learn(format: Format, stored: Generator[StoredSession, None, None]) -> None:
+    with closing(stored) as sessions:
+        for session in sessions:
+            with suppress(RecordError):  # counted when its lines are made
+                format.learn(session)
 
 
 class _Tally:
@@ -126,6 +146,7 @@ class _Tally:
         self._skipped["before --offset"] = considered.taken - beyond_offset
         self._skipped["beyond --limit"] = beyond_offset - self._total
         self._unreadable: dict[int, str] = {}
+        self._runs: dict[tuple[str, str], list[int]] = {}
         self._sessions = self._steps = self._events = self._written = self._seen = 0
 
     def write(self, session: StoredSession) -> None:
@@ -146,9 +167,26 @@ class _Tally:
             self._steps += len(session.steps)
             self._events += len(session.events)
         self._written += len(lines)
+        if self._format.compares_runs and session.id not in self._unreadable:
+            self._remember(session)
         self._seen += 1
         if self._progress is not None:
             self._progress(ExportProgress(self._seen, self._total))
+
+    def _remember(self, session: StoredSession) -> None:
+        run = read_run(session)
+        if run.task_group is not None and run.reward is not None:
+            self._runs.setdefault((run.task_group, task_digest(run.task)), []).append(run.id)
+
+    def runs_of_tasks(self) -> Iterator[list[int]]:
+        """For each task that ran several times with a reward, the numbers of its sessions."""
+        yield from (sorted(runs) for runs in self._runs.values() if len(runs) > 1)
+
+    def write_runs(self, sessions: Iterable[StoredSession]) -> None:
+        """Write what the runs of one task make together."""
+        for line in self._format.lines_of_runs(sessions):
+            self._lines.write(line)
+            self._written += 1
 
     def summary(self) -> ExportSummary:
         return ExportSummary(
@@ -159,4 +197,5 @@ class _Tally:
             bytes=self._lines.bytes_written,
             skipped={reason: count for reason, count in sorted(self._skipped.items()) if count},
             unreadable=self._unreadable,
+            calls_left_out={reason: count for reason, count in sorted(self._format.left_out.items()) if count},
         )

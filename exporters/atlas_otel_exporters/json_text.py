@@ -14,12 +14,13 @@ from atlas_otel.errors import RecordError
 if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonObject, JsonValue
 
-# jsonb keeps numbers of any size; orjson reads those over 64 bits as floats. Eighteen digits in a row are where that
-# can begin, so that text without such a run takes the fast path. (As a regular expression the search for it would take
-# more time than all the parsing.) Most runs are times in nanoseconds and fractions that some program computed: these
-# orjson reads as they are. Only where it would round, Python's own parser reads the text.
-_DIGITS_ALIKE: Final = bytes.maketrans(b"123456789", b"000000000")
-_LONG_NUMBER: Final = b"0" * 18
+# jsonb keeps numbers of any size; orjson reads those over 64 bits as floats, and a fraction of sixteen digits may have no
+# float of its own. Sixteen digits with a point among them are where that can begin: text without such a run takes the
+# fast path. (As a regular expression the search for it would take more time than all the parsing.) Most runs are times
+# in nanoseconds and fractions that some program computed: these orjson reads as they are. Only where it would round,
+# Python's own parser reads the text.
+_DIGITS_ALIKE: Final = bytes.maketrans(b"123456789.", b"0000000000")
+_LONG_NUMBER: Final = b"0" * 17
 _NUMBER: Final = re.compile(rb"-?[0-9]+(\.[0-9]+)?(?![-+.0-9Ee])")
 _MOST_BEFORE_THE_RUN: Final = 32
 _LONGEST_OF_64_BITS: Final = len(str(2**64))
@@ -56,7 +57,8 @@ def dump(value: object) -> bytes:
 
 
 def _loses_nothing(text: bytes, alike: bytes) -> bool:
-    """Whether orjson surely rounds no number of ``text``. ``alike`` is the same text with a zero for every digit."""
+    """Whether orjson surely rounds no number of ``text``. ``alike`` is the same text with a zero for every digit and
+    point."""
     run = alike.find(_LONG_NUMBER)
     while run >= 0:
         before = text[max(run - _MOST_BEFORE_THE_RUN, 0) : run]

@@ -27,7 +27,8 @@ class ExportSummary:
     ``sessions``, ``steps`` and ``events`` count what stands in the output; ``lines`` differs from ``sessions`` in
     formats that write several a session, or none. ``bytes`` are counted before compression. ``skipped`` says how
     many sessions are not in the output, by reason; ``unreadable`` names the sessions whose rows could not be read.
-    ``revisions`` counts sessions that a follower wrote again.
+    ``revisions`` counts sessions that a follower wrote again. ``calls_left_out`` says how many model calls (and pairs
+    of them) made no line in the formats that are made of calls, by cause.
     """
 
     sessions: int
@@ -38,3 +39,4 @@ class ExportSummary:
     skipped: Mapping[str, int] = field(default_factory=dict)
     unreadable: Mapping[int, str] = field(default_factory=dict)
     revisions: int = 0
+    calls_left_out: Mapping[str, int] = field(default_factory=dict)

@@ -15,10 +15,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, Protocol
 
-from atlas_otel.errors import ConfigError, ExportError
+from atlas_otel.errors import ConfigError, ExportError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from atlas_otel_exporters.training.features import Feature
 
 STANDARD_OUTPUT: Final[Literal["-"]] = "-"
 _GZIP_LEVEL: Final = 6
@@ -57,14 +59,16 @@ class _Lines:
 
 
 @contextmanager
-def open_lines(output: str | os.PathLike[str]) -> Iterator[Lines]:
-    """Open ``output`` for lines: a path, or ``-`` for standard output.
+def open_lines(output: str | os.PathLike[str], features: Mapping[str, Feature] | None = None) -> Iterator[Lines]:
+    """Open ``output`` for lines: a path, or ``-`` for standard output. ``.parquet`` makes rows with ``features``.
 
     Whether it can be written is found out at once, before anything is read. Where the block fails, or writes no line,
     a file that was there before stays as it was, and where there was none, there is none, nor a folder that was made
     for it. Raises ExportError where writing is impossible, or fails half-way.
     """
     name = os.fspath(output)
+    if name.endswith(".parquet") and features is None:
+        raise UsageError(f"{name}: this format has no columns to write as Parquet; give a name with .jsonl")
     with writing_errors(name):
         if name == STANDARD_OUTPUT:
             with lines_to(STANDARD_OUTPUT) as lines:
@@ -77,10 +81,25 @@ def open_lines(output: str | os.PathLike[str]) -> Iterator[Lines]:
                 yield _Lines(packed)
             return
         with suppress(_NoLine), _folder(path.parent), _replacing(path) as file:
-            with compressed(file, path.suffix) as packed:
-                yield (to := _Lines(packed))
+            with _rows(file, features) if path.suffix == ".parquet" and features else _packed(file, path.suffix) as to:
+                yield to
             if not to.bytes_written:
                 raise _NoLine
+
+
+@contextmanager
+def _packed(file: IO[bytes], suffix: str) -> Iterator[Lines]:
+    with compressed(file, suffix) as packed:
+        yield _Lines(packed)
+
+
+@contextmanager
+def _rows(file: IO[bytes], features: Mapping[str, Feature]) -> Iterator[Lines]:
+    from atlas_otel_exporters.parquet import ParquetLines  # an extra
+
+    rows = ParquetLines(file, features)
+    yield rows
+    rows.close()
 
 
 @contextmanager

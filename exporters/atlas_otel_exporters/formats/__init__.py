@@ -1,38 +1,82 @@
-"""What a session can be written as. Each format is one pure function from a stored session to lines."""
+"""What sessions can be written as. Each format is pure: stored sessions in, lines out."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args
+from collections import Counter
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, get_args
 
 from atlas_otel_exporters.formats.atlas import atlas_lines
 from atlas_otel_exporters.formats.chat import chat_lines
-from atlas_otel_exporters.formats.preference import preference_lines
-from atlas_otel_exporters.formats.rl import rl_lines
+from atlas_otel_exporters.formats.kto import KtoFormat
+from atlas_otel_exporters.formats.preference import PreferenceFormat
+from atlas_otel_exporters.formats.rl import RlFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from atlas_otel_exporters.stored import StoredSession
+    from atlas_otel_exporters.training.options import RowOptions
+    from atlas_otel_exporters.training.row_format import RowFormat
 
-FormatName: TypeAlias = Literal["atlas", "chat", "preference", "rl"]
+FormatName: TypeAlias = Literal["atlas", "chat", "preference", "rl", "kto"]
 FORMATS: tuple[FormatName, ...] = get_args(FormatName)
 
 
 class Format(Protocol):
     """A session → its lines, each without a line end. Raises RecordError where a stored value cannot be read."""
 
+    @property
+    def left_out(self) -> Counter[str]:
+        """Model calls that made no line, by cause."""
+
+    @property
+    def compares_runs(self) -> bool:
+        """Whether several runs of one task make lines that none of them makes alone."""
+
+    @property
+    def reads_twice(self) -> bool:
+        """Whether :meth:`learn` has to see every session before the first line is written."""
+
+    def learn(self, session: StoredSession) -> None:
+        """Take a session in that lines of others depend on."""
+
     def __call__(self, session: StoredSession, *, revision: int | None = None) -> Iterable[bytes]:
         """``revision`` stands at the top of every line where it is given."""
 
-
-def format_named(name: FormatName) -> Format:
-    """The format's function."""
-    return _FORMATS[name]
+    def lines_of_runs(self, sessions: Iterable[StoredSession]) -> Iterable[bytes]:
+        """The lines that these runs of one task make together."""
 
 
-_FORMATS: dict[FormatName, Format] = {
-    "atlas": atlas_lines,
-    "chat": chat_lines,
-    "preference": preference_lines,
-    "rl": rl_lines,
+class _WholeSession:
+    """A format that writes each session by itself, without regard to its calls."""
+
+    compares_runs = False
+    reads_twice = False
+
+    def __init__(self, write: Callable[..., Iterable[bytes]]) -> None:
+        self._write = write
+        self.left_out: Counter[str] = Counter()
+
+    def __call__(self, session: StoredSession, *, revision: int | None = None) -> Iterable[bytes]:
+        return self._write(session, revision=revision)
+
+    def learn(self, session: StoredSession) -> None:
+        """Nothing: each session stands alone."""
+
+    def lines_of_runs(self, sessions: Iterable[StoredSession]) -> Iterable[bytes]:
+        return ()
+
+
+def format_named(name: FormatName, options: RowOptions | None = None) -> Format:
+    """The format, ready to write."""
+    if (rows := _ROWS.get(name)) is not None:
+        return rows(options)
+    return _WholeSession(_SESSIONS[name])
+
+
+_SESSIONS: Final[dict[FormatName, Callable[..., Iterable[bytes]]]] = {"atlas": atlas_lines, "chat": chat_lines}
+_ROWS: Final[dict[FormatName, Callable[[RowOptions | None], RowFormat]]] = {
+    "kto": KtoFormat,
+    "preference": PreferenceFormat,
+    "rl": RlFormat,
 }

@@ -1,46 +1,107 @@
-"""``--format rl``: prompt, completion and reward of each step, for training on rewards.
-
-A step's reward is its own where somebody gave one, else the session's; ``reward_source`` says which. A step with
-neither is left out: nobody should train on a zero that no one gave.
-"""
+"""``--format rl``: what a model was asked, what it and its environment said, and what that was worth."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atlas_otel_exporters.formats.attempts import attempts, prompt
-from atlas_otel_exporters.formats.messages import message
-from atlas_otel_exporters.formats.naming import session_score, source
-from atlas_otel_exporters.json_text import dump, load_object
-from atlas_otel_exporters.rewards import step_score
+from atlas_otel_exporters.training.advantage import GroupStatistics, reward_group
+from atlas_otel_exporters.training.chat_form import chat_message, chat_messages, chat_tools
+from atlas_otel_exporters.training.conversation import conversations
+from atlas_otel_exporters.training.row_format import RowFormat
+from atlas_otel_exporters.training.rows import origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
+    from atlas_otel.models.json_types import JsonObject, JsonValue
     from atlas_otel_exporters.stored import StoredSession
+    from atlas_otel_exporters.training.conversation import Conversation, Said
+    from atlas_otel_exporters.training.options import RowOptions
+    from atlas_otel_exporters.training.recorded import Recorded
+    from atlas_otel_exporters.training.turn import Turn
 
 
-def rl_lines(session: StoredSession, *, revision: int | None = None) -> Iterable[bytes]:
-    """The session's rewarded steps, in order."""
-    whole = session_score(session)
-    tried = attempts(session)
-    for index, step in enumerate(session.steps):
-        own = step_score(load_object(step.evaluation), load_object(step.metadata))
-        score = own if own is not None else whole
-        if score is None or not step.output:
-            continue
-        of_step = [attempt for attempt in tried if attempt.step_id == step.step_id]
-        # A note that came after the last attempt was no part of what it was asked.
-        told = of_step[-1].guidance if of_step else step.guidance
-        yield dump(
-            {
-                "prompt": prompt(session, step.step_id, session.steps[:index], told),
-                "completion": [message("assistant", step.output)],
-                "reward": score,
-                "reward_source": "step" if own is not None else "session",
-                "session_reward": whole,
-                "step_id": step.step_id,
-                "attempts": step.attempts,
-                **source(session, [attempt.span_id for attempt in of_step], revision),
-            }
-        )
+class RlFormat(RowFormat):
+    """One row a conversation of an attempt at a step, or of a whole session. Without a reward there is no row."""
+
+    def __init__(self, options: RowOptions | None = None) -> None:
+        super().__init__(options)
+        self._statistics = GroupStatistics() if self.options.normalise == "group" else None
+
+    @property
+    def reads_twice(self) -> bool:
+        """An advantage is known when all rewards of its group are."""
+        return self._statistics is not None
+
+    def learn(self, session: StoredSession) -> None:
+        """Take the session's rewards into their groups."""
+        if self._statistics is not None:
+            for _, _, conversation in self._units(self.read(session, count=False)):
+                reward = self.reward(conversation)
+                group = reward_group(conversation.turns[-1], self.options.unit)
+                if reward is not None and group is not None:
+                    self._statistics.add(group, reward)
+
+    def rows(self, recorded: Recorded, revision: int | None) -> Iterator[JsonObject]:
+        """The rewarded conversations, in order."""
+        for number, of_number, conversation in self._units(recorded):
+            reward = self.reward(conversation)
+            if reward is None:
+                self.left_out["without a reward"] += len(conversation.turns)
+                continue
+            yield (
+                {**self.row(conversation), "conversation": number, "conversations": of_number}
+                | origin(conversation.turns, revision)
+                | self._rewarded(conversation, reward)
+            )
+
+    def _units(self, recorded: Recorded) -> Iterator[tuple[int, int, Conversation]]:
+        groups: dict[object, list[Turn]] = {}
+        for turn in recorded.turns:
+            attempt = turn.attempt if self.options.unit == "attempt" else None
+            groups.setdefault(None if attempt is None else (attempt.step, attempt.number), []).append(turn)
+        for turns in groups.values():
+            found = conversations(turns)
+            for number, conversation in enumerate(found, start=1):
+                yield number, len(found), conversation
+
+    def reward(self, conversation: Conversation) -> float | None:
+        """What the row was worth: the session's score for a whole session, else the last call's nearest."""
+        last = conversation.turns[-1]
+        return last.run.reward if self.options.unit == "session" else _of_attempt(last)
+
+    def _rewarded(self, conversation: Conversation, reward: float) -> JsonObject:
+        last = conversation.turns[-1]
+        group = reward_group(last, self.options.unit)
+        own = self.options.unit == "attempt" and last.attempt is not None and last.attempt.reward is not None
+        return {
+            "reward": reward,
+            "reward_source": "step" if own else "session",
+            "advantage": self._statistics.advantage(group, reward) if self._statistics and group else None,
+            "reward_group": group,
+        }
+
+    def row(self, conversation: Conversation) -> JsonObject:
+        """Prompt and completion, with whose each message of the completion is."""
+        arguments = self.options.arguments
+        return {
+            "prompt": chat_messages(conversation.prompt, arguments),
+            "completion": [chat_message(one.message, arguments) for one in conversation.said],
+            "turns": [_turn(one) for one in conversation.said],
+            "tools": chat_tools(conversation.tools) or None,
+        }
+
+
+def _of_attempt(turn: Turn) -> float | None:
+    """The attempt's reward, else the session's: a score of one call is that turn's, not the attempt's."""
+    if turn.attempt is not None and turn.attempt.reward is not None:
+        return turn.attempt.reward
+    return turn.run.reward
+
+
+def _turn(said: Said) -> JsonValue:
+    turn = said.turn
+    if turn is None:
+        return {"by": "environment", "span_id": None, "reward": None, "step_reward": None}
+    step_reward = None if turn.attempt is None else turn.attempt.reward
+    return {"by": "model", "span_id": turn.span_id, "reward": turn.span_reward, "step_reward": step_reward}

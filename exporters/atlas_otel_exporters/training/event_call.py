@@ -1,0 +1,100 @@
+"""START and END of a model call, as the projection writes them into events → :class:`ModelCall`. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from atlas_otel.calls.answers import Answer, read_answer
+from atlas_otel.calls.messages import read_messages
+from atlas_otel.calls.model_call import Choice, Message, ModelCall, Tokens
+from atlas_otel.calls.parts import read_parts
+from atlas_otel.calls.tools import read_tools
+from atlas_otel.calls.usage import read_usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from atlas_otel.calls.model_call import Place
+    from atlas_otel.models.json_types import JsonObject, JsonValue
+
+
+def model_call(start: JsonObject, end: JsonObject | None, place: Place) -> ModelCall:
+    """The call that the two payloads tell of. ``end`` is None where it never ended."""
+    metadata, ended = _object(start.get("metadata")), _object((end or {}).get("metadata"))
+    # Where the call's arguments stand in the input, the messages are beside them.
+    asked = read_messages(metadata.get("chat_inputs") or _object(start.get("data")).get("input"), role="user")
+    messages = asked.items
+    if (said := metadata.get("system_instructions")) and (not messages or messages[0].role != "system"):
+        messages = (_system(said), *messages)
+    output = _object((end or {}).get("data")).get("output")
+    answer = _answer(output, ended.get("chat_responses"))
+    reasons = ended.get("finish_reasons")
+    return ModelCall(
+        messages=messages,
+        choices=_choices(answer.choices, reasons if isinstance(reasons, list) else [], _object(output)),
+        tools=read_tools(metadata.get("tools_schema")),
+        request_model=_text(metadata.get("model")),
+        response_model=answer.model,
+        response_id=answer.response_id,
+        previous_response_id=answer.previous_response_id,
+        provider=_text(metadata.get("provider")),
+        usage=answer.usage or read_usage((end or {}).get("usage_info")),
+        prompt_tokens=answer.prompt_tokens or _tokens(_object(output).get("prompt_token_ids"), None),
+        cut=asked.cut or answer.cut,
+        unread=answer.unread if not answer.choices and end is not None and "error" not in ended else (),
+        place=place,
+    )
+
+
+def _system(said: JsonValue) -> Message:
+    parts = said if isinstance(said, list) else [said]
+    return Message("system", tuple(part for one in parts for part in read_parts(one)), apart=True)
+
+
+def _answer(output: JsonValue, responses: JsonValue) -> Answer:
+    """Of the raw answer and the one in the conventions' form, what both say; the second, where only it is read."""
+    raw = read_answer(output) if output is not None else Answer()
+    if raw.choices or responses is None:
+        return raw
+    read = read_answer(responses)
+    return raw._replace(choices=read.choices, unread=read.unread, cut=raw.cut or read.cut)
+
+
+def _choices(choices: tuple[Choice, ...], reasons: list[JsonValue], raw: JsonObject) -> tuple[Choice, ...]:
+    """The choices, with finish reasons and token ids that stand beside them."""
+    given = raw.get("choices")
+    held = given if isinstance(given, list) else []
+    return tuple(
+        Choice(
+            one.message,
+            one.finish_reason or (_text(reasons[number]) if number < len(reasons) else None),
+            one.tokens or (_choice_tokens(_object(held[number])) if number < len(held) else None),
+            one.index,
+        )
+        for number, one in enumerate(choices)
+    )
+
+
+def _choice_tokens(choice: Mapping[str, JsonValue]) -> Tokens | None:
+    """vLLM's ``token_ids`` (``return_token_ids``), OpenAI's ``logprobs``."""
+    content = _object(choice.get("logprobs")).get("content")
+    return _tokens(choice.get("token_ids"), content if isinstance(content, list) else None)
+
+
+def _tokens(ids: JsonValue, content: list[JsonValue] | None) -> Tokens | None:
+    read = tuple(one for one in ids if type(one) is int) if isinstance(ids, list) else ()
+    known = read if read and isinstance(ids, list) and len(read) == len(ids) else None
+    logprobs = None if content is None else tuple(_number(_object(one).get("logprob")) for one in content)
+    return None if known is None and not logprobs else Tokens(known, logprobs or None)
+
+
+def _number(value: JsonValue) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _text(value: JsonValue) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _object(value: JsonValue) -> JsonObject:
+    return value if isinstance(value, dict) else {}
