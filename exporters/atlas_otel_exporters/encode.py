@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.models.json_types import JsonObject, JsonValue
     from atlas_otel_exporters.stored import StoredEvent, StoredSession, StoredStep
+    from atlas_otel_exporters.training.options import Events
 
 REWARD_MISSING: Final = "reward_missing"
 """True in a step's metadata (and so at its top) where the score 0.0 is one that nobody gave."""
@@ -31,14 +32,18 @@ REVISION: Final = "revision"
 _NEVER_LIFTED: Final = frozenset({"evaluation", "metadata"})
 
 
-def encode_session(session: StoredSession, *, revision: int | None = None) -> bytes:
+def encode_session(session: StoredSession, *, revision: int | None = None, events: Events = "full") -> bytes:
     """The session as one JSON object, without a line end.
+
+    ``events``: ``text`` writes each ``event`` as JSON text, as the Atlas SDK's direct reader gives it: a column of one
+    type for a ``datasets.Dataset``. ``none`` leaves them out, and the metadata says how many.
 
     Raises RecordError where a stored value cannot be read.
     """
     plan = _plan(load_object(session.plan))
-    events = Fragment(dump([_event(event) for event in session.events]))
-    metadata = _session_metadata(session, events)
+    written = () if events == "none" else session.events
+    held = Fragment(dump([_event(event, as_text=events == "text") for event in written]))
+    metadata = _session_metadata(session, held, session.events_total - len(written))
     line: dict[str, object] = {
         "task": session.task or "",
         "final_answer": session.final_answer or "",
@@ -49,7 +54,7 @@ def encode_session(session: StoredSession, *, revision: int | None = None) -> by
     if revision is not None:
         line[REVISION] = revision
     line.update(_lifted(session, metadata))
-    line["trajectory_events"] = events
+    line["trajectory_events"] = held
     return dump(line)
 
 
@@ -75,8 +80,9 @@ def _plan_steps(plan: JsonObject) -> dict[str, JsonObject]:
     return {str(step["id"]): step for step in steps if isinstance(step, dict) and "id" in step}
 
 
-def _event(event: StoredEvent) -> dict[str, object]:
-    entry: dict[str, object] = {"id": event.id, "event": Fragment(event.event), "created_at": event.created_at}
+def _event(event: StoredEvent, *, as_text: bool) -> dict[str, object]:
+    held = event.event.decode() if as_text else Fragment(event.event)
+    entry: dict[str, object] = {"id": event.id, "event": held, "created_at": event.created_at}
     if event.event_type:
         entry["type"] = entry["event_type"] = event.event_type
     if event.name:
@@ -86,7 +92,7 @@ def _event(event: StoredEvent) -> dict[str, object]:
     return entry
 
 
-def _session_metadata(session: StoredSession, events: Fragment) -> dict[str, object]:
+def _session_metadata(session: StoredSession, events: Fragment, omitted: int) -> dict[str, object]:
     metadata: dict[str, object] = {**load_object(session.metadata)}
     metadata.setdefault("session_id", session.id)
     metadata.setdefault("status", session.status)
@@ -94,8 +100,8 @@ def _session_metadata(session: StoredSession, events: Fragment) -> dict[str, obj
         if moment is not None and not metadata.get(name):
             metadata[name] = _iso(moment)
     metadata["trajectory_events"] = events
-    if session.events_total > len(session.events):
-        metadata[EVENTS_OMITTED] = session.events_total - len(session.events)
+    if omitted:
+        metadata[EVENTS_OMITTED] = omitted
     return metadata
 
 

@@ -14,11 +14,11 @@ from atlas_otel.errors import RecordError
 if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonObject, JsonValue
 
-# jsonb keeps numbers of any size; orjson reads those over 64 bits as floats, and a fraction of sixteen digits may have no
-# float of its own. Sixteen digits with a point among them are where that can begin: text without such a run takes the
-# fast path. (As a regular expression the search for it would take more time than all the parsing.) Most runs are times
-# in nanoseconds and fractions that some program computed: these orjson reads as they are. Only where it would round,
-# Python's own parser reads the text.
+# jsonb keeps numbers of any size; orjson reads those over 64 bits as floats, and a fraction of sixteen digits may have
+# no float of its own. Sixteen digits with a point among them are where that can begin: text without such a run takes
+# the fast path. (As a regular expression the search for it would take more time than all the parsing.) Most runs are
+# times in nanoseconds and fractions that some program computed: these orjson reads as they are. Only where it would
+# round, Python's own parser reads the text.
 _DIGITS_ALIKE: Final = bytes.maketrans(b"123456789.", b"0000000000")
 _LONG_NUMBER: Final = b"0" * 17
 _NUMBER: Final = re.compile(rb"-?[0-9]+(\.[0-9]+)?(?![-+.0-9Ee])")

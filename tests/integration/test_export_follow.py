@@ -116,9 +116,13 @@ def test_a_follower_goes_on_where_another_was_killed(database_url: str, tmp_path
         for task in ("one", "two"):
             database.execute(INSERT, [task, "succeeded"])
         database.execute("UPDATE sessions SET reward = '{\"score\": 0.5}'")
-        database.execute(
-            "INSERT INTO step_results (session_id, step_id, output) SELECT s, 1, 'out' FROM generate_series(1, 2) s"
-        )
+        for session in (1, 2):
+            for state, data in (("START", {"input": "asked"}), ("END", {"output": "answered"})):
+                payload = {"UUID": "u", "event_type": f"LLM_{state}", "data": data}
+                database.execute(
+                    "INSERT INTO trajectory_events (session_id, event) VALUES (%s, %s)",
+                    [session, json.dumps({"parent_id": "root", "payload": payload})],
+                )
         with Follower(path, database_url, format=format) as follower:
             follower.wait_for([(1, 1), (2, 1)])
         whole = path.read_bytes()

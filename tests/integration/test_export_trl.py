@@ -67,6 +67,7 @@ def record(url: str) -> None:
         with atlas.session("With retries"):
             for attempt in (1, 2):
                 with contextlib.suppress(ValueError), atlas.step("Write", id=1) as step:
+                    complete(asked, {"role": "assistant", "content": "try 1" if attempt == 1 else "better"})
                     step.output = f"try {attempt}" if attempt == 1 else {"text": "better", "n": attempt}
                 atlas.set_validation(attempt == 2, step=1)
                 atlas.add_guidance("Better.", step=1)
@@ -83,12 +84,11 @@ EXPECTED = {
         '<user>Without one</user><assistant><call>add {"first":1,"second":2.5}</call></assistant><tool>3.5</tool>'
         '<assistant><call>look_up {"word":"x"}</call></assistant>'
         '<tool>{"word":"x","found":[1,"two",null]}</tool><assistant>3.5</assistant>',
+        "<system>Be brief.</system><user>1 + 2?</user><assistant>try 1</assistant>",
+        "<system>Be brief.</system><user>1 + 2?</user><assistant>better</assistant>",
     ],
-    "preference": ["<user>Task: With retries\nStep 1: Write</user><assistant>"],
-    "rl": [
-        "<user>Task: Without one\nStep 1: Without one</user><assistant>",
-        "<user>Task: With retries\nStep 1: Write\nGuidance: Better.</user><assistant>",
-    ],
+    "preference": ["<system>Be brief.</system><user>1 + 2?</user><assistant>"],
+    "rl": ["<system>Be brief.</system><user>1 + 2?</user><assistant>"],
 }
 
 
@@ -115,5 +115,5 @@ def test_lines_load_and_go_through_a_chat_template(
     if format == "preference":
         (row,) = said["rows"]
         assert row["rejected"] == "try 1</assistant>"
-        assert row["chosen"] == '{"text":"better","n":2}</assistant>'
+        assert row["chosen"] == "better</assistant>"
         assert said["unpaired"] == 2

@@ -10,12 +10,12 @@ from atlas_otel_exporters.formats.chat import chat_lines
 from atlas_otel_exporters.formats.kto import KtoFormat
 from atlas_otel_exporters.formats.preference import PreferenceFormat
 from atlas_otel_exporters.formats.rl import RlFormat
+from atlas_otel_exporters.training.options import RowOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from atlas_otel_exporters.stored import StoredSession
-    from atlas_otel_exporters.training.options import RowOptions
     from atlas_otel_exporters.training.row_format import RowFormat
 
 FormatName: TypeAlias = Literal["atlas", "chat", "preference", "rl", "kto"]
@@ -53,12 +53,12 @@ class _WholeSession:
     compares_runs = False
     reads_twice = False
 
-    def __init__(self, write: Callable[..., Iterable[bytes]]) -> None:
-        self._write = write
+    def __init__(self, write: Callable[..., Iterable[bytes]], options: RowOptions) -> None:
+        self._write, self._options = write, options
         self.left_out: Counter[str] = Counter()
 
     def __call__(self, session: StoredSession, *, revision: int | None = None) -> Iterable[bytes]:
-        return self._write(session, revision=revision)
+        return self._write(session, self._options, revision=revision)
 
     def learn(self, session: StoredSession) -> None:
         """Nothing: each session stands alone."""
@@ -71,7 +71,7 @@ def format_named(name: FormatName, options: RowOptions | None = None) -> Format:
     """The format, ready to write."""
     if (rows := _ROWS.get(name)) is not None:
         return rows(options)
-    return _WholeSession(_SESSIONS[name])
+    return _WholeSession(_SESSIONS[name], options or RowOptions())
 
 
 _SESSIONS: Final[dict[FormatName, Callable[..., Iterable[bytes]]]] = {"atlas": atlas_lines, "chat": chat_lines}

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from atlas_otel_exporters.stored import StoredSession
+    from atlas_otel_exporters.training.options import RowOptions
 
 
-def atlas_lines(session: StoredSession, *, revision: int | None = None) -> Iterable[bytes]:
+def atlas_lines(session: StoredSession, options: RowOptions, *, revision: int | None = None) -> Iterable[bytes]:
     """The session's one line."""
-    yield encode_session(session, revision=revision)
+    yield encode_session(session, revision=revision, events=options.events)

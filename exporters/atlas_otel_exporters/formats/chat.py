@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonObject, JsonValue
     from atlas_otel_exporters.formats.events import Call
     from atlas_otel_exporters.stored import StoredSession
+    from atlas_otel_exporters.training.options import RowOptions
 
 _KINDS: Final = frozenset({"WORKFLOW", "LLM", "TOOL"})
 
@@ -32,7 +33,7 @@ class _Conversation(NamedTuple):
     omitted: int
 
 
-def chat_lines(session: StoredSession, *, revision: int | None = None) -> Iterable[bytes]:
+def chat_lines(session: StoredSession, options: RowOptions, *, revision: int | None = None) -> Iterable[bytes]:
     """The session's conversations, in the order in which they ended."""
     found = calls(session.events, _KINDS)
     score = session_score(session)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 import types
-from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -18,6 +14,7 @@ from atlas_otel.adapters import AdapterCapabilities, AgentAdapter
 from atlas_otel.models.rows import SessionRows
 from atlas_otel.runtime.run import RunResult, arun
 from atlas_otel.testing import Recording, recording
+from tests.support.chat_server import chat_server, serving
 
 MODULE = "agents_of_the_test"
 
@@ -148,91 +145,14 @@ def hooked() -> type[Hooked]:
 
 # --- servers: real HTTP, without a key -----------------------------------------------------------------------------
 
-Answer = Callable[[dict[str, Any]], Any]
 
-
-class ChatServer:
-    """Keeps every request. ``answer`` makes a message's text, a structured answer (dict), or an HTTP status (int)."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
-        self.requests: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.url = ""
-
-    def respond(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        said = self.answer(request)
-        if isinstance(said, int):
-            return said, {"error": {"message": "as the test wants it", "type": "test", "code": said}}
-        message: dict[str, Any] = {"role": "assistant", "content": said if isinstance(said, str) else None}
-        finish = "stop"
-        if isinstance(said, dict):  # a structured answer: by the tool that the client asks to call
-            name = request["tools"][0]["function"]["name"]
-            call = {"id": "call_1", "type": "function", "function": {"name": name, "arguments": json.dumps(said)}}
-            message["tool_calls"], finish = [call], "tool_calls"
-        return 200, {
-            "id": "chatcmpl-1",
-            "object": "chat.completion",
-            "created": 1_700_000_000,
-            "model": request["model"],
-            "choices": [{"index": 0, "message": message, "finish_reason": finish}],
-            "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
-        }
-
-
-@contextmanager
-def _serving(handle: Callable[[dict[str, str], bytes], tuple[int, bytes, str]]):
-    """An HTTP server on a free port; gives its URL. ``handle(headers, body)`` answers (status, body, content type)."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            status, answer, kind = handle({k.lower(): v for k, v in self.headers.items()}, body)
-            self.send_response(status)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-@contextmanager
-def _chat_server(answer: Answer):
-    """A :class:`ChatServer` that runs."""
-    chat = ChatServer(answer)
-
-    def handle(headers: dict[str, str], body: bytes) -> tuple[int, bytes, str]:
-        request = json.loads(body)
-        chat.requests.append(request)
-        chat.headers.append(headers)
-        status, answered = chat.respond(request)
-        return status, json.dumps(answered).encode(), "application/json"
-
-    with _serving(handle) as url:
-        chat.url = f"{url}/v1"
-        yield chat
-
-
-@pytest.fixture
-def serving():
+@pytest.fixture(name="serving")
+def _serving():
     """``with serving(handle) as url``."""
-    return _serving
+    return serving
 
 
-@pytest.fixture
-def chat_server():
+@pytest.fixture(name="chat_server")
+def _chat_server():
     """``with chat_server(answer) as server``."""
-    return _chat_server
+    return chat_server

@@ -217,3 +217,15 @@ def test_whatever_the_rows_hold_the_line_is_one_json_object_with_the_contracts_f
         assert read["context"]["prior_results_text"] == before
         assert (read["step_id"], read["output"]) == (given_step.step_id, given_step.output or "")
         assert read["guidance"] == given_step.guidance
+
+
+def test_events_as_text_or_left_out_are_what_one_column_can_hold() -> None:
+    given = session(
+        events=[StoredEvent(1, 4, blob({"payload": {"data": [1]}}), MOMENT, "LLM_END", "m", None)], events_total=1
+    )
+    (event,) = json.loads(encode_session(given, events="text"))["trajectory_events"]
+    assert json.loads(event["event"]) == {"payload": {"data": [1]}}
+    assert event["event_type"] == "LLM_END"
+    without = json.loads(encode_session(given, events="none"))
+    assert without["trajectory_events"] == without["session_metadata"]["trajectory_events"] == []
+    assert without["session_metadata"]["trajectory_events_omitted"] == 1
