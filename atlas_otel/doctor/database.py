@@ -23,7 +23,7 @@ _SHOWN: Final = 5
 def examine_database(url: str) -> list[Finding]:
     """Look at the database; changes nothing."""
     try:
-        with translating(url), quiet(), connect(url, autocommit=True) as connection:
+        with translating(url), quiet(), connect(url) as connection:
             server = connection.info.parameter_status("server_version") or "?"
             found = [ok("database", f"{describe(url)}, PostgreSQL {server.split()[0]}")]
             try:

@@ -67,7 +67,7 @@ def follow_probe(probe: Probe, telemetry: Telemetry, url: str, *, patience_s: fl
 
 
 def _row(probe: Probe, url: str) -> Finding:
-    with translating(url), quiet(), connect(url) as connection:
+    with translating(url), quiet(), connect(url) as connection, connection.transaction():
         row = connection.execute(
             "SELECT theirs.id, theirs.status FROM atlas_otel.sessions AS ours"
             " JOIN public.sessions AS theirs ON theirs.id = ours.id WHERE ours.key = %s",
@@ -99,7 +99,6 @@ def _removed(probe: Probe, url: str) -> Finding:
                     connection.execute(statement("doctor_remove"), {"key": probe.key, "trace": probe.trace_id})
             except psycopg.errors.InsufficientPrivilege:
                 connection.execute(statement("doctor_set_aside"), {"key": probe.key, "note": NOTE})
-                connection.commit()
                 return ok("probe", f"kept as quarantined, since this role may not delete: {probe.key}")
     except AtlasOtelError as error:
         return warn("probe", f"{probe.key} is still there: {error}", "it is quarantined: no export takes it by default")
@@ -117,6 +116,10 @@ def accounts_of(telemetry: Telemetry) -> Finding:
         said += f"; {accounts.sent} of {accounts.handed} sent over OTLP"
     if not accounts.balances:
         return fail("accounts", f"do not balance: {said}", "report it")
+    if accounts.waiting:
+        return warn(
+            "accounts", f"{said}; the database does not take them: {accounts.waiting}", "see the database above"
+        )
     if accounts.dropped:
         return warn("accounts", said, "docs/reliability.md says what each cause means")
     return ok("accounts", f"of this process: {said}")

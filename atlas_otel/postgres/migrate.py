@@ -90,7 +90,7 @@ def status(url: str) -> SchemaStatus:
 
     Raises ConfigError, StoreError, and SchemaError where the schema is newer than this program.
     """
-    with connect(url, autocommit=True) as connection, translating(url), quiet():
+    with connect(url) as connection, translating(url), quiet():
         return schema_status(connection, url)
 
 
@@ -101,7 +101,7 @@ def init(url: str) -> SchemaStatus:
     one that is up to date (then no right to change the schema is needed). Raises as :func:`status` does.
     """
     # Building an index over what another program stored may take its time.
-    with connect(url, autocommit=True, statement_timeout_ms=0) as connection, translating(url), quiet():
+    with connect(url, statement_timeout_ms=0) as connection, translating(url), quiet():
         before = schema_status(connection, url)
         if before.current:
             return before

@@ -1,4 +1,4 @@
-"""A connection that lets other work run while the server answers."""
+"""A connection that lets other work run while the server answers, and that a pooler may stand behind."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from selectors import DefaultSelector
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
+from psycopg import IsolationLevel
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from psycopg.abc import PQGen
+    from psycopg import Transaction
+    from psycopg.abc import Params, PQGen, QueryNoTemplate
 
 _T = TypeVar("_T")
 _AT_ONCE_S: Final = 0.001
@@ -24,6 +27,65 @@ class OverlappingConnection(psycopg.Connection[TupleRow]):
     """A connection over which the server's work and ours overlap: see :meth:`overlapping`."""
 
     _meanwhile: Callable[[], bool] | None = None
+    _settings: Mapping[str, str] | None = None
+
+    @property
+    def pooled(self) -> bool:
+        """Whether a pooler stands in between: then nothing of the session outlives a transaction."""
+        return self._settings is not None
+
+    def set_in_transactions(self, settings: Mapping[str, str]) -> None:
+        """Set these within each transaction, since the next one may be another session's; statements by themselves run
+        in a transaction of their own from now on, and none is prepared."""
+        self.prepare_threshold = None
+        self._settings = dict(settings)
+
+    def set_all(self, settings: Mapping[str, str], *, local: bool) -> None:
+        """Set these for the session, or for this transaction (``local``)."""
+        super().execute(
+            "SELECT pg_catalog.set_config(name, value, %s) FROM unnest(%s::text[], %s::text[]) AS one (name, value)",
+            [local, list(settings), list(settings.values())],
+        )
+
+    @contextmanager
+    def transaction(self, savepoint_name: str | None = None, force_rollback: bool = False) -> Iterator[Transaction]:
+        """``psycopg.Connection.transaction``."""
+        outermost = self._idle
+        with super().transaction(savepoint_name, force_rollback) as transaction:
+            if outermost and self._settings is not None:
+                self.set_all(self._settings, local=True)
+            yield transaction
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """A transaction that only reads, and sees the database as it is at its first statement."""
+        self.isolation_level, self.read_only = IsolationLevel.REPEATABLE_READ, True
+        try:
+            with self.transaction():
+                yield
+        finally:
+            if self._idle:
+                self.isolation_level = self.read_only = None
+
+    def execute(  # type: ignore[override]  # of its overloads we use one
+        self, query: QueryNoTemplate, params: Params | None = None, **options: Any
+    ) -> psycopg.Cursor[TupleRow]:
+        """``psycopg.Connection.execute``."""
+        if self.pooled and self._idle:
+            with self.transaction():
+                return super().execute(query, params, **options)
+        return super().execute(query, params, **options)
+
+    @property
+    def _idle(self) -> bool:
+        return self.pgconn.transaction_status == TransactionStatus.IDLE
+
+    def make_staging(self, tables: bytes) -> None:
+        """Make temporary tables of this connection, or of this transaction where there is a pooler."""
+        if not self.pooled:
+            self.execute(tables)
+        elif not self._idle:
+            self.execute(tables.replace(b"ON COMMIT DELETE ROWS", b"ON COMMIT DROP"))
 
     @contextmanager
     def overlapping(self, meanwhile: Callable[[], bool]) -> Iterator[None]:

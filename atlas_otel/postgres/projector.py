@@ -80,6 +80,8 @@ class Projector:
         while done < limit:
             some = min(limit - done, _SESSIONS_PER_TRANSACTION)
             with self._connection.transaction():
+                if self._connection.pooled:
+                    rows_writer.prepare(self._connection)
                 picked = self._pick(some)
                 dirty = self._at_once(picked)
                 followed = self._project(dirty)

@@ -54,6 +54,6 @@ def marks_of(key: str, records: RecordSet) -> list[Record]:
 
 def _pick(url: str, older_than: timedelta, seen: list[str]) -> list[str]:
     wanted = {"seconds": older_than.total_seconds(), "reaped": RANK_REAPED, "seen": seen, "limit": _AT_ONCE}
-    with translating(url), quiet(), connect(url) as connection:
+    with translating(url), quiet(), connect(url) as connection, connection.transaction():
         require_current(connection, url)
         return [key for (key,) in connection.execute(statement("reap_pick"), wanted)]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from atlas_otel.models.rows import SessionRows
+    from atlas_otel.postgres.overlap import OverlappingConnection
 
 RowT = TypeVar("RowT")
 
@@ -73,9 +74,10 @@ class Outcome(NamedTuple):
     """By session: the ids of its events' rows, in order."""
 
 
-def prepare(connection: psycopg.Connection) -> None:
-    """Make the staging tables that :func:`write_rows` needs; once per connection."""
-    connection.execute(statement("project_staging"))
+def prepare(connection: OverlappingConnection) -> None:
+    """Make the staging tables that :func:`write_rows` needs: once per connection, or per transaction where a pooler
+    stands in between."""
+    connection.make_staging(statement("project_staging"))
 
 
 def next_ids(connection: psycopg.Connection, table: str, count: int) -> list[int]:

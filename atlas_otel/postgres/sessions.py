@@ -33,7 +33,7 @@ def not_computed(
 ) -> list[NotComputed]:
     """The sessions whose rows cannot be computed, of these keys or traces where they are given."""
     wanted = {"keys": None if keys is None else list(keys), "traces": None if traces is None else list(traces)}
-    with translating(url), quiet(), connect(url) as connection:
+    with translating(url), quiet(), connect(url) as connection, connection.transaction():
         return [NotComputed(*row) for row in connection.execute(statement("not_computed"), wanted)]
 
 
@@ -42,7 +42,7 @@ def keys_of(url: str, names: Sequence[str]) -> list[str]:
 
     Raises UsageError for a name that no session has, and for a session that another program wrote.
     """
-    with translating(url), quiet(), connect(url) as connection:
+    with translating(url), quiet(), connect(url) as connection, connection.transaction():
         require_current(connection, url)
         if not names:
             return [key for (key,) in connection.execute("SELECT key FROM atlas_otel.sessions ORDER BY id, key")]

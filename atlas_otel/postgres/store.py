@@ -153,7 +153,7 @@ class PostgresStore:
             self._writer = Writer(connection)
         return self._writer
 
-    def _check(self, connection: psycopg.Connection) -> None:
+    def _check(self, connection: OverlappingConnection) -> None:
         try:
             with connection.transaction(force_rollback=True):
                 Writer(connection).write(batch.plain())
@@ -201,7 +201,7 @@ class PostgresStore:
             raise
 
     def _connect(self) -> OverlappingConnection:
-        connection = connect(self._url, autocommit=True)
+        connection = connect(self._url)
         try:
             if not migrate.schema_status(connection, self._url).current:
                 if not self._migrate_schema:

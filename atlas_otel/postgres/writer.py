@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from atlas_otel.postgres.batch import MergedBatch
+    from atlas_otel.postgres.overlap import OverlappingConnection
     from atlas_otel.records.record import EventRecord, Record
 
 _MAX_OPEN_SPANS: Final = 100_000
@@ -80,13 +81,13 @@ class Writer:
     way, and so do the next ones, twice as many after each wrong guess, so that a stream of duplicates costs little.
     """
 
-    def __init__(self, connection: psycopg.Connection) -> None:
+    def __init__(self, connection: OverlappingConnection) -> None:
         self.connection = connection
         self._resources: set[bytes] = set()
         self._open_spans: set[tuple[str, str]] = set()
         self._detour = 0  # batches that will not try the fast way
         self._next_detour = 1
-        connection.execute(statement("write_staging"))
+        connection.make_staging(statement("write_staging"))
 
     def write(self, batch: MergedBatch) -> None:
         """Join ``batch`` in and mark its sessions dirty, in one transaction.
@@ -96,6 +97,8 @@ class Writer:
         """
         resources = rows.ResourceEncoder()
         with self.connection.transaction():
+            if self.connection.pooled:
+                self.connection.make_staging(statement("write_staging"))
             self._touch_traces(batch)
             encoder = _Encoder(self._touch(batch.session_keys), resources)
             fresh = [span for span in batch.spans if span.key not in self._open_spans]

@@ -94,7 +94,7 @@ def read_history(database_url: str, learning_key: str, limit: int) -> list[Earli
     from atlas_otel.postgres.connect import connect
 
     sql = files("atlas_otel.runtime").joinpath("learning_history.sql").read_bytes()
-    with connect(database_url, autocommit=True, statement_timeout_ms=int(READ_TIMEOUT_S * 1000)) as connection:
+    with connect(database_url, statement_timeout_ms=int(READ_TIMEOUT_S * 1000)) as connection:
         rows = connection.execute(sql, {"learning_key": learning_key, "limit": limit}).fetchall()
     return [EarlierSession(*row) for row in rows]
 

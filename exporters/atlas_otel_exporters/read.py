@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from typing import Any, LiteralString
 
-    import psycopg
-
+    from atlas_otel.postgres.overlap import OverlappingConnection
     from atlas_otel_exporters.selection import Selection
 
 CHUNK_BYTES: Final = 4 * 1024 * 1024
@@ -60,7 +59,7 @@ def _event_row(cursor: object) -> Callable[[Sequence[Any]], StoredEvent]:
 class SessionReader:
     """One connection that reads; use :func:`open_reader`."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(self, connection: OverlappingConnection) -> None:
         self._connection = connection
         connection.adapters.register_loader("jsonb", _JsonText)
         connection.adapters.register_loader("json", _JsonText)
@@ -68,9 +67,7 @@ class SessionReader:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Everything read within sees the database as it is now, whatever others write meanwhile."""
-        with self._connection.transaction():
-            self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            self._connection.execute("SET LOCAL TIME ZONE 'UTC'")
+        with self._connection.snapshot():
             yield
 
     def consider(self, selection: Selection) -> Considered:
@@ -192,7 +189,7 @@ def open_reader(database_url: str) -> Iterator[SessionReader]:
     """
     # A person waits and can break off: no statement of an export is too long.
     with (
-        connect(database_url, autocommit=True, statement_timeout_ms=0) as connection,
+        connect(database_url, statement_timeout_ms=0) as connection,
         translating(database_url),
         quiet(),
     ):

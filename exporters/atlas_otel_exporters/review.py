@@ -130,5 +130,5 @@ def _sessions(connection: psycopg.Connection[Any], ids: Sequence[int]) -> list[R
 @contextmanager
 def _connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
     """One transaction of one connection."""
-    with connect(database_url) as connection, translating(database_url), quiet():
+    with connect(database_url) as connection, translating(database_url), quiet(), connection.transaction():
         yield cast("psycopg.Connection[Any]", connection)

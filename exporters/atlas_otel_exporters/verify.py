@@ -66,14 +66,13 @@ def verify_database(database_url: str, keys: Sequence[str]) -> Iterator[Verified
     """
     with (
         # A person waits and can break off: no statement is too long.
-        connect(database_url, autocommit=True, statement_timeout_ms=0) as connection,
+        connect(database_url, statement_timeout_ms=0) as connection,
         translating(database_url),
         quiet(),
     ):
         require_current(connection, database_url)
         for some in _chunks(connection, list(dict.fromkeys(keys))):
-            with connection.transaction():
-                connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            with connection.snapshot():
                 states = projection_states(connection, some)
                 records = read_records_since(connection, dict.fromkeys(some, 0))
                 rows = read_rows_of(connection, some)

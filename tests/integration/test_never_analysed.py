@@ -42,9 +42,12 @@ SELECT session_id, id, 'k', '', id FROM public.trajectory_events;
 @pytest.fixture
 def filled(database_url: str) -> Iterator[psycopg.Connection]:
     """A connection, in a transaction, to a database with many sessions that was never analysed."""
-    with connect(database_url) as connection:
+    with connect(database_url) as connection, connection.transaction():
         connection.execute(_FILL.encode())
-    with connect(database_url) as connection:  # another: the first has not yet handed in all that it counted
+    with (
+        connect(database_url) as connection,
+        connection.transaction(),
+    ):  # another: the first has not yet handed in all that it counted
         yield connection
 
 

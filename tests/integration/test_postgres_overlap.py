@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from atlas_otel.postgres import patient
+from atlas_otel.postgres import overlap
 from atlas_otel.postgres.connect import connect
 from atlas_otel.postgres.overlap import OverlappingConnection
 
@@ -30,7 +30,7 @@ class Pieces:
 
 @pytest.fixture
 def connection(database_url: str) -> Iterator[OverlappingConnection]:
-    with connect(database_url, autocommit=True) as made:
+    with connect(database_url) as made:
         yield made
 
 
@@ -54,7 +54,7 @@ def test_without_more_to_do_it_waits_as_any_connection(connection: OverlappingCo
 def test_what_is_answered_at_once_begins_nothing(
     connection: OverlappingConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patient, "_AT_ONCE_S", 10.0)  # a busy machine takes its time
+    monkeypatch.setattr(overlap, "_AT_ONCE_S", 10.0)  # a busy machine takes its time
     pieces = Pieces(1_000)
     with connection.overlapping(pieces.one):
         for _ in range(200):
