@@ -83,7 +83,7 @@ def failure_clusters(url: str, chosen: SessionFilter) -> list[FailureCluster]:
 
     Raises ConfigError and StoreError where the database cannot be read.
     """
-    with translating(url), quiet(), connect(url, statement_timeout_ms=0) as connection:
+    with translating(url), quiet(), connect(url, statement_timeout_ms=0) as connection, connection.transaction():
         require_current(connection, url)
         with connection.cursor("failures", row_factory=class_row(Failure)) as failures:
             failures.execute(query("look_failures"), chosen.parameters())

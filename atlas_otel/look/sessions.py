@@ -45,7 +45,7 @@ def list_sessions(
     the database cannot be read.
     """
     wanted = chosen.parameters() | {"limit": limit, "offset": offset, "unfiltered": chosen == EVERY_SESSION}
-    with translating(url), quiet(), connect(url) as connection:
+    with translating(url), quiet(), connect(url) as connection, connection.transaction():
         require_current(connection, url)
         with connection.cursor(row_factory=class_row(ListedSession)) as cursor:
             return cursor.execute(query("list_sessions"), wanted).fetchall()

@@ -69,7 +69,7 @@ def session_statistics(url: str, chosen: SessionFilter, by: Sequence[Dimension] 
 
     Raises ConfigError and StoreError where the database cannot be read.
     """
-    with translating(url), quiet(), connect(url, statement_timeout_ms=0) as connection:
+    with translating(url), quiet(), connect(url, statement_timeout_ms=0) as connection, connection.transaction():
         require_current(connection, url)
         with connection.cursor(row_factory=class_row(SessionStatistics)) as cursor:
             found = cursor.execute(query("look_sessions"), chosen.parameters() | _grouping(by)).fetchall()
@@ -85,7 +85,7 @@ def call_statistics(url: str, chosen: SessionFilter, by: Sequence[Dimension]) ->
         raise UsageError("model and tool are different calls: group by one of them")
     event_type = "LLM_END" if "model" in by else "TOOL_END"
     wanted = chosen.parameters() | _grouping(by) | {"event_type": event_type}
-    with translating(url), quiet(), connect(url, statement_timeout_ms=0) as connection:
+    with translating(url), quiet(), connect(url, statement_timeout_ms=0) as connection, connection.transaction():
         require_current(connection, url)
         with connection.cursor(row_factory=class_row(CallStatistics)) as cursor:
             return cursor.execute(query("look_calls"), wanted).fetchall()
