@@ -21,8 +21,10 @@ from atlas_otel import semconv, settings
 from atlas_otel.capture.capture import Capture
 from atlas_otel.errors import ConfigError
 from atlas_otel.process import fork
+from atlas_otel.process.host_key import host_key
 from atlas_otel.records import utf8
 from atlas_otel.tracing import state
+from atlas_otel.tracing.session_trust import SessionTrust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from atlas_otel.sdk.otlp_sender import OtlpSender
     from atlas_otel.sdk.own_provider import OwnProvider
     from atlas_otel.sdk.processor import AtlasSpanProcessor
-    from atlas_otel.settings import Settings
+    from atlas_otel.settings import AcceptSession, Settings
 
 _log = logging.getLogger("atlas_otel")
 
@@ -173,6 +175,7 @@ def configure(
     max_value_bytes: int = 1_048_576,
     enabled: bool | None = None,
     metadata: Mapping[str, Any] | None = None,
+    accept_session: AcceptSession | None = None,
 ) -> Telemetry:
     """Put recording in place for this process. Idempotent: a second call returns what the first one made.
 
@@ -194,6 +197,8 @@ def configure(
     - ``max_string_bytes``, ``max_value_bytes``: longer strings and larger values are bounded, saying so.
     - ``enabled``: False records nothing (``OTEL_SDK_DISABLED``).
     - ``metadata``: stands in every session's metadata.
+    - ``accept_session``: which session that a caller's W3C baggage names is joined: ``never``, ``same-host`` (signed by
+      a process of this user on this machine, or with ``ATLAS_OTEL_SESSION_SECRET``), ``signed`` or ``always``.
 
     Raises ConfigError, in one line, for a setting that is wrong. A database that cannot be reached is no error here:
     the agent runs, and what it records waits.
@@ -211,6 +216,7 @@ def configure(
         "max_value_bytes": max_value_bytes,
         "enabled": enabled,
         "metadata": metadata,
+        "accept_session": accept_session,
     }
     in_force = settings.resolve(arguments, os.environ)
     global _telemetry
@@ -302,6 +308,7 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
             else utf8.NEVER,
             records=storage is not None or console is not None,
             propagate=in_force.propagate_session,
+            trust=SessionTrust(in_force.accept_session, in_force.session_secret, host_key),
             metadata=dict(in_force.metadata),
             resource=dict(resource.attributes),
             trace_url=url,

@@ -21,6 +21,8 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 ATLAS_KIND: Final = "atlas.kind"
 ATLAS_SESSION_ID: Final = "atlas.session.id"
 """The session's key: random, ours, never the trace id. Also the baggage key that joins other processes."""
+ATLAS_SESSION_SIGNATURE: Final = "atlas.session.signature"
+"""Beside the key in baggage: who signed it (``tracing/session_trust.py``)."""
 ATLAS_PARENT_SESSION_ID: Final = "atlas.session.parent_id"
 """On the root of a session that was opened with ``new=True`` inside another one."""
 ATLAS_STEP_ID: Final = "atlas.step.id"

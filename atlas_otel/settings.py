@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from atlas_otel.errors import ConfigError
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 Durability = Literal["spool", "memory"]
+AcceptSession = Literal["never", "same-host", "signed", "always"]
+ACCEPT_SESSION: Final[tuple[AcceptSession, ...]] = get_args(AcceptSession)
 
 CONFIG_FILE_VARIABLE: Final = "ATLAS_OTEL_CONFIG"
 PREFIX: Final = "ATLAS_OTEL_"
@@ -42,6 +44,11 @@ class Settings:
     """Where ``get_trace_url`` points (no argument: ``ATLAS_OTEL_JAEGER_URL`` or the file)."""
     propagate_session: bool = False
     """Put the session's key into W3C baggage, which goes out with each instrumented HTTP call (no argument)."""
+    accept_session: AcceptSession = "same-host"
+    """Which session that W3C baggage names is joined: ``never``, ``same-host`` (signed by a process of this user on this
+    machine, or with the shared secret), ``signed`` (with the shared secret only), ``always``."""
+    session_secret: str | None = field(default=None, repr=False)
+    """The secret that processes on several machines share, to sign the session that they propagate (no argument)."""
     exit_timeout_s: float = 2.0
     """How long the end of the program waits for what is not yet stored (no argument)."""
     redactor_seconds: float = 0.25
@@ -52,6 +59,8 @@ class Settings:
     """How long the outermost span of a trace of others is waited for (no argument)."""
 
 
+_SECRET_CHARACTERS: Final = 16
+_TEXTS: Final = ("service_name", "database_url", "otlp_endpoint", "jaeger_url", "session_secret")
 _FILE_KEYS: Final = tuple(f.name for f in fields(Settings))
 
 
@@ -65,7 +74,10 @@ def resolve(arguments: Mapping[str, Any], environment: Mapping[str, str]) -> Set
     defaults = Settings()
     given = {k: v for k, v in arguments.items() if v is not None and v != getattr(defaults, k)}
     checked = {key: _check(key, value, f"configure({key}=…)") for key, value in given.items()}
-    return replace(settings, **checked)
+    settings = replace(settings, **checked)
+    if settings.accept_session == "signed" and settings.session_secret is None:
+        raise ConfigError("accept_session is 'signed', with what? Set ATLAS_OTEL_SESSION_SECRET in each process")
+    return settings
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -152,7 +164,13 @@ def _check(key: str, value: Any, where: str) -> Any:
         raise ConfigError(f"{where}: expected a mapping, found {type(value).__name__}")
     if key == "redact" and not callable(value) and (isinstance(value, str) or not hasattr(value, "__iter__")):
         raise ConfigError(f"{where}: expected a callable or a list of pattern names, found {type(value).__name__}")
-    if key in ("service_name", "database_url", "otlp_endpoint", "jaeger_url") and not isinstance(value, str):
+    if key == "accept_session" and value not in ACCEPT_SESSION:
+        raise ConfigError(f"{where}: expected {', '.join(ACCEPT_SESSION)}, found {value!r}")
+    if key == "session_secret" and isinstance(value, str) and len(value) < _SECRET_CHARACTERS:
+        raise ConfigError(
+            f"{where}: expected {_SECRET_CHARACTERS} characters or more, such as openssl rand -hex 32 makes"
+        )
+    if key in _TEXTS and not isinstance(value, str):
         raise ConfigError(f"{where}: expected text, found {type(value).__name__}")
     return value
 

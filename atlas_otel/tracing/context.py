@@ -3,7 +3,8 @@
 They travel wherever that context does: through tasks, ``to_thread``, instrumented executors, and nowhere else. One key
 holds one immutable :class:`Frame`, so that entering a span costs one copy of the context.
 
-Another process learns the session from W3C baggage, where its sender opted in (``docs/reference/configuration.md``).
+Another process learns the session from W3C baggage, where its sender opted in and signed it
+(``docs/reference/configuration.md``).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from opentelemetry import context as otel_context
 from atlas_otel import semconv
 from atlas_otel.models.plan import StepAttempt
 from atlas_otel.process import fork
+from atlas_otel.tracing import state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,12 +132,24 @@ def with_frame(frame: Frame, context: Context) -> Context:
 
 
 def session_key_of(context: Context | None = None) -> str | None:
-    """The key of the session in force: this process' own, else the one in baggage."""
+    """The key of the session in force: this process' own, else the one in baggage, if it is to be accepted."""
     session = current_frame(context).session
     if session is not None:
         return session.key
     remote = baggage.get_baggage(semconv.ATLAS_SESSION_ID, context)
-    return remote if isinstance(remote, str) and remote else None
+    if not isinstance(remote, str) or not remote:
+        return None
+    signature = baggage.get_baggage(semconv.ATLAS_SESSION_SIGNATURE, context)
+    return remote if state.current().trust.accepts(remote, signature) else None
+
+
+def with_session_in_baggage(key: str, context: Context | None = None) -> Context:
+    """``context`` with the session's key in its baggage, signed, for other processes to join it."""
+    context = baggage.set_baggage(semconv.ATLAS_SESSION_ID, key, context)
+    signature = state.current().trust.sign(key)
+    if signature is None:
+        return baggage.remove_baggage(semconv.ATLAS_SESSION_SIGNATURE, context)
+    return baggage.set_baggage(semconv.ATLAS_SESSION_SIGNATURE, signature, context)
 
 
 def step_of(context: Context | None = None) -> StepAttempt | None:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
-from opentelemetry import baggage
 from opentelemetry.trace import SpanKind
 
 from atlas_otel import semconv
@@ -18,7 +17,7 @@ from atlas_otel.capture.value_forms import clean
 from atlas_otel.records.utf8 import keep
 from atlas_otel.tracing import state
 from atlas_otel.tracing.active_span import ActiveSpan, around
-from atlas_otel.tracing.context import Frame, SessionState, session_key_of
+from atlas_otel.tracing.context import Frame, SessionState, session_key_of, with_session_in_baggage
 from atlas_otel.tracing.handles import Observation, Session, Step
 from atlas_otel.tracing.suppression import suppressed
 from atlas_otel.tracing.wrapping import wrap
@@ -208,7 +207,7 @@ class Instrument(Generic[H]):
         if around_it is not None and not inner:
             attributes[semconv.ATLAS_PARENT_SESSION_ID] = around_it.key
         if not inner and parts.propagate:
-            context = baggage.set_baggage(semconv.ATLAS_SESSION_ID, key, context)
+            context = with_session_in_baggage(key, context)
         text = self.text if self.text is not None else _first_text(arguments)
         task = parts.capture.text(text, semconv.ATLAS_TASK)
         if task is not None:

@@ -18,6 +18,7 @@ from atlas_otel.process import fork
 from atlas_otel.process.clock import Clock
 from atlas_otel.records.recorder import NullRecorder
 from atlas_otel.records.utf8 import NEVER
+from atlas_otel.tracing.session_trust import SessionTrust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,6 +46,8 @@ class Instrumentation:
     """Records go somewhere: ids are made where the tracer gives none."""
     propagate: bool = False
     """The session's key goes into baggage."""
+    trust: SessionTrust = field(default_factory=SessionTrust)
+    """Which session of another process is joined."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     resource: Mapping[str, Any] = field(default_factory=dict)
     """The resource's attributes, redacted: what records hold of it."""

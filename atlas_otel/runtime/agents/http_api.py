@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import orjson
-from opentelemetry import baggage, propagate
+from opentelemetry import propagate
 
-from atlas_otel import semconv
 from atlas_otel.errors import AdapterError, ConfigError
-from atlas_otel.tracing.context import session_key_of
+from atlas_otel.tracing.context import session_key_of, with_session_in_baggage
 
 if TYPE_CHECKING:
     import httpx
@@ -79,7 +78,7 @@ class HTTPAgent:
         headers = {"content-type": "application/json", **self._config.transport.headers}
         key = session_key_of()
         # The agent is one that the config names: it may know the session, so that its spans join the same one.
-        context = baggage.set_baggage(semconv.ATLAS_SESSION_ID, key) if key is not None else None
+        context = with_session_in_baggage(key) if key is not None else None
         propagate.inject(headers, context=context)
         return headers
 

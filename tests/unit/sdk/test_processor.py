@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from opentelemetry import baggage, trace
@@ -19,6 +21,7 @@ from atlas_otel.records.record import EventRecord, SpanRecord, decode_record, en
 from atlas_otel.records.recorder import OpenSpan
 from atlas_otel.sdk.processor import WITHHELD, AtlasSpanProcessor
 from atlas_otel.tracing import state
+from atlas_otel.tracing.session_trust import SessionTrust
 
 SESSION = "5" * 32
 
@@ -50,6 +53,14 @@ def _setup(capture: Capture | None = None, *, direct: bool = True, limits: SpanL
     processor = AtlasSpanProcessor(recorder, capture or Capture(), direct=direct)
     provider.add_span_processor(processor)
     return provider.get_tracer("some.instrumentation"), recorder, provider, processor
+
+
+@pytest.fixture(autouse=True)
+def joined() -> Iterator[None]:
+    """The session that baggage names is joined."""
+    before = state.install(replace(state.current(), trust=SessionTrust("always")))
+    yield
+    state.install(before)
 
 
 def _session() -> Context:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import pytest
 from opentelemetry import baggage, trace
 from opentelemetry.context import Context
@@ -13,7 +16,9 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from atlas_otel import semconv
 from atlas_otel.sdk.sampler import KeepSessions
+from atlas_otel.tracing import state
 from atlas_otel.tracing.ids import AtlasIdGenerator
+from atlas_otel.tracing.session_trust import SessionTrust
 
 
 class _Ended(SpanProcessor):
@@ -30,6 +35,14 @@ def _provider(inner):
     provider.add_span_processor(seen)
     provider.add_span_processor(SimpleSpanProcessor(exported))
     return provider.get_tracer("t"), seen, exported
+
+
+@pytest.fixture(autouse=True)
+def joined() -> Iterator[None]:
+    """The session that baggage names is joined."""
+    before = state.install(replace(state.current(), trust=SessionTrust("always")))
+    yield
+    state.install(before)
 
 
 def _in_session() -> Context:

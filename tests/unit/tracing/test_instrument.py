@@ -27,6 +27,7 @@ from atlas_otel.records.record import RANK_OPEN, SpanRecord
 from atlas_otel.testing import Recording, recording
 from atlas_otel.tracing import refusing, state
 from atlas_otel.tracing.reward_records import late_reward_records
+from atlas_otel.tracing.session_trust import SessionTrust
 
 
 @pytest.fixture(params=[True, False], ids=["sdk-spans", "own-spans"])
@@ -172,6 +173,7 @@ def test_sessions_at_once_are_kept_apart(atlas_recording: Recording) -> None:
 
 
 def test_the_session_of_another_process_is_joined_by_baggage(atlas_recording: Recording) -> None:
+    state.install(replace(state.current(), trust=SessionTrust("always")))
     token = otel_context.attach(baggage.set_baggage(semconv.ATLAS_SESSION_ID, "elsewhere"))
     try:
         with atlas.step("unnumbered"), atlas.tool("t"):
