@@ -45,8 +45,8 @@ class Settings:
     propagate_session: bool = False
     """Put the session's key into W3C baggage, which goes out with each instrumented HTTP call (no argument)."""
     accept_session: AcceptSession = "same-host"
-    """Which session that W3C baggage names is joined: ``never``, ``same-host`` (signed by a process of this user on this
-    machine, or with the shared secret), ``signed`` (with the shared secret only), ``always``."""
+    """Which session that W3C baggage names is joined: ``never``, ``same-host`` (signed by a process of this user on
+    this machine, or with the shared secret), ``signed`` (with the shared secret only), ``always``."""
     session_secret: str | None = field(default=None, repr=False)
     """The secret that processes on several machines share, to sign the session that they propagate (no argument)."""
     exit_timeout_s: float = 2.0
