@@ -13,7 +13,7 @@ from atlas_otel.cli.text import short
 
 if TYPE_CHECKING:
     from atlas_otel.look.sessions import ListedSession
-    from atlas_otel.projection.session_tree import TreeNode
+    from atlas_otel.records.record import RecordSet
 
 app = command_app("Look at what was recorded: sessions, and each as a tree of steps, tools and model calls.")
 
@@ -52,27 +52,29 @@ def list_(
 
 
 @app.command()
-def show(session: SessionName, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
-    """Show a session as it was recorded: a tree with durations, tokens, errors and rewards."""
-    from atlas_otel.postgres.sessions import keys_of
+def show(
+    session: SessionName,
+    database_url: DatabaseUrl = None,
+    whole: Annotated[bool, typer.Option("--verbose", "-v", help="Texts, arguments and results in full.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show a session as it was recorded: what it came to, and a tree with verdicts, errors, tokens and rewards."""
+    from atlas_otel.cli.session_page import Head, print_session
+    from atlas_otel.look.session_tree import session_tree
+    from atlas_otel.postgres.sessions import session_ids
     from atlas_otel.postgres.store import PostgresStore
-    from atlas_otel.projection.session_tree import session_tree
 
     url = the_database(database_url)
-    (key,) = keys_of(url, [session])
+    ids = session_ids(url, session)
     with PostgresStore(url, migrate_schema=False) as store:
-        rows = store.rows(key)
-        trees = session_tree(store.records(key), rows, key)
+        rows = store.rows(ids.key)
+        records = store.records(ids.key)
+    trees = session_tree(records, rows, ids.key)
     if as_json:
-        head = {"session_id": key, "task": rows.session.task if rows else None, "spans": [t.to_json() for t in trees]}
-        print_json(head)
+        task = rows.session.task if rows else None
+        print_json({"session_id": ids.key, "task": task, "spans": [tree.to_json() for tree in trees]})
         return
-    if rows is not None:
-        typer.echo(f"{key}  {rows.session.status}  {short(rows.session.task)}")
-        typer.echo(f"answer: {short(rows.session.final_answer)}")
-    for tree in trees:
-        for depth, node in tree.walk():
-            typer.echo(_branch(depth, node))
+    print_session(Head(ids.key, ids.id, _addresses(records)), rows, trees, whole=whole)
 
 
 @app.command("open")
@@ -82,23 +84,29 @@ def open_(
     print_only: Annotated[bool, typer.Option("--print", help="Print the addresses, open no browser.")] = False,
 ) -> None:
     """Open a session's traces in Jaeger (ATLAS_OTEL_JAEGER_URL, default http://localhost:16686)."""
-    import os
-
     from atlas_otel.postgres.sessions import keys_of
     from atlas_otel.postgres.store import PostgresStore
-    from atlas_otel.settings import resolve
 
     url = the_database(database_url)
     (key,) = keys_of(url, [session])
     with PostgresStore(url, migrate_schema=False) as store:
-        # A late reward stands in a trace of its own, which shows nothing of the run.
-        traces = sorted({span.trace_id for span in store.records(key).spans.values() if span.kind != "reward"})
-    base = resolve({}, os.environ).jaeger_url.rstrip("/")
-    for trace in traces:
-        address = f"{base}/trace/{trace}"
+        addresses = _addresses(store.records(key))
+    for address in addresses:
         typer.echo(address)
         if not print_only:
             typer.launch(address)
+
+
+def _addresses(records: RecordSet) -> list[str]:
+    """Where a session's traces show in Jaeger. A late reward has a trace of its own, which shows nothing of the run."""
+    import os
+
+    from atlas_otel.settings import resolve
+
+    base = resolve({}, os.environ).jaeger_url.rstrip("/")
+    return [
+        f"{base}/trace/{trace}" for trace in sorted({s.trace_id for s in records.spans.values() if s.kind != "reward"})
+    ]
 
 
 _COLUMNS = (
@@ -131,15 +139,3 @@ def _cells(session: ListedSession) -> list[str]:
         number(session.tokens),
         short(session.task, 200),
     ]
-
-
-def _branch(depth: int, node: TreeNode) -> str:
-    took = "running" if node.duration_ms is None else f"{node.duration_ms:.0f} ms"
-    parts = [f"{'  ' * (depth + 1)}{node.kind} {short(node.name, 70)}", took]
-    if node.tokens is not None:
-        parts.append(f"{node.tokens} tokens")
-    if node.score is not None:
-        parts.append(f"reward {node.score:.2f}")
-    if node.error:
-        parts.append(f"FAILED {short(node.error, 80)}")
-    return " | ".join(parts)

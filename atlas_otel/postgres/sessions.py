@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from atlas_otel.postgres.session_names import SessionIds
+
 
 class NotComputed(NamedTuple):
     """A session whose rows cannot be computed from its records. ``id``: where it has rows from before."""
@@ -37,6 +39,20 @@ def not_computed(
         return [NotComputed(*row) for row in connection.execute(statement("not_computed"), wanted)]
 
 
+class RecordedIds(NamedTuple):
+    """The names of a session that we recorded; ``id`` is None until its rows are computed."""
+
+    key: str
+    id: int | None
+
+
+def session_ids(url: str, name: str) -> RecordedIds:
+    """The session that ``name`` means. Raises UsageError where there is none, or another program wrote it."""
+    with translating(url), quiet(), connect(url) as connection:
+        require_current(connection, url)
+        return _recorded(find_sessions(connection, [name]))[0]
+
+
 def keys_of(url: str, names: Sequence[str]) -> list[str]:
     """The keys of the sessions with these names, in order; without names, of all that we recorded.
 
@@ -46,8 +62,11 @@ def keys_of(url: str, names: Sequence[str]) -> list[str]:
         require_current(connection, url)
         if not names:
             return [key for (key,) in connection.execute("SELECT key FROM atlas_otel.sessions ORDER BY id, key")]
-        found = find_sessions(connection, names)
-        for ids in found:
-            if ids.key is None:
-                raise UsageError(f"session {ids.id} was not recorded by atlas-otel: it has rows, and no records")
-        return [ids.key for ids in found if ids.key is not None]
+        return [ids.key for ids in _recorded(find_sessions(connection, names))]
+
+
+def _recorded(found: Sequence[SessionIds]) -> list[RecordedIds]:
+    for ids in found:
+        if ids.key is None:
+            raise UsageError(f"session {ids.id} was not recorded by atlas-otel: it has rows, and no records")
+    return [RecordedIds(ids.key, ids.id) for ids in found if ids.key is not None]

@@ -41,11 +41,15 @@ def test_list_and_show(session: str, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["sessions", "show", session]) == 0
     shown = capsys.readouterr().out
     for part in (
-        "answer: three",
-        "step 1. Count |",
-        "FAILED ValueError: no file",
+        "answer       three",
+        "plan         1. Count",
+        "tokens       15 (10 in, 5 out), 1 model call",
+        "trace        http://localhost:16686/trace/",
+        "step 1. Count  ",
+        "error ValueError: no file",
+        "guidance look in the other folder",
         "(attempt 2)",
-        "15 tokens",
+        "  15 tokens",
         "reward 0.80",
     ):
         assert part in shown

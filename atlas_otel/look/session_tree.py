@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from atlas_otel.projection.span_placer import SpanPlacer
 
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TreeNode:
-    """One span in its place. ``duration_ms`` is None while it runs, ``score`` where nobody judged it."""
+    """One span in its place. ``duration_ms`` is None while it runs, ``score`` where nobody judged it.
+
+    ``input`` and ``output`` are text where the value was text, else JSON. ``valid``, ``reason``, ``rationale`` and
+    ``guidance`` are what was said of an attempt at a step; the guidance led to the next attempt.
+    """
 
     kind: str
     name: str
@@ -32,6 +36,12 @@ class TreeNode:
     model: str | None = None
     tokens: int | None = None
     score: float | None = None
+    rationale: str = ""
+    valid: bool | None = None
+    reason: str = ""
+    guidance: tuple[str, ...] = ()
+    input: str = ""
+    output: str = ""
     children: list[TreeNode] = field(default_factory=list)
 
     def to_json(self) -> JsonObject:
@@ -47,6 +57,12 @@ class TreeNode:
             "model": self.model,
             "tokens": self.tokens,
             "score": self.score,
+            "rationale": self.rationale or None,
+            "valid": self.valid,
+            "reason": self.reason or None,
+            "guidance": list(self.guidance) or None,
+            "input": self.input or None,
+            "output": self.output or None,
         }
         known: JsonObject = {key: value for key, value in found.items() if value is not None}
         known["children"] = [child.to_json() for child in self.children]
@@ -60,23 +76,27 @@ class TreeNode:
 
 
 def session_tree(records: RecordSet, rows: SessionRows | None, session_key: str) -> list[TreeNode]:
-    """The session's spans as trees: one where all have come, more where parents are missing. Scores are ``rows``'."""
+    """The session's spans as trees: one where all have come, more where parents are missing.
+
+    What was said of attempts and of the session comes from ``rows``.
+    """
     placer = SpanPlacer()
     placer.update(records.spans.values(), session_key)
     below: dict[SpanKey | None, list[Node]] = {}
     for node in placer.nodes.values():
         below.setdefault(node.parent, []).append(node)
-    scores = _scores(rows)
-    return [_grow(node, below, scores) for node in _in_order(below.get(None, []))]
+    verdicts = _verdicts(rows)
+    return [_grow(node, below, verdicts) for node in _in_order(below.get(None, []))]
 
 
 def _in_order(nodes: list[Node]) -> list[Node]:
     return sorted(nodes, key=lambda node: (node.span.start_ns, node.span.key))
 
 
-def _grow(node: Node, below: dict[SpanKey | None, list[Node]], scores: dict[object, float]) -> TreeNode:
+def _grow(node: Node, below: dict[SpanKey | None, list[Node]], verdicts: dict[object, _Verdict]) -> TreeNode:
     span, facts = node.span, node.facts
     attempt = (facts.step_id, facts.step_attempt) if node.role == "step" else None
+    said = verdicts.get("session" if node.role == "session" else attempt, _Verdict())
     return TreeNode(
         kind=node.role,
         name=_name(node),
@@ -88,8 +108,10 @@ def _grow(node: Node, below: dict[SpanKey | None, list[Node]], scores: dict[obje
         error=node.error_text,
         model=facts.model,
         tokens=facts.usage.total if facts.usage is not None else None,
-        score=scores.get("session" if node.role == "session" else attempt),
-        children=[_grow(child, below, scores) for child in _in_order(below.get(span.key, []))],
+        **said._asdict(),
+        input=facts.input.plain if facts.input is not None else "",
+        output=facts.output.plain if facts.output is not None else "",
+        children=[_grow(child, below, verdicts) for child in _in_order(below.get(span.key, []))],
     )
 
 
@@ -101,18 +123,45 @@ def _name(node: Node) -> str:
     return f"{facts.step_id}. {facts.step_description or facts.name}{again}"
 
 
-def _scores(rows: SessionRows | None) -> dict[object, float]:
+class _Verdict(NamedTuple):
+    """What was said of the session, or of an attempt at a step."""
+
+    score: float | None = None
+    rationale: str = ""
+    valid: bool | None = None
+    reason: str = ""
+    guidance: tuple[str, ...] = ()
+
+
+def _verdicts(rows: SessionRows | None) -> dict[object, _Verdict]:
     if rows is None:
         return {}
-    found: dict[object, float] = {}
+    found: dict[object, _Verdict] = {"session": _verdict({"reward": rows.session.reward})}
     for attempt in rows.attempts:
-        score = _score((attempt.evaluation or {}).get("reward"))
-        if score is not None:
-            found[attempt.step_id, attempt.attempt] = score
-    session = _score(rows.session.reward)
-    if session is not None:
-        found["session"] = session
+        found[attempt.step_id, attempt.attempt] = _verdict(attempt.evaluation or {})
+    for step in rows.steps:
+        history = step.metadata.get("attempt_history")
+        for entry in history if isinstance(history, list) else []:
+            notes = entry.get("guidance") if isinstance(entry, dict) else None
+            if isinstance(entry, dict) and isinstance(notes, list):
+                key = step.step_id, entry.get("attempt")
+                guidance = tuple(note for note in notes if isinstance(note, str))
+                found[key] = found.get(key, _Verdict())._replace(guidance=guidance)
     return found
+
+
+def _verdict(evaluation: JsonObject) -> _Verdict:
+    validation, reward = evaluation.get("validation"), evaluation.get("reward")
+    valid = validation.get("valid") if isinstance(validation, dict) else None
+    reason = validation.get("reason") if isinstance(validation, dict) else None
+    score = _score(reward)
+    rationale = reward.get("rationale") if isinstance(reward, dict) and score is not None else None
+    return _Verdict(
+        score,
+        rationale if isinstance(rationale, str) else "",
+        valid if isinstance(valid, bool) else None,
+        reason if isinstance(reason, str) else "",
+    )
 
 
 def _score(reward: JsonValue) -> float | None:
