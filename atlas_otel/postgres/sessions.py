@@ -48,7 +48,7 @@ class RecordedIds(NamedTuple):
 
 def session_ids(url: str, name: str) -> RecordedIds:
     """The session that ``name`` means. Raises UsageError where there is none, or another program wrote it."""
-    with translating(url), quiet(), connect(url) as connection:
+    with translating(url), quiet(), connect(url) as connection, connection.transaction():
         require_current(connection, url)
         return _recorded(find_sessions(connection, [name]))[0]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atlas_otel.calls.answers import Answer, read_answer
+from atlas_otel.calls.answer import Answer
+from atlas_otel.calls.answers import read_answer
 from atlas_otel.calls.messages import read_messages
 from atlas_otel.calls.model_call import Choice, Message, ModelCall, Tokens
 from atlas_otel.calls.parts import read_parts
