@@ -2,8 +2,9 @@
 
 A string keeps its beginning and its end, with a marker between them that holds its size in bytes. An object or list
 that is too large first has its largest parts cut, each to the same share; where that does not do, its first entries
-are kept and a marker is added: ``{"atlas.truncated": {"items": 12, "bytes": 34567}}`` (``entries`` in an object), which
-holds how many were left out and how large the whole was.
+are kept and a marker is added: ``{"atlas.truncated": {"items": 12, "bytes": 34567}}`` (``entries`` in an object): how
+many were left out, and how large the whole was. Where the rest was never read (``normalise``), its size is not known
+and ``bytes`` is missing.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from atlas_otel.capture.normalise import TRUNCATED, unused
+from atlas_otel.capture.truncation import TRUNCATED, bound_text, cut, left_out, unused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,20 +26,8 @@ _LEAST_STRING: Final = 64
 _FEW: Final = 1024  # of very many parts, so many are kept whole rather than scraps of all
 _MARKER_BYTES: Final = 96
 _SHORTEST_ENTRY: Final = len('"":0,')
-_TAIL: Final = 4  # one byte in so many of a cut string is kept from its end
-_MASK: Final = 0b1100_0000
-_CONTINUES: Final = 0b1000_0000
-"""In UTF-8, a byte that the one before it is not whole without."""
 _ESCAPES: Final = [(one.encode(), orjson.dumps(one)[1:-1]) for one in ("\\", '"', *map(chr, range(32)))]
 """What stands otherwise in a JSON string; the backslash first, since the others' escapes hold it."""
-
-
-def bound_text(text: str, limit: int) -> str:
-    """``text`` cut to ``limit`` bytes of UTF-8 (or, below that, to its marker), at the bounds of code points."""
-    if len(text) * 4 <= limit:
-        return text
-    data = text.encode()
-    return _cut(data, limit).decode() if len(data) > limit else text
 
 
 def bound_text_as_json(text: str, limit: int) -> str | orjson.Fragment:
@@ -47,7 +36,7 @@ def bound_text_as_json(text: str, limit: int) -> str | orjson.Fragment:
     if len(text) * 4 <= limit:
         return text
     data = text.encode()  # which orjson has remembered, where it has written this very text before
-    return orjson.Fragment(_quoted(_cut(data, limit))) if len(data) > limit else text
+    return orjson.Fragment(_quoted(cut(data, limit))) if len(data) > limit else text
 
 
 def bound_strings(tree: Any, limit: int, bound: Callable[[str, int], Any] = bound_text) -> Any:
@@ -100,19 +89,6 @@ def _size(tree: object) -> int:
     return len(orjson.dumps(tree))
 
 
-def _cut(data: bytes, limit: int) -> bytes:
-    """UTF-8 of more than ``limit`` bytes, cut at the bounds of code points."""
-    marker = f"…[{len(data)} bytes, cut by atlas-otel]…".encode()
-    keep = min(max(limit - len(marker), 0), len(data))
-    tail = keep // _TAIL
-    head, rest = keep - tail, len(data) - tail
-    while head and head < len(data) and data[head] & _MASK == _CONTINUES:
-        head -= 1
-    while rest < len(data) and data[rest] & _MASK == _CONTINUES:
-        rest += 1
-    return data[:head] + marker + data[rest:]
-
-
 def _quoted(data: bytes) -> bytes:
     """The JSON string of a text in UTF-8, as orjson writes it."""
     for plain, escaped in _ESCAPES:
@@ -137,14 +113,16 @@ def _fit_text(text: str, limit: int) -> str:
     data = text.encode()
     keep = min(limit, len(data)) - 2
     while True:
-        cut = _cut(data, keep).decode()
-        size = _size(cut)
+        text = cut(data, keep).decode()
+        size = _size(text)
         if size <= limit or keep <= 0:
-            return cut
+            return text
         keep = min(keep - 1, keep * limit // size)  # escapes take more room: less is kept in proportion
 
 
 def _fit_list(tree: list[JsonValue], size: int, limit: int) -> JsonValue:
+    unread = left_out(tree[-1], "items") if tree else 0
+    tree = tree[:-1] if unread else tree
     room = limit - 2 - _MARKER_BYTES
     sizes: list[int] = []
     least = 0
@@ -156,12 +134,15 @@ def _fit_list(tree: list[JsonValue], size: int, limit: int) -> JsonValue:
         sizes.append(had)
     share = _share(sizes, room)
     kept: list[JsonValue] = [_shrunk(item, had, share) for item, had in zip(tree, sizes, strict=False)]
-    if len(kept) < len(tree):
-        kept.append({TRUNCATED: {"items": len(tree) - len(kept), "bytes": size}})
+    if missing := len(tree) - len(kept) + unread:
+        kept.append({TRUNCATED: {"items": missing} if unread else {"items": missing, "bytes": size}})
     return kept
 
 
 def _fit_object(tree: dict[str, JsonValue], size: int, limit: int) -> JsonValue:
+    unread = left_out({TRUNCATED: tree.get(TRUNCATED)}, "entries")
+    if unread:
+        tree = {key: item for key, item in tree.items() if key != TRUNCATED}
     room = limit - 2 - _MARKER_BYTES
     names: list[str] = []
     sizes: list[int] = []
@@ -179,8 +160,9 @@ def _fit_object(tree: dict[str, JsonValue], size: int, limit: int) -> JsonValue:
             sizes.append(had)
     share = _share(sizes, room + taken)
     kept = {key: _shrunk(tree[key], had, share) for key, had in zip(names, sizes, strict=True)}
-    if len(kept) < len(tree):
-        kept[unused(kept, TRUNCATED, {})] = {"entries": len(tree) - len(kept), "bytes": size}
+    if missing := len(tree) - len(kept) + unread:
+        said: dict[str, JsonValue] = {"entries": missing} if unread else {"entries": missing, "bytes": size}
+        kept[unused(kept, TRUNCATED, {})] = said
     return kept
 
 

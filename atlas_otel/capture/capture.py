@@ -15,14 +15,16 @@ import orjson
 
 from atlas_otel import semconv
 from atlas_otel.capture import allowlist
-from atlas_otel.capture.bounding import bound_strings, bound_text, bound_text_as_json, bound_tree, strings_fit
-from atlas_otel.capture.normalise import MAX_NODES, is_plain, to_tree
+from atlas_otel.capture.bounding import bound_strings, bound_text_as_json, bound_tree, strings_fit
+from atlas_otel.capture.normalise import is_plain, to_tree
 from atlas_otel.capture.redaction import BUDGET_S, FAILED, LOSS_FAILED, Guard, build_redactor
+from atlas_otel.capture.truncation import bound_text
 from atlas_otel.capture.value_forms import clean, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from atlas_otel.capture.normalise import Normalised
     from atlas_otel.capture.redaction import Redactor
     from atlas_otel.models.json_types import JsonValue
     from atlas_otel.records.record import AttributeValue
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
 LOSS_CAPTURE: Final = "capture_failed"
 """Counted for each value, or part of one, that could only be described, because reading it raised."""
 
+_LEAST_BUDGET: Final = 65_536
+"""Bytes of a value that are read, however little of them may be kept."""
+_LONG_TEXT: Final = 8 * 1_048_576
+"""Characters: a longer text is cut before it is encoded."""
 _BACKSLASH: Final = ord("\\")
 _NUL: Final = b"\\u0000"  # as orjson writes it; searched from the end, which Python does in half the time
 
@@ -53,10 +59,12 @@ class Limits:
 
 
 class Captured(NamedTuple):
-    """A value as JSON text in UTF-8, and by how many bytes bounding made it shorter (0: it is whole)."""
+    """A value as JSON text in UTF-8; by how many bytes bounding made it shorter (0: it is whole); and the types in it
+    of which nothing is kept but their names."""
 
     data: bytes
     truncated: int
+    described: tuple[str, ...] = ()
 
     @property
     def json(self) -> str:
@@ -93,6 +101,9 @@ class Capture:
         self._string_bytes = limits.max_string_bytes
         self._value_bytes = limits.max_value_bytes
         self._short = min(limits.max_string_bytes, limits.max_value_bytes)
+        # Twice what is kept, so that there is a choice; with a redactor texts are not cut before it has seen them.
+        self._budget = max(2 * limits.max_value_bytes, _LEAST_BUDGET)
+        self._cut_at_once = limits.max_string_bytes if redactor is None else None
 
     @classmethod
     def from_settings(cls, settings: Settings, *, on_loss: Callable[[str], None] | None = None) -> Capture:
@@ -118,8 +129,7 @@ class Capture:
             except Exception:  # noqa: S110 — orjson refused it, or it changed meanwhile: the careful way has an answer
                 pass
         try:
-            tree, omitted = self._tree(value, where, self._value_bytes)
-            return self._bounded(tree, len(orjson.dumps(tree)), omitted)
+            return self._carefully(value, where)
         except Exception:
             # Something not foreseen (or the caller's stack is all but used up): the agent goes on, and it is counted.
             return Captured(self._last_resort(value), 0)
@@ -140,8 +150,8 @@ class Capture:
         except Exception:  # noqa: S110 — as in value()
             pass
         try:
-            tree, omitted = self._tree(value, where, MAX_NODES)
-            return Captured(orjson.dumps(tree), omitted)
+            read = to_tree(value, opaque=self._plain)
+            return Captured(orjson.dumps(self._cleared(read, where)), read.omitted, read.described)
         except Exception:  # as in value()
             return Captured(self._last_resort(value), 0)
 
@@ -252,27 +262,31 @@ class Capture:
             kept.update((name, _signed(item)) for name, item in tree.items())
         return kept
 
-    def _tree(self, value: object, where: str, nodes: int) -> tuple[JsonValue, int]:
-        """The normalised, redacted tree, and how many parts of the value were left out unread."""
-        tree, failures, omitted = to_tree(value, nodes=nodes, opaque=self._plain)
-        for _ in range(failures):
+    def _cleared(self, read: Normalised, where: str) -> JsonValue:
+        """The normalised tree, redacted."""
+        for _ in range(read.failures):
             self._on_loss(LOSS_CAPTURE)
         if self._guard is None:
-            return tree, omitted
+            return read.tree
         try:
-            return self._guard.tree(tree, where), omitted
+            return self._guard.tree(read.tree, where)
         except Exception:  # a tree that could not be walked to its end is not known to be clean
             self._on_loss(LOSS_FAILED)
-            return FAILED, omitted
+            return FAILED
 
-    def _bounded(self, tree: JsonValue, size: int, omitted: int) -> Captured:
-        """A tree whose JSON has ``size`` bytes, within the limits. What was never read counts as a byte each."""
-        if size > self._short:
-            cut = self._cut(tree)
-            if cut is not tree:
-                data = orjson.dumps(cut)
-                return Captured(data, max(size - len(data), 1) + omitted)
-        return Captured(orjson.dumps(tree), omitted)
+    def _carefully(self, value: object, where: str) -> Captured:
+        """Any value, as far as its budget goes. What was never read counts as a byte each."""
+        read = to_tree(value, budget=self._budget, string_bytes=self._cut_at_once, opaque=self._plain)
+        tree = self._cleared(read, where)
+        data = orjson.dumps(tree)
+        if len(data) <= self._short:
+            return Captured(data, read.omitted, read.described)
+        # Texts that were cut as they were read are not looked at again.
+        fits = bound_tree(tree, self._value_bytes) if self._plain else self._cut(tree)
+        if fits is tree:
+            return Captured(data, read.omitted, read.described)
+        kept = orjson.dumps(fits)
+        return Captured(kept, max(len(data) - len(kept), 1) + read.omitted, read.described)
 
     def _within(self, value: object, size: int) -> bool:
         """Whether a plain value, whose JSON has ``size`` bytes, is within the limits."""
@@ -282,9 +296,16 @@ class Capture:
 
     def _cut_plain(self, value: object, whole: bytes) -> Captured:
         """A plain value over the limits, ``whole`` as JSON. Mostly a few strings are too long, and nothing else."""
+        if len(whole) > self._budget:
+            kept = self._carefully(value, "")
+            return kept._replace(truncated=max(len(whole) - len(kept.data), 1))
         data = orjson.dumps(bound_strings(value, self._string_bytes, bound_text_as_json))
         if len(data) > self._value_bytes:
-            return self._bounded(orjson.loads(whole), len(whole), 0)
+            tree = orjson.loads(whole)
+            cut = self._cut(tree)
+            if cut is tree:  # a number: shorter than a limit can be
+                return Captured(whole, 0)
+            data = orjson.dumps(cut)
         return Captured(data, max(len(whole) - len(data), 1))
 
     def _last_resort(self, value: object) -> bytes:
@@ -295,7 +316,7 @@ class Capture:
 def _plain_json(value: object) -> bytes | None:
     """The JSON of a value of plain built-in types, which is normalised as it is; None for any other. May raise what
     orjson does."""
-    if type(value) is not str and not is_plain(value):
+    if not (len(value) <= _LONG_TEXT if type(value) is str else is_plain(value)):
         return None
     data = orjson.dumps(value)
     return None if holds_nul(data) else data

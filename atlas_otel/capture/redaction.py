@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import orjson
 
 from atlas_otel.capture.allowlist import EVENT_STRUCTURE, is_id
-from atlas_otel.capture.normalise import unused
 from atlas_otel.capture.patterns import NAMED, SECRET_KEY
+from atlas_otel.capture.truncation import unused
 from atlas_otel.capture.value_forms import clean
 from atlas_otel.errors import ConfigError
 

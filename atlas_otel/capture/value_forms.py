@@ -1,24 +1,28 @@
-"""How each kind of Python value is written as JSON. Pure; reads no private state, consumes no iterator.
+"""How the values of Python and its standard library are written as JSON. Pure; consumes no iterator.
 
 What is written for what JSON lacks:
 
 ======================================================  ===============================================================
 mapping with other keys than strings                    their text (``1``, ``null``, ``[1,2]``); equal ones get ``#2``
-tuple, deque, dict views                                list; a named tuple: object
+tuple, deque, array, dict views                         list; a named tuple: object
+range                                                   list; over a thousand: its start, stop and step
 set, frozenset                                          list, sorted by its items' JSON
 bytes, bytearray, memoryview                            ``{"type": "bytes", "size": n}`` and ``text`` where it is UTF-8,
                                                         else ``base64`` up to 4 KiB, where nobody has to read it first
-datetime, date, time; UUID, Path, Decimal, Fraction     ISO 8601; text
+datetime, date, time                                    ISO 8601
+UUID, Path, Decimal, Fraction, IP address, time zone    text
 enum member                                             its value
-dataclass                                               object of the public fields whose ``repr`` is on
-pydantic model                                          ``model_dump()`` without private and ``repr=False`` fields
-numpy scalar, array                                     number, nested lists (over the budget: dtype and shape)
+dataclass, with slots or without                        object of the public fields whose ``repr`` is on
 exception                                               ``{"type": …, "message": …}``
 generator, coroutine, iterator, file, any other object  ``<generator name>``, ``<module.Class>``: never read from
 ======================================================  ===============================================================
 
+The forms of libraries are in :mod:`~atlas_otel.capture.object_forms` and :mod:`~atlas_otel.capture.table_forms`; which
+form a type has, :mod:`~atlas_otel.capture.forms` says.
+
 Of an arbitrary object only the type's name is written: its ``repr`` and its attributes may hold a key, be slow, or
-raise. Mappings that are not ``dict`` (``os.environ``, HTTP headers) count as such objects.
+raise. Mappings that are not ``dict`` (``os.environ``, HTTP headers) count as such objects. A form looks at
+``type(value)`` and never asks ``isinstance``, which runs a stranger's ``__class__``.
 """
 
 from __future__ import annotations
@@ -26,8 +30,8 @@ from __future__ import annotations
 import base64
 import dataclasses
 import re
-from collections import ChainMap, OrderedDict, UserDict, UserList, deque
-from functools import lru_cache
+from collections import ChainMap, OrderedDict, UserDict, UserList, UserString, deque
+from itertools import islice
 from types import (
     AsyncGeneratorType,
     CoroutineType,
@@ -43,15 +47,20 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from atlas_otel.models.json_types import JsonObject, JsonValue
+
+NODE: Final = 32
+"""What reading one value takes of the budget, in bytes."""
 
 _INT_MIN: Final = -(2**63)
 _INT_MAX: Final = 2**64 - 1
 _INT_TEXT_BITS: Final = 14_000  # Python refuses to write integers of more than 4300 digits, as it takes quadratic time.
 _BASE64_BYTES: Final = 4096
-_MODEL_DEPTH: Final = 200
+_RANGE_ITEMS: Final = 1000
+_BYTES_READ: Final = 4 * 1_048_576
+"""Bytes that are looked at for text; of larger ones only the size is kept."""
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
@@ -59,18 +68,26 @@ class ValueReader(Protocol):
     """Who reads a value: forms hand what is inside of theirs back to it."""
 
     left: int
+    """What is left of the budget: :data:`NODE` for each value, and a byte for each character of text."""
     failures: int
     omitted: int
     opaque: bool
 
+    @property
+    def fitting(self) -> int:
+        """How many values still fit in what is left, at most."""
+
     def read(self, value: Any, depth: int) -> JsonValue:
         """Any value."""
 
-    def entries(self, entries: Mapping[Any, Any], depth: int) -> JsonObject:
-        """An object from a mapping that nobody else holds."""
+    def entries(self, entries: Iterable[tuple[Any, Any]], size: int, depth: int) -> JsonObject:
+        """An object from ``size`` pairs that nobody else holds, or from the first of them."""
 
     def items(self, items: Iterable[Any], size: int, depth: int) -> list[JsonValue]:
-        """A list from a sequence that nobody else holds."""
+        """A list from ``size`` items that nobody else holds, or from the first of them."""
+
+    def describe(self, value: object) -> str:
+        """``<module.Class>``, and noted: of the value nothing was read."""
 
 
 def clean(text: str) -> str:
@@ -109,17 +126,18 @@ def type_name(cls: type) -> str:
 
 def _mapping(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     # ``dict.copy`` of a subclass may call its ``keys``; the view of the base class does not.
-    held = dict.copy(value) if type(value) is dict else _while_it_changes(dict, dict.items(value))
-    return reader.entries(held, depth)
+    held = _first(reader, lambda: dict.items(value))
+    return reader.entries(held, dict.__len__(value), depth)
 
 
 def _loose_mapping(reader: ValueReader, value: Any, depth: int) -> JsonValue:
-    return reader.entries(_while_it_changes(dict, value), depth)
+    held = _first(reader, value.items)
+    return reader.entries(held, max(len(value), len(held)), depth)
 
 
 def _namespace(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     held = {key: item for key, item in dict.copy(vars(value)).items() if not key.startswith("_")}
-    return reader.entries(held, depth)
+    return reader.entries(held.items(), len(held), depth)
 
 
 def _user_data(reader: ValueReader, value: Any, depth: int) -> JsonValue:
@@ -127,46 +145,61 @@ def _user_data(reader: ValueReader, value: Any, depth: int) -> JsonValue:
 
 
 def _list(reader: ValueReader, value: Any, depth: int) -> JsonValue:
-    held = list.copy(value)
-    return reader.items(held, len(held), depth)
+    held = list.__getitem__(value, slice(reader.fitting + 1))
+    return reader.items(held, max(list.__len__(value), len(held)), depth)
 
 
 def _tuple(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     held = tuple.__getitem__(value, slice(None))
     names = getattr(type(value), "_fields", None)
     if type(value) is not tuple and type(names) is tuple and len(names) == len(held):
-        return reader.entries(dict(zip(names, held, strict=True)), depth)
+        return reader.entries(zip(names, held, strict=True), len(held), depth)
     return reader.items(held, len(held), depth)
 
 
-def _iterable(reader: ValueReader, value: Any, depth: int) -> JsonValue:
-    held = _while_it_changes(list, value)
-    return reader.items(held, len(held), depth)
+def _deque(reader: ValueReader, value: Any, depth: int) -> JsonValue:
+    held = _first(reader, lambda: deque.__iter__(value))
+    return reader.items(held, max(deque.__len__(value), len(held)), depth)
+
+
+def _view(reader: ValueReader, value: Any, depth: int) -> JsonValue:
+    held = _first(reader, lambda: value)
+    return reader.items(held, max(len(value), len(held)), depth)
 
 
 def _set(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     held = frozenset().union(value)
     tree = reader.items(held, len(held), depth)
+    if tree and set(map(type, tree)) <= {type(tree[0])} & {str, int}:
+        return sorted(tree)  # type: ignore[type-var]
     return sorted(tree, key=orjson.dumps)
+
+
+def _range(reader: ValueReader, value: Any, depth: int) -> JsonValue:
+    if not value or value.index(value[-1]) < _RANGE_ITEMS:
+        return reader.items(value, len(value), depth)
+    return reader.entries([(name, getattr(value, name)) for name in ("start", "stop", "step")], 3, depth)
 
 
 # --- objects with public fields ----------------------------------------------------------------------------------
 
 
-def _dataclass(reader: ValueReader, value: Any, depth: int) -> JsonValue:
-    held: dict[str, object] = {}
-    for field in dataclasses.fields(value):
-        if field.repr and not field.name.startswith("_"):
+def dataclass_form(reader: ValueReader, value: Any, depth: int) -> JsonValue:
+    """A dataclass's public fields whose ``repr`` is on."""
+    shown = (field.name for field in dataclasses.fields(type(value)) if field.repr)
+    return fields_form(reader, value, shown, depth)
+
+
+def fields_form(reader: ValueReader, value: Any, names: Iterable[str], depth: int) -> JsonValue:
+    """The public ones of the fields ``names`` of an object; one that cannot be read is left out, and counted."""
+    held: list[tuple[str, object]] = []
+    for name in names:
+        if not name.startswith("_"):
             try:
-                held[field.name] = getattr(value, field.name)
+                held.append((name, object.__getattribute__(value, name)))
             except Exception:  # never set, or a descriptor that raises
                 reader.failures += 1
-    return reader.entries(held, depth)
-
-
-def _model(reader: ValueReader, value: Any, depth: int) -> JsonValue:
-    dumped = value.model_dump(mode="python", by_alias=False, warnings=False)
-    return reader.read(_public(dumped, value, _MODEL_DEPTH), depth)
+    return reader.entries(held, len(held), depth)
 
 
 # --- leaves ------------------------------------------------------------------------------------------------------
@@ -176,7 +209,8 @@ def _text(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     return clean(value)
 
 
-def _shown(reader: ValueReader, value: Any, depth: int) -> JsonValue:
+def shown_form(reader: ValueReader, value: Any, depth: int) -> JsonValue:
+    """An object's text."""
     return clean(str(value))
 
 
@@ -200,8 +234,12 @@ def _real(reader: ValueReader, value: Any, depth: int) -> JsonValue:
 
 
 def _bytes(reader: ValueReader, value: Any, depth: int) -> JsonValue:
+    size = value.nbytes if type(value) is memoryview else len(value)
+    tree: JsonObject = {"type": "bytes", "size": size}
+    if size > _BYTES_READ and reader.opaque:
+        reader.omitted += size
+        return tree
     data = bytes(value)
-    tree: JsonObject = {"type": "bytes", "size": len(data)}
     try:
         tree["text"] = clean(data.decode())
     except UnicodeDecodeError:
@@ -218,18 +256,6 @@ def _exception(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     return {"type": type_name(type(value)), "message": clean(str(value))}
 
 
-def _scalar(reader: ValueReader, value: Any, depth: int) -> JsonValue:
-    item = value.item()
-    return clean(str(value)) if type(item) is type(value) else reader.read(item, depth)
-
-
-def _array(reader: ValueReader, value: Any, depth: int) -> JsonValue:
-    if value.size > reader.left:
-        reader.omitted += int(value.size)
-        return {"type": type_name(type(value)), "dtype": str(value.dtype), "shape": list(value.shape)}
-    return reader.read(value.tolist(), depth)
-
-
 def _function(reader: ValueReader, value: Any, depth: int) -> JsonValue:
     kind = "class" if isinstance(value, type) else type(value).__name__
     name = type_name(value) if kind == "class" else f"{value.__module__}.{value.__qualname__}"
@@ -237,45 +263,32 @@ def _function(reader: ValueReader, value: Any, depth: int) -> JsonValue:
 
 
 def _running(reader: ValueReader, value: Any, depth: int) -> JsonValue:
+    reader.describe(value)
     return clean(f"<{type(value).__name__} {value.__name__}>")
 
 
-def _described(reader: ValueReader, value: Any, depth: int) -> JsonValue:
-    return describe(value)
+def _pattern(reader: ValueReader, value: Any, depth: int) -> JsonValue:
+    return reader.read(value.pattern, depth)
 
 
-def _while_it_changes(copy: Callable[[Any], Any], value: Any) -> Any:
-    """A copy of what another thread may be changing: Python refuses then, and the next attempt mostly goes through."""
+def _array(reader: ValueReader, value: Any, depth: int) -> JsonValue:
+    return reader.items(value[: reader.fitting + 1].tolist(), len(value), depth)
+
+
+def _first(reader: ValueReader, iterate: Callable[[], Iterable[Any]]) -> list[Any]:
+    """As many as can be read of what another thread may be changing: Python refuses then, and the next attempt mostly
+    goes through."""
     for _ in range(8):
         try:
-            return copy(value)
+            return list(islice(iterate(), reader.fitting + 1))
         except RuntimeError:
             continue
-    return copy(value)
-
-
-def _public(dumped: Any, original: Any, depth: int) -> Any:
-    """A model's dump without the ``repr=False`` fields of any model or dataclass within it, which pydantic keeps."""
-    if depth == 0 or type(dumped) not in (dict, list, tuple):
-        return dumped
-    cls = type(original)
-    if type(dumped) is dict:
-        if isinstance(original, dict):
-            pairs = {key: (item, original.get(key)) for key, item in dumped.items()}
-        else:
-            shown = getattr(cls, "__pydantic_fields__", None) or getattr(cls, "__dataclass_fields__", None) or {}
-            hidden = {name for name, field in shown.items() if not field.repr or name.startswith("_")}
-            held = getattr(original, "__dict__", {})
-            pairs = {key: (item, held.get(key)) for key, item in dumped.items() if key not in hidden}
-        return {key: _public(item, inner, depth - 1) for key, (item, inner) in pairs.items()}
-    if isinstance(original, (list, tuple)) and len(original) == len(dumped):
-        return type(dumped)(_public(item, inner, depth - 1) for item, inner in zip(dumped, original, strict=True))
-    return dumped
+    return list(islice(iterate(), reader.fitting + 1))
 
 
 Form: TypeAlias = "Callable[[ValueReader, Any, int], JsonValue]"
 
-_BY_TYPE: Final[dict[type, Form]] = {
+BY_TYPE: Final[dict[type, Form]] = {
     str: _text,
     int: _whole,
     float: _real,
@@ -285,20 +298,21 @@ _BY_TYPE: Final[dict[type, Form]] = {
     ChainMap: _loose_mapping,
     UserDict: _user_data,
     UserList: _user_data,
+    UserString: _user_data,
     SimpleNamespace: _namespace,
     list: _list,
     tuple: _tuple,
     set: _set,
     frozenset: _set,
-    deque: _iterable,
-    type({}.keys()): _iterable,
-    type({}.values()): _iterable,
-    type({}.items()): _iterable,
+    deque: _deque,
+    type({}.keys()): _view,
+    type({}.values()): _view,
+    type({}.items()): _view,
     bytes: _bytes,
     bytearray: _bytes,
     memoryview: _bytes,
-    range: _shown,
-    complex: _shown,
+    range: _range,
+    complex: shown_form,
     type: _function,
     FunctionType: _function,
     MethodType: _function,
@@ -309,46 +323,22 @@ _BY_TYPE: Final[dict[type, Form]] = {
     BaseException: _exception,
 }
 
-# By name, so that none of these modules is imported for the sake of a check.
-_BY_NAME: Final[dict[tuple[str, str], Form]] = {
+BY_NAME: Final[dict[tuple[str, str], Form]] = {
+    ("array", "array"): _array,
     ("datetime", "datetime"): _iso,
     ("datetime", "date"): _iso,
     ("datetime", "time"): _iso,
-    ("datetime", "timedelta"): _shown,
-    ("uuid", "UUID"): _shown,
-    ("decimal", "Decimal"): _shown,
-    ("fractions", "Fraction"): _shown,
-    ("pathlib", "PurePath"): _shown,
-    ("pathlib._local", "PurePath"): _shown,
+    ("datetime", "timedelta"): shown_form,
+    ("datetime", "tzinfo"): shown_form,
+    ("decimal", "Decimal"): shown_form,
     ("enum", "Enum"): _enum,
-    ("pydantic.main", "BaseModel"): _model,
-    ("numpy", "generic"): _scalar,
-    ("numpy", "ndarray"): _array,
+    ("fractions", "Fraction"): shown_form,
+    ("ipaddress", "_IPAddressBase"): shown_form,
+    ("pathlib", "PurePath"): shown_form,
+    ("re", "Pattern"): _pattern,
+    ("uuid", "UUID"): shown_form,
 }
+"""By package and qualified name, so that nothing is imported for the sake of a check."""
 
-LEAVES: Final = frozenset(
-    {
-        _text,
-        _whole,
-        _real,
-        _shown,
-        _iso,
-        _bytes,
-        _exception,
-        _function,
-        _running,
-        _described,
-    }
-)
-
-
-@lru_cache(maxsize=1024)
-def form_of(cls: type) -> Form:
-    """How values of a type are read: the first of its bases that has a form."""
-    for base in type.__dict__["__mro__"].__get__(cls):
-        form = _BY_TYPE.get(base) or _BY_NAME.get((base.__module__, base.__qualname__))
-        if form is not None:
-            return form
-        if "__dataclass_fields__" in base.__dict__:
-            return _dataclass
-    return _described
+LEAVES: Final = frozenset({_text, _whole, _real, shown_form, _iso, _bytes, _exception, _function, _running})
+"""Forms that read nothing within the value."""
