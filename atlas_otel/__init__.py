@@ -21,6 +21,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from atlas_otel.capture.forms import register_form
     from atlas_otel.errors import AtlasOtelError, ConfigError, UsageError
     from atlas_otel.models.intermediate_step import (
         IntermediateStep,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 __version__: Final = "0.1.0"
 
 _HOMES: Final = {
+    "capture.forms": ("register_form",),
     "errors": ("AtlasOtelError", "ConfigError", "UsageError"),
     "steps.execution_context": ("ExecutionContext",),
     "tracing.handles": ("Observation", "Session", "Step"),
@@ -118,6 +120,7 @@ __all__ = [
     "llm",
     "observe",
     "record_reward",
+    "register_form",
     "run",
     "session",
     "set_metadata",

@@ -48,6 +48,10 @@ def _are_ids(value: object) -> bool:
     return isinstance(value, (list, tuple)) and all(map(is_id, value))
 
 
+def _are_types(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(map(is_type, value))
+
+
 STRUCTURE: Final = frozenset(
     {
         semconv.ATLAS_KIND,
@@ -125,6 +129,7 @@ _FORMS: Final[tuple[tuple[Callable[[object], bool], tuple[str, ...]], ...]] = (
         ),
     ),
     (is_type, (semconv.ERROR_TYPE, semconv.EXCEPTION_TYPE)),
+    (_are_types, (semconv.ATLAS_DESCRIBED,)),
     (_are_ids, (semconv.GEN_AI_RESPONSE_FINISH_REASONS,)),
     (
         is_number,

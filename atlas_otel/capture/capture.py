@@ -72,6 +72,11 @@ class Captured(NamedTuple):
         return self.data.decode()
 
 
+def with_types(known: object, more: tuple[str, ...]) -> list[str]:
+    """What ``atlas.described`` says of a span: the types ``known`` already, and ``more``."""
+    return list(dict.fromkeys([*(known if isinstance(known, list) else ()), *more]))
+
+
 def _ignore(cause: str) -> None:
     """Count nothing."""
 
@@ -101,9 +106,10 @@ class Capture:
         self._string_bytes = limits.max_string_bytes
         self._value_bytes = limits.max_value_bytes
         self._short = min(limits.max_string_bytes, limits.max_value_bytes)
-        # Twice what is kept, so that there is a choice; with a redactor texts are not cut before it has seen them.
+        # A redactor sees a text before it is cut; and to cut short ones at once would save nothing.
+        self._cuts = self._plain and limits.max_string_bytes >= _LEAST_BUDGET
+        # Twice what is kept, so that there is a choice.
         self._budget = max(2 * limits.max_value_bytes, _LEAST_BUDGET)
-        self._cut_at_once = limits.max_string_bytes if redactor is None else None
 
     @classmethod
     def from_settings(cls, settings: Settings, *, on_loss: Callable[[str], None] | None = None) -> Capture:
@@ -276,13 +282,13 @@ class Capture:
 
     def _carefully(self, value: object, where: str) -> Captured:
         """Any value, as far as its budget goes. What was never read counts as a byte each."""
-        read = to_tree(value, budget=self._budget, string_bytes=self._cut_at_once, opaque=self._plain)
+        read = to_tree(value, budget=self._budget, string_bytes=self._string_bytes, cut=self._cuts, opaque=self._plain)
         tree = self._cleared(read, where)
         data = orjson.dumps(tree)
         if len(data) <= self._short:
             return Captured(data, read.omitted, read.described)
         # Texts that were cut as they were read are not looked at again.
-        fits = bound_tree(tree, self._value_bytes) if self._plain else self._cut(tree)
+        fits = bound_tree(tree, self._value_bytes) if self._cuts else self._cut(tree)
         if fits is tree:
             return Captured(data, read.omitted, read.described)
         kept = orjson.dumps(fits)

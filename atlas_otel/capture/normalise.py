@@ -50,7 +50,7 @@ _TEXT_PER_NODE: Final = 5
 """As a power of two: so many characters of text count as one value."""
 _LONG: Final = 8 * 1_048_576
 """Characters: a longer text is cut before it is encoded."""
-_SHARE: Final = 64
+_SHARE: Final = 512
 """Bytes of the budget that an entry leaves to each one behind it, of the next :data:`_SHARED` at most."""
 _SHARED: Final = 64
 
@@ -116,16 +116,17 @@ class Normalised(NamedTuple):
 
 
 def to_tree(
-    value: object, *, budget: int | None = None, string_bytes: int | None = None, opaque: bool = True
+    value: object, *, budget: int | None = None, string_bytes: int = 0, cut: bool = False, opaque: bool = True
 ) -> Normalised:
     """The normalised JSON tree of any value.
 
     ``budget`` is how many bytes are read before the rest is counted and left out (None: :data:`MAX_NODES` values, texts
-    of any length). ``string_bytes``: longer texts are cut at once. ``opaque``: whether what cannot be read as text
-    (bytes that are no UTF-8) may stand in it, encoded. Never consumes an iterator. Raises nothing that is an Exception
-    but RecursionError, where the caller's own stack is all but used up.
+    of any length). ``string_bytes`` is what will be kept of a text, and so all that it takes of the budget; with
+    ``cut`` it is cut to that at once. ``opaque``: whether what cannot be read as text (bytes that are no UTF-8) may stand in
+    it, encoded. Never consumes an iterator. Raises nothing that is an Exception but RecursionError, where the caller's
+    own stack is all but used up.
     """
-    reading = _Reading(budget, string_bytes, opaque)
+    reading = _Reading(budget, string_bytes, cut=cut, opaque=opaque)
     tree = reading.read(value, 1)
     return Normalised(tree, reading.failures, reading.omitted, tuple(reading.described))
 
@@ -133,12 +134,12 @@ def to_tree(
 class _Reading:
     """One value being read: what is left of the budget, and which containers enclose the one at hand."""
 
-    __slots__ = ("_counts_text", "_kept", "_string_bytes", "described", "failures", "left", "omitted", "opaque", "path")
+    __slots__ = ("_cut", "_kept", "_string_bytes", "described", "failures", "left", "omitted", "opaque", "path")
 
-    def __init__(self, budget: int | None, string_bytes: int | None, opaque: bool) -> None:
+    def __init__(self, budget: int | None, string_bytes: int, *, cut: bool, opaque: bool) -> None:
         self.left = MAX_NODES * NODE if budget is None else budget
-        self._counts_text = budget is not None
         self._string_bytes = string_bytes
+        self._cut = cut
         self._kept = 0
         """What of the budget is for the entries behind those that enclose the value at hand."""
         self.opaque = opaque
@@ -197,7 +198,7 @@ class _Reading:
 
     def _text(self, text: str) -> str:
         limit = self._string_bytes
-        if limit is not None and len(text) * 4 > limit:
+        if self._cut and len(text) * 4 > limit:
             whole = len(text)
             text = clean(bound_text(text, limit))
             if len(text) != whole:
@@ -205,8 +206,7 @@ class _Reading:
                 text = bound_text(text, limit)  # NUL is one byte, what stands for it three
         else:
             text = clean(text)
-        if self._counts_text:
-            self.left -= len(text)
+        self.left -= min(len(text), limit)
         return text
 
     # --- containers --------------------------------------------------------------------------------------------------

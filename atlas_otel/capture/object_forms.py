@@ -159,10 +159,11 @@ def _held(reader: ValueReader, field: Any, held: Any) -> Any:
     """A field's value as Python's own: a map as a dict, what is repeated as a list, an enum's number as its name."""
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
         return dict(islice(held.items(), reader.fitting + 1))
-    named = field.enum_type.values_by_number if field.enum_type is not None else {}
+    names = field.enum_type.values_by_number if field.enum_type is not None else {}
     if hasattr(held, "append"):
-        return [named[one].name if one in named else one for one in islice(held, reader.fitting + 1)]
-    return named[held].name if type(held) is int and held in named else held
+        listed = islice(held, reader.fitting + 1)
+        return [names[one].name if one in names else one for one in listed] if names else list(listed)
+    return names[held].name if names and held in names else held
 
 
 def _repeated(reader: ValueReader, value: Any, depth: int) -> JsonValue:

@@ -17,6 +17,7 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanKind
 
 from atlas_otel import semconv
+from atlas_otel.capture.capture import with_types
 from atlas_otel.capture.privacy import sanitize_events
 from atlas_otel.process import fork
 from atlas_otel.records.record import (
@@ -203,6 +204,9 @@ class ActiveSpan:
         if captured.truncated:
             held = self.attributes.get(semconv.ATLAS_TRUNCATED)
             self.set(semconv.ATLAS_TRUNCATED, captured.truncated + (held if isinstance(held, int) else 0))
+        if captured.described:
+            known = self.attributes.get(semconv.ATLAS_DESCRIBED)
+            self.set(semconv.ATLAS_DESCRIBED, with_types(known, captured.described))
 
     def report(self, name: str, payload: str, shown: Mapping[str, AttributeValue] | None = None) -> EventRecord | None:
         """Record an event on this span, at once. ``payload`` is JSON text; ``shown`` what OTel backends see of it.

@@ -13,6 +13,7 @@ from opentelemetry.trace import SpanKind
 
 from atlas_otel import semconv
 from atlas_otel.calls import chat
+from atlas_otel.capture.capture import with_types
 from atlas_otel.capture.value_forms import clean
 from atlas_otel.records.utf8 import keep
 from atlas_otel.tracing import state
@@ -294,6 +295,7 @@ class Instrument(Generic[H]):
         """Arguments, metadata and tags; ``base`` is metadata that every session gets."""
         capture = parts.capture
         truncated = 0
+        described: tuple[str, ...] = ()
         if arguments is not None and self.capture_input:
             rest: Mapping[str, Any] = arguments
             if self.kind == "llm" and chat.is_messages(messages := arguments.get("messages")):
@@ -302,11 +304,13 @@ class Instrument(Generic[H]):
                 if captured is not None:
                     attributes[semconv.GEN_AI_INPUT_MESSAGES] = keep(captured.data, parts.utf8_over)
                     truncated += captured.truncated
+                    described += captured.described
             key = semconv.GEN_AI_TOOL_CALL_ARGUMENTS if self.kind == "tool" else semconv.ATLAS_INPUT
             captured = capture.value(rest, key) if rest or self.kind != "llm" else None
             if captured is not None:
                 attributes[key] = keep(captured.data, parts.utf8_over)
                 truncated += captured.truncated
+                described += captured.described
         inherited = frame.inherited or {}
         metadata = self.metadata
         if base or "metadata" in inherited:
@@ -325,6 +329,8 @@ class Instrument(Generic[H]):
                 attributes[semconv.ATLAS_USER_ID] = user
         if truncated:
             attributes[semconv.ATLAS_TRUNCATED] = truncated
+        if described:
+            attributes[semconv.ATLAS_DESCRIBED] = with_types(None, described)
 
     def _outputs_of(self, active: ActiveSpan) -> ActiveSpan:
         active.reducer = self.output_reducer
@@ -346,8 +352,8 @@ def remote_session(context: Context | None = None) -> SessionState | None:
 def _first_text(arguments: Mapping[str, Any] | None) -> str:
     """A task is the call's first argument: its text, or its description."""
     value = next(iter(arguments.values()), "") if arguments else ""
-    if isinstance(value, str):
-        return value
+    if issubclass(type(value), str):  # and never isinstance: a stranger's ``__class__`` may run code
+        return str.__str__(value)
     captured = state.current().capture.value(value, semconv.ATLAS_TASK)
     return captured.json if captured is not None else ""
 

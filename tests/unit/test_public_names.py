@@ -15,7 +15,17 @@ def test_the_public_names_are_these() -> None:
         *("IntermediateStepPayload", "IntermediateStepType", "Observation", "RunResult", "Session", "Step"),
         *("Telemetry", "UsageError", "__version__", "add_guidance", "agent", "arun", "configure", "current_session"),
         *("current_step", "emit_event", "flush", "get_trace_id", "get_trace_url", "llm", "observe", "record_reward"),
-        *("run", "session", "set_metadata", "set_plan", "set_validation", "shutdown", "step", "suppress_tracing"),
+        *(
+            "register_form",
+            "run",
+            "session",
+            "set_metadata",
+            "set_plan",
+            "set_validation",
+            "shutdown",
+            "step",
+            "suppress_tracing",
+        ),
         *("tool", "using_attributes"),
     ]
     assert {name for name in atlas_otel.__all__ if getattr(atlas_otel, name, None) is None} == set()
