@@ -122,9 +122,9 @@ def to_tree(
 
     ``budget`` is how many bytes are read before the rest is counted and left out (None: :data:`MAX_NODES` values, texts
     of any length). ``string_bytes`` is what will be kept of a text, and so all that it takes of the budget; with
-    ``cut`` it is cut to that at once. ``opaque``: whether what cannot be read as text (bytes that are no UTF-8) may stand in
-    it, encoded. Never consumes an iterator. Raises nothing that is an Exception but RecursionError, where the caller's
-    own stack is all but used up.
+    ``cut`` it is cut to that at once. ``opaque``: whether what cannot be read as text (bytes that are no UTF-8) may
+    stand in it, encoded. Never consumes an iterator. Raises nothing that is an Exception but RecursionError, where the
+    caller's own stack is all but used up.
     """
     reading = _Reading(budget, string_bytes, cut=cut, opaque=opaque)
     tree = reading.read(value, 1)
