@@ -7,41 +7,15 @@ that a message in place of a model's name does not.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from atlas_otel import semconv
+from atlas_otel.events.forms import is_id, is_name, is_number, is_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from atlas_otel.records.record import AttributeValue
-
-_NAME: Final = re.compile(r"(?!.*(?:://|@))[^\x00-\x1f\x7f\ud800-\udfff]{1,128}")
-_ID: Final = re.compile(r"[A-Za-z0-9_.:+=/-]{1,128}")
-_TYPE: Final = re.compile(r"[A-Za-z_][\w.<>]{0,199}", re.ASCII)
-
-
-def is_number(value: object) -> bool:
-    """A finite number of 64 bits, or a truth value."""
-    if isinstance(value, int):
-        return -(2**63) <= value < 2**63
-    return isinstance(value, float) and value - value == 0.0
-
-
-def is_name(value: object) -> bool:
-    """One short line without a URL or an address: a model, a tool, an agent."""
-    return isinstance(value, str) and _NAME.fullmatch(value) is not None
-
-
-def is_id(value: object) -> bool:
-    """A number, or a short word of letters, digits and ``_ . : + = / -`` without a URL."""
-    return is_number(value) or (isinstance(value, str) and _ID.fullmatch(value) is not None and "://" not in value)
-
-
-def is_type(value: object) -> bool:
-    """A class or an error code: ``builtins.ValueError``, ``timeout``, ``500``."""
-    return isinstance(value, str) and (_TYPE.fullmatch(value) is not None or value.isdecimal())
 
 
 def _are_ids(value: object) -> bool:
@@ -66,18 +40,6 @@ STRUCTURE: Final = frozenset(
     }
 )
 """What holds a session together: in the form of an id, it is not shown to a redactor."""
-
-_TARGETED: Final = (semconv.EVENT_METADATA, semconv.EVENT_REWARD, semconv.EVENT_GUIDANCE, semconv.EVENT_VALIDATION)
-EVENT_STRUCTURE: Final = frozenset(
-    {f"{event}.target.{key}" for event in _TARGETED for key in ("step", "attempt", "span_id")}
-    | {f"{semconv.EVENT_INTERMEDIATE_STEP}.{key}" for key in ("parent_id", "anomaly")}
-    | {f"{semconv.EVENT_INTERMEDIATE_STEP}.function_ancestry.{key}" for key in ("function_id", "parent_id")}
-    | {
-        f"{semconv.EVENT_INTERMEDIATE_STEP}.payload.{key}"
-        for key in ("UUID", "event_type", "event_timestamp", "span_event_timestamp")
-    }
-)
-"""The same in the payloads of our events, by the path at which it stands; only in the form of an id or a number."""
 
 _FORMS: Final[tuple[tuple[Callable[[object], bool], tuple[str, ...]], ...]] = (
     (

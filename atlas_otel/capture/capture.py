@@ -20,6 +20,7 @@ from atlas_otel.capture.normalise import is_plain, to_tree
 from atlas_otel.capture.redaction import BUDGET_S, FAILED, LOSS_FAILED, Guard, build_redactor
 from atlas_otel.capture.truncation import bound_text
 from atlas_otel.capture.value_forms import clean, describe
+from atlas_otel.events.forms import is_id, is_name, is_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -176,11 +177,11 @@ class Capture:
         kept = self.text(value, semconv.ATLAS_NAME)
         if kept is not None:
             return kept
-        return value if allowlist.is_name(value) else otherwise
+        return value if is_name(value) else otherwise
 
     def type_name(self, value: str) -> str:
         """The name of an error's class; one that has not a type's form is content, as any text is."""
-        if allowlist.is_type(value):
+        if is_type(value):
             return value
         kept = self.text(value, semconv.EXCEPTION_TYPE)
         return kept if kept is not None else "error"
@@ -260,7 +261,7 @@ class Capture:
         assert self._guard is not None
         kept: dict[str, AttributeValue] = {}
         for key, value in held.items():
-            if key in allowlist.STRUCTURE and allowlist.is_id(value):
+            if key in allowlist.STRUCTURE and is_id(value):
                 kept[key] = _normal(value)
                 continue
             tree = self._guard.tree({clean(key): to_tree(value, opaque=False).tree}, where)

@@ -5,7 +5,7 @@ and pass :func:`sanitize_span`:
 
 - with content on, all that can carry content is normalised, redacted and bounded: name, attributes, events, links,
   status message, resource. The command line of the process never passes, as it may hold a secret.
-- with content off, only the allowlist passes (``privacy_allowlist``). A foreign span's name may hold a URL, a query or
+- with content off, only the allowlist passes (``allowlist``). A foreign span's name may hold a URL, a query or
   a prompt: it is made anew from what the allowlist lets pass (``chat gpt-5-mini``, ``GET``), else from the
   instrumentation scope. A step of ours keeps its number and loses its description. Of an exception its type is kept.
 
@@ -20,14 +20,15 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from atlas_otel import semconv
-from atlas_otel.capture.allowlist import is_id, is_name, is_number, is_type, permitted
+from atlas_otel.capture.allowlist import permitted
 from atlas_otel.capture.normalise import to_tree
-from atlas_otel.capture.runtime_allowlist import RUNTIME, runtime_metadata
 from atlas_otel.capture.value_forms import clean
+from atlas_otel.events.forms import is_id, is_name, is_number
+from atlas_otel.records.packing import pack_events, unpack_events
 from atlas_otel.records.record import EventRecord, SpanEvent, SpanLink, SpanRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from atlas_otel.capture.capture import Capture
     from atlas_otel.models.json_types import JsonObject, JsonValue
@@ -117,14 +118,10 @@ def _text(text: str, where: str, capture: Capture) -> str:
 
 def event_skeleton(name: str, payload: Mapping[str, object]) -> JsonObject:
     """What is left of one of our events' payload where content is not captured; nothing, where nothing may pass."""
-    reduce = _REDUCERS.get(name)
+    from atlas_otel.events.catalogue import skeleton  # late: a program that captures content never needs it
+
     tree = to_tree(payload).tree
-    if reduce is None or not isinstance(tree, dict):
-        return {}
-    kept = reduce(tree)
-    if isinstance(target := tree.get("target"), dict):
-        kept["target"] = _only(target, {"step": is_id, "attempt": is_number, "span_id": is_id})
-    return kept
+    return skeleton(name, tree) if isinstance(tree, dict) else {}
 
 
 def _without_content(record: SpanRecord) -> SpanRecord:
@@ -166,15 +163,13 @@ def _error_type(record: SpanRecord, attributes: Attributes) -> str | None:
 
 
 def _packed(text: str) -> str:
-    """``atlas.events`` (``[[sequence, name, payload], …]``) with each payload reduced."""
-    events: list[JsonValue] = []
-    held = _loads(text)
-    for entry in held if isinstance(held, list) else ():
-        if isinstance(entry, list) and len(entry) == 3 and isinstance(entry[0], int) and isinstance(entry[1], str):
-            kept = event_skeleton(entry[1], entry[2]) if isinstance(entry[2], dict) else {}
-            if kept:
-                events.append([entry[0], entry[1], kept])
-    return orjson.dumps(events).decode()
+    """``atlas.events`` with each payload reduced; events of which nothing is left are not in it."""
+    kept = []
+    for event in unpack_events(text, "", "", None).events:
+        payload = _loads(event.payload)
+        if isinstance(payload, dict) and (reduced := event_skeleton(event.name, payload)):
+            kept.append(event._replace(payload=orjson.dumps(reduced).decode()))
+    return pack_events(kept)
 
 
 def _loads(text: str) -> JsonValue:
@@ -183,94 +178,3 @@ def _loads(text: str) -> JsonValue:
     except ValueError:
         return None
     return tree
-
-
-# --- our events, by name: what is left of their payloads -------------------------------------------------------------
-
-
-def _only(tree: Mapping[str, JsonValue], forms: Mapping[str, Callable[[object], bool]]) -> JsonObject:
-    return {key: tree[key] for key, form in forms.items() if key in tree and form(tree[key])}
-
-
-def _objects(tree: JsonValue) -> Iterable[JsonObject]:
-    return (item for item in tree if isinstance(item, dict)) if isinstance(tree, list) else ()
-
-
-def _plan(payload: JsonObject) -> JsonObject:
-    steps: list[JsonValue] = []
-    for step in _objects(payload.get("steps")):
-        kept: JsonObject = {**_only(step, {"id": is_id}), "description": semconv.NOT_CAPTURED}
-        depends = step.get("depends_on")
-        kept["depends_on"] = [item for item in depends if is_number(item)] if isinstance(depends, list) else []
-        steps.append(kept)
-    mode = payload.get("execution_mode")
-    return {"steps": steps, **({"execution_mode": mode} if mode in ("stepwise", "single_shot") else {})}
-
-
-def _reward(payload: JsonObject) -> JsonObject:
-    kept: JsonObject = {semconv.CLAIMED: True} if payload.get(semconv.CLAIMED) is True else {}
-    kept |= _only(payload, {"name": is_name, "score": is_number, "judge": is_name, "primary": is_number})
-    if judges := [_judge(judge) for judge in _objects(payload.get("judges"))]:
-        kept["judges"] = judges
-    if isinstance(raw := payload.get("raw"), dict) and isinstance(raw.get("failed"), bool):
-        kept["raw"] = {"failed": raw["failed"]}  # nobody's score: histories leave it out
-    return kept
-
-
-def _judge(judge: JsonObject) -> JsonValue:
-    kept = _only(judge, {"identifier": is_name, "score": is_number, "uncertainty": is_number, "escalated": is_number})
-    numbers = dict.fromkeys(("score", "uncertainty", "temperature"), is_number)
-    if samples := [_only(sample, numbers) for sample in _objects(judge.get("samples"))]:
-        kept["samples"] = list(samples)
-    return kept
-
-
-def _metadata(payload: JsonObject) -> JsonObject:
-    """Of the runtime's metadata its numbers and enumerations; of the caller's nothing."""
-    held = payload.get("metadata")
-    if payload.get("source") != RUNTIME or semconv.CLAIMED in payload or not isinstance(held, dict):
-        return {}
-    if not (kept := runtime_metadata(held)):
-        return {}
-    return {"metadata": kept, "source": RUNTIME}
-
-
-def _guidance(payload: JsonObject) -> JsonObject:
-    return {"note": semconv.NOT_CAPTURED}
-
-
-def _validation(payload: JsonObject) -> JsonObject:
-    return _only(payload, {"valid": is_number, "score": is_number})
-
-
-def _adapter_event(payload: JsonObject) -> JsonObject:
-    return {"payload": None, **_only(payload, {"name": is_type})}
-
-
-def _intermediate_step(payload: JsonObject) -> JsonObject:
-    kept = _only(payload, {"parent_id": is_id, semconv.ATLAS_ANOMALY: is_type, "anomaly": is_type})
-    ancestry, step = payload.get("function_ancestry"), payload.get("payload")
-    if isinstance(ancestry, dict):
-        names = {"function_id": is_id, "function_name": is_name, "parent_id": is_id, "parent_name": is_name}
-        kept["function_ancestry"] = _only(ancestry, names)
-    if isinstance(step, dict):
-        forms = {"event_timestamp": is_number, "span_event_timestamp": is_number, "UUID": is_id}
-        inner = _only(step, {**forms, "event_type": is_type, "framework": is_name, "name": is_name})
-        usage = step.get("usage_info")
-        if isinstance(usage, dict):
-            inner["usage_info"] = {key: usage[key] for key in _USAGE if is_number(usage.get(key))}
-        kept["payload"] = inner
-    return kept
-
-
-_USAGE: Final = ("prompt_tokens", "completion_tokens", "total_tokens", "num_llm_calls", "seconds_between_calls")
-
-_REDUCERS: Final[dict[str, Callable[[JsonObject], JsonObject]]] = {
-    semconv.EVENT_METADATA: _metadata,
-    semconv.EVENT_PLAN: _plan,
-    semconv.EVENT_REWARD: _reward,
-    semconv.EVENT_GUIDANCE: _guidance,
-    semconv.EVENT_VALIDATION: _validation,
-    semconv.EVENT_ADAPTER: _adapter_event,
-    semconv.EVENT_INTERMEDIATE_STEP: _intermediate_step,
-}

@@ -5,9 +5,9 @@ A *redactor* is called with each string that can carry content, and with where i
 in :mod:`~atlas_otel.capture.patterns`.
 
 What is shown to it: every string value; every mapping key but the structural ones of chat messages and of our events
-(:data:`STRUCTURAL_KEYS`); numbers over eight digits, as text (a card number may be an ``int``): where the answer
-differs from what was shown, it takes the number's place. The ids in our own events are not shown. A string that holds
-a JSON object or list is redacted inside, and as a string where that found nothing.
+(:data:`MESSAGE_KEYS`, ``catalogue.KEYS``); numbers over eight digits, as text (a card number may be an ``int``): where
+the answer differs from what was shown, it takes the number's place. The ids in our own events are not shown. A string
+that holds a JSON object or list is redacted inside, and as a string where that found nothing.
 
 It fails closed. Where it raises or answers no string, ``[redaction failed]`` takes the place of the value, and
 where it is over its budget of time, ``[withheld: redactor over budget]``; both are counted. The budget is
@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import orjson
 
-from atlas_otel.capture.allowlist import EVENT_STRUCTURE, is_id
 from atlas_otel.capture.patterns import NAMED, SECRET_KEY
 from atlas_otel.capture.truncation import unused
 from atlas_otel.capture.value_forms import clean
 from atlas_otel.errors import ConfigError
+from atlas_otel.events.forms import is_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,19 +52,10 @@ _REST: Final = 20
 _SHOWN_NUMBER: Final = 10**8
 _JSON_DEPTH: Final = 4  # JSON in JSON in JSON: deeper is redacted as a string
 
-# fmt: off
-STRUCTURAL_KEYS: Final = frozenset(
-    {
-        "anomaly", "arguments", "attempt", "chunk", "content", "data", "depends_on", "description", "event",
-        "event_timestamp", "event_type", "execution_mode", "finish_reason", "framework", "function",
-        "function_ancestry", "function_id", "function_name", "id", "index", "input", "judge", "judges",
-        "message", "messages", "metadata", "name", "note", "output", "parent_id", "parent_name", "parts",
-        "payload", "primary", "raw", "rationale", "reason", "response", "result", "role", "score",
-        "span_event_timestamp", "span_id", "status", "step", "steps", "tags", "target", "text", "tool",
-        "tool_calls", "tool_params", "type", "usage_info", "UUID", "valid",
-    }
+MESSAGE_KEYS: Final = frozenset(
+    {"arguments", "content", "finish_reason", "function", "id", "index", "message", "messages", "name", "output"}
+    | {"parts", "response", "result", "role", "status", "text", "tool", "tool_calls", "type"}
 )
-# fmt: on
 """Keys that are no content: a redactor that answers everything with stars leaves messages readable as messages."""
 
 
@@ -117,6 +108,10 @@ class Guard:
         self._clock = clock
         self._closed_until = float("-inf")
         self._mine = threading.local()
+        from atlas_otel.events import catalogue  # late: a program without a redactor never needs it
+
+        self.structure = catalogue.STRUCTURE
+        self.keys = catalogue.KEYS | MESSAGE_KEYS
 
     def text(self, text: str, where: str) -> str:
         """What is kept of a string: normalised, and redacted also where it holds JSON."""
@@ -173,7 +168,7 @@ class _Pass:
         return self._guard.ask(text, where, self)
 
     def tree(self, tree: JsonValue, where: str, depth: int) -> JsonValue:
-        if where in EVENT_STRUCTURE and is_id(tree):
+        if where in self._guard.structure and is_id(tree):
             return tree
         if isinstance(tree, str):
             return self.text(tree, where, depth)
@@ -181,7 +176,7 @@ class _Pass:
             entries: dict[str, JsonValue] = {}
             repeats: dict[str, int] = {}
             for key, value in tree.items():
-                kept = key if key in STRUCTURAL_KEYS else self._guard.ask(key, where, self)
+                kept = key if key in self._guard.keys else self._guard.ask(key, where, self)
                 entries[unused(entries, kept, repeats)] = self.tree(value, f"{where}.{key}", depth)
             return entries
         if isinstance(tree, list):

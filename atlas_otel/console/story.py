@@ -11,14 +11,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from atlas_otel import semconv
+from atlas_otel.events.adapter_event import AdapterNote
+from atlas_otel.events.catalogue import read_note
+from atlas_otel.events.guidance import GuidanceNote
+from atlas_otel.events.metadata import MetadataNote
+from atlas_otel.events.plan import PlanNote
+from atlas_otel.events.reward import RewardNote
+from atlas_otel.events.validation import ValidationNote
 from atlas_otel.models.evaluation import DEFAULT_REWARD_NAME
-from atlas_otel.projection import notes
 from atlas_otel.records.json_text import JsonText, dump
 from atlas_otel.records.record import STATUS_ERROR, EventRecord, SpanRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from atlas_otel.events.note import NoteTarget
     from atlas_otel.models.evaluation import Reward
     from atlas_otel.models.json_types import JsonValue
     from atlas_otel.records.record import Record
@@ -140,7 +147,7 @@ class _Session:
     tokens: int = 0
     mode: str = ""
 
-    def attempt_of(self, event: EventRecord, target: notes.NoteTarget) -> tuple[str, ShownAttempt] | None:
+    def attempt_of(self, event: EventRecord, target: NoteTarget) -> tuple[str, ShownAttempt] | None:
         """The attempt that an event is about, and its span; None: the session."""
         if target.session:
             return None
@@ -249,29 +256,29 @@ class Story:
         return CallEnded(key, span.kind or "", name, _duration_ms(span), _error(span), tokens)
 
     def _event(self, known: _Session, key: str, event: EventRecord) -> Iterator[Happening]:
-        note = notes.read_note(event)
-        if isinstance(note, notes.PlanNote):
+        note = read_note(event)
+        if isinstance(note, PlanNote):
             known.descriptions = {step.id: step.description for step in note.plan.steps}
             yield Planned(key, tuple(known.descriptions.items()))
-        elif isinstance(note, notes.MetadataNote):
+        elif isinstance(note, MetadataNote):
             known.mode = _string(note.values.get("execution_mode")) or known.mode
-        elif isinstance(note, notes.RewardNote):
+        elif isinstance(note, RewardNote):
             known.judge_calls += sum(_samples(judge) for judge in note.reward.judges)
             if known.attempt_of(event, note.target) is None:
                 known.rewards.append(note.reward)
-        elif isinstance(note, notes.GuidanceNote):
+        elif isinstance(note, GuidanceNote):
             about = known.attempt_of(event, note.target)
             yield Guided(key, about[1] if about is not None else None, note.note)
-        elif isinstance(note, notes.ValidationNote):
+        elif isinstance(note, ValidationNote):
             about = known.attempt_of(event, note.target)
             if about is None:
                 return
             span, attempt = about
-            valid, reason = note.payload.get("valid") is True, _reason(note.payload)
+            valid, reason = note.verdict.get("valid") is True, _reason(note.verdict)
             known.verdicts[span] = (valid, reason)
             if span not in known.running:
                 yield StepJudged(key, attempt, _VERDICTS[valid], reason, None)
-        elif isinstance(note, notes.AdapterNote):
+        elif isinstance(note, AdapterNote):
             yield _reported(known, key, note)
 
 
@@ -279,10 +286,10 @@ _VERDICTS: Final[Mapping[bool | None, Verdict | None]] = {True: "PASS", False: "
 _ENVELOPE: Final = frozenset({"event", "payload", "reason", "step", "timestamp", "metadata"})
 
 
-def _reported(known: _Session, key: str, note: notes.AdapterNote) -> Reported:
+def _reported(known: _Session, key: str, note: AdapterNote) -> Reported:
     """An adapter event (contract §5); its payload may be the envelope, or anything."""
     step = next((attempt.step for attempt in reversed(known.running.values())), None)
-    reason, data = "", note.payload
+    reason, data = "", note.content
     if isinstance(data, Mapping) and data and _ENVELOPE.issuperset(data):
         stated = data.get("step")
         step = stated if isinstance(stated, int) else step

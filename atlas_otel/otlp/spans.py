@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atlas_otel import semconv
-from atlas_otel.capture.allowlist import is_id
 from atlas_otel.capture.privacy import sanitize_event, sanitize_resource, sanitize_span
-from atlas_otel.errors import RecordError
+from atlas_otel.events.forms import is_id
 from atlas_otel.otlp.attributes import Keeper
 from atlas_otel.otlp.claims import ANYBODY, as_claim
 from atlas_otel.records.packing import unpack_events
@@ -215,11 +214,8 @@ def _unpacked(
 ) -> tuple[Mapping[str, AttributeValue], Sequence[SpanEvent], Sequence[EventRecord]]:
     """Attributes and events without what ``atlas.events`` holds, and that. Where somebody cut it, it stays there."""
     text = raw.attributes[semconv.ATLAS_EVENTS]
-    try:
-        packed = unpack_events(text, raw.trace_id, raw.span_id, key) if isinstance(text, str) else None
-    except RecordError:
-        packed = None
-    if packed is None or not all(0 <= event.sequence <= MAX_NS for event in packed):
+    packed, whole = unpack_events(text if isinstance(text, str) else "", raw.trace_id, raw.span_id, key)
+    if not whole or not all(0 <= event.sequence <= MAX_NS for event in packed):
         left = text if keeper.by_span else keeper.sanitized(semconv.ATLAS_EVENTS, text)[1]
         return {**raw.attributes, semconv.ATLAS_EVENTS: left}, raw.events, ()
     # The first ones stand on the span too, for whoever looks at it elsewhere: one event is not to count twice.

@@ -1,33 +1,22 @@
-"""Trajectory events: for each span a START and, once it is over, an END; for each note what it is; pushed steps as they
-were pushed."""
+"""Trajectory events of spans: for each a START and, once it is over, an END."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from atlas_otel import semconv
+from atlas_otel.events.note import STUDENT
 from atlas_otel.models.rows import TrajectoryEventRow
-from atlas_otel.projection.notes import (
-    AdapterNote,
-    GuidanceNote,
-    MetadataNote,
-    OtherNote,
-    PlanNote,
-    PushedNote,
-    RewardNote,
-    ValidationNote,
-)
 from atlas_otel.projection.results import task_input
-from atlas_otel.records.json_text import JsonText, dump
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from atlas_otel.events.note import Enclosure
     from atlas_otel.models.plan import StepAttempt
     from atlas_otel.projection.facts import Facts
     from atlas_otel.projection.node import Node
-    from atlas_otel.projection.notes import Note
     from atlas_otel.projection.step_rows import AttemptView, StepView
+    from atlas_otel.records.json_text import JsonText
     from atlas_otel.semconv import Kind
 
 _CATEGORY: Final[Mapping[Kind, str]] = {
@@ -39,32 +28,6 @@ _CATEGORY: Final[Mapping[Kind, str]] = {
     "function": "FUNCTION",
     "custom": "CUSTOM",
 }
-_ADAPTER_EVENT: Final = "ADAPTER_EVENT"
-_STUDENT: Final = "student"
-_TEACHER: Final = "teacher"
-_RUNTIME: Final = "runtime"
-
-
-class Enclosure(NamedTuple):
-    """The step around an event: its UUID and name, and those of the one around it."""
-
-    uuid: str
-    name: str
-    outer_uuid: str | None
-    outer_name: str | None
-
-    def to_json(self) -> dict[str, str | None]:
-        """The event's ``function_ancestry`` (contract §1)."""
-        return {
-            "function_id": self.uuid,
-            "function_name": self.name,
-            "parent_id": self.outer_uuid,
-            "parent_name": self.outer_name,
-        }
-
-
-TOP: Final = Enclosure(semconv.ROOT_STEP, semconv.ROOT_STEP, None, None)
-"""Around what nothing encloses."""
 
 
 def span_events(
@@ -100,7 +63,7 @@ def span_events(
         "metadata": common | _start_metadata(node),
         "usage_info": None,
     }
-    events = [TrajectoryEventRow(begin_ns, f"{key}:a", _step(around, start))]
+    events = [TrajectoryEventRow(begin_ns, f"{key}:a", around.step(start))]
     if span.end_ns is not None and (span.ended or node.unfinished is not None):
         end = start | {
             "event_type": f"{category}_END",
@@ -110,73 +73,8 @@ def span_events(
             "metadata": common | _end_metadata(node),
             "usage_info": _usage(facts) if node.role == "llm" else None,
         }
-        events.append(TrajectoryEventRow(span.end_ns, f"{key}:z", _step(around, end)))
+        events.append(TrajectoryEventRow(span.end_ns, f"{key}:z", around.step(end)))
     return events
-
-
-def note_events(note: Note, around: Enclosure) -> list[TrajectoryEventRow]:
-    """What a note is as events: a pushed step itself, an adapter's event, else a CUSTOM pair that takes no time."""
-    time_ns, key = note.order
-    if isinstance(note, GuidanceNote) and note.repeated:
-        return []
-    if isinstance(note, PushedNote):
-        return [TrajectoryEventRow(time_ns, key, note.text.text)]
-    base = {
-        "UUID": key,
-        "event_timestamp": time_ns / 1e9,
-        "span_event_timestamp": None,
-        "framework": None,
-        "tags": [],
-        "usage_info": None,
-    }
-    if isinstance(note, AdapterNote):
-        held = note.payload.get("metadata") if isinstance(note.payload, dict) else None
-        event = base | {
-            "event_type": _ADAPTER_EVENT,
-            "name": note.name,
-            "data": {"output": note.payload},
-            "metadata": {"source": "adapter", "adapter_metadata": held or {}, "actor": _STUDENT},
-        }
-        return [TrajectoryEventRow(time_ns, key, _step(TOP if note.opening else around, event))]
-    name, actor, about, said = _custom(note)
-    metadata = {"actor": actor}
-    start = base | {"event_type": "CUSTOM_START", "name": name, "data": {"input": about}, "metadata": metadata}
-    end = start | {
-        "event_type": "CUSTOM_END",
-        "span_event_timestamp": time_ns / 1e9,
-        "data": {"output": said},
-    }
-    return [
-        TrajectoryEventRow(time_ns, f"{key}:0", _step(around, start)),
-        TrajectoryEventRow(time_ns, f"{key}:1", _step(around, end)),
-    ]
-
-
-def _custom(note: Note) -> tuple[str, str, object, object]:
-    """(name, actor, what it is about, what it says)."""
-    if isinstance(note, RewardNote):
-        return "reward", _RUNTIME, _about(note), note.reward.to_json()
-    if isinstance(note, GuidanceNote):
-        return "guidance", _TEACHER, _about(note), note.note
-    if isinstance(note, ValidationNote):
-        return "validation", _TEACHER, _about(note), note.payload
-    if isinstance(note, MetadataNote):
-        return "metadata", _RUNTIME, _about(note), note.values
-    if isinstance(note, PlanNote):
-        return "plan", _STUDENT, None, note.plan.to_json()
-    if isinstance(note, OtherNote):
-        return note.name, _RUNTIME, None, note.payload
-    raise AssertionError(note)
-
-
-def _about(note: RewardNote | GuidanceNote | ValidationNote | MetadataNote) -> dict[str, object] | None:
-    target = note.target
-    named = {"step": target.step, "attempt": target.attempt, "span_id": target.span_id}
-    return {name: value for name, value in named.items() if value is not None} or None
-
-
-def _step(around: Enclosure, payload: object) -> str:
-    return dump({"parent_id": around.uuid, "function_ancestry": around.to_json(), "payload": payload})
 
 
 def _common_metadata(node: Node, step: StepAttempt | None) -> dict[str, object]:
@@ -185,7 +83,7 @@ def _common_metadata(node: Node, step: StepAttempt | None) -> dict[str, object]:
         "kind": node.role,
         "trace_id": span.trace_id,
         "span_id": span.span_id,
-        "actor": node.actor or _STUDENT,
+        "actor": node.actor or STUDENT,
     }
     if step is not None:
         metadata["step_id"], metadata["attempt"] = step

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from atlas_otel.events.note import TOP, Enclosure
 from atlas_otel.models.plan import StepAttempt
 from atlas_otel.models.rows import Quiescence, SessionRows
 from atlas_otel.process.yielding import yielding
 from atlas_otel.projection.dialects.genai_events import is_message_event
-from atlas_otel.projection.events import TOP, Enclosure, note_events, span_events
+from atlas_otel.projection.events import span_events
 from atlas_otel.projection.messages import reasoning_texts
 from atlas_otel.projection.note_index import NoteIndex
 from atlas_otel.projection.session import SessionParts, session_row, session_task
@@ -26,11 +27,11 @@ from atlas_otel.semconv import ROOT_STEP
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from atlas_otel.events.note import TargetedNote
     from atlas_otel.models.json_types import JsonObject
     from atlas_otel.models.plan import Plan, PlanStep
     from atlas_otel.models.rows import TrajectoryEventRow
     from atlas_otel.projection.node import Node, Owner
-    from atlas_otel.projection.notes import AboutNote
     from atlas_otel.projection.step_rows import StepView
     from atlas_otel.projection.target_resolver import ResolvedNotes
     from atlas_otel.projection.transcript import Entry
@@ -48,7 +49,7 @@ class _Parts(NamedTuple):
 
     number: int
     owners: Sequence[Owner]
-    notes: Sequence[AboutNote]
+    notes: Sequence[TargetedNote]
     span_rewards: Sequence[JsonObject]
     until_ns: int | None
 
@@ -182,7 +183,7 @@ class SessionFold:
             source, notes = (key, "notes"), self._note_index.on(key)
             if notes or self._timeline.of(source):
                 around = self._enclosure(key if key in self._placer.nodes else None)
-                self._timeline.put(source, [row for note in notes for row in note_events(note, around)])
+                self._timeline.put(source, [row for note in notes for row in note.trajectory(around)])
 
     def _put_step_events(self, view: StepView) -> None:
         for attempt in view.attempts:

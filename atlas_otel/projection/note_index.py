@@ -6,26 +6,23 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from atlas_otel.events.adapter_event import AdapterNote
+from atlas_otel.events.catalogue import read_note
+from atlas_otel.events.guidance import GuidanceNote
+from atlas_otel.events.intermediate_step import PushedNote
+from atlas_otel.events.note import NoteTarget, TargetedNote
+from atlas_otel.events.plan import PlanNote
+from atlas_otel.events.reward import RewardNote
 from atlas_otel.models.plan import Plan
-from atlas_otel.projection.notes import (
-    AdapterNote,
-    GuidanceNote,
-    NoteTarget,
-    OtherNote,
-    PlanNote,
-    PushedNote,
-    RewardNote,
-    packed_events,
-    read_note,
-)
 from atlas_otel.projection.results import task_input
+from atlas_otel.records.packing import packed_events
 from atlas_otel.records.record import RANK_ENDED_OTLP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from atlas_otel.events.note import Note
     from atlas_otel.projection.facts import Facts
-    from atlas_otel.projection.notes import AboutNote, Note
     from atlas_otel.projection.tree import SpanKey
     from atlas_otel.records.record import EventRecord, SpanRecord
 
@@ -36,7 +33,7 @@ class NoteIndex:
     def __init__(self) -> None:
         self._events: dict[SpanKey, dict[int, EventRecord]] = {}
         self._notes: dict[SpanKey, list[Note]] = {}
-        self._about: dict[SpanKey, list[AboutNote]] = {}
+        self._about: dict[SpanKey, list[TargetedNote]] = {}
         self._plans: dict[SpanKey, PlanNote] = {}
         self._anomalies: dict[SpanKey, Counter[str]] = {}
         self.last_ns = 0
@@ -74,9 +71,7 @@ class NoteIndex:
         plans = [note for note in notes if isinstance(note, PlanNote)]
         if plans:
             self._plans[key] = max(plans, key=lambda note: note.order)
-        about: list[AboutNote] = [
-            note for note in notes if not isinstance(note, (PlanNote, AdapterNote, PushedNote, OtherNote))
-        ]
+        about = [note for note in notes if isinstance(note, TargetedNote)]
         if about:
             self._about[key] = about
         marks = Counter(note.anomaly for note in notes if isinstance(note, PushedNote) and note.anomaly)
@@ -96,7 +91,7 @@ class NoteIndex:
         """Those on one span that belong to the transcript of what happened there."""
         return [note for note in self.on(key) if isinstance(note, (AdapterNote, PushedNote))]
 
-    def about(self) -> Iterator[tuple[SpanKey, AboutNote]]:
+    def about(self) -> Iterator[tuple[SpanKey, TargetedNote]]:
         """All notes that have a target, with the span that each stands on."""
         for key, notes in self._about.items():
             for note in notes:

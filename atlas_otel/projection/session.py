@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, get_args
 
 from atlas_otel import semconv
+from atlas_otel.events.metadata import MetadataNote
+from atlas_otel.events.reward import RewardNote
+from atlas_otel.events.validation import ValidationNote
 from atlas_otel.models.evaluation import choose_rewards, mean_and_deviation, reward_statistics, stored_reward, utc_time
 from atlas_otel.models.learning_key import learning_key
 from atlas_otel.models.rows import ReviewStatus, SessionRow
 from atlas_otel.projection import governance
 from atlas_otel.projection.messages import first_user_text, last_reply_text
-from atlas_otel.projection.notes import GuidanceNote, MetadataNote, RewardNote, ValidationNote
 
 if TYPE_CHECKING:
+    from atlas_otel.events.guidance import GuidanceNote
+    from atlas_otel.events.note import TargetedNote
     from atlas_otel.models.json_types import JsonObject, JsonValue
     from atlas_otel.models.rows import SessionStatus
     from atlas_otel.projection.facts import Facts
     from atlas_otel.projection.node import Node
-    from atlas_otel.projection.notes import AboutNote
 
 _REVIEW_STATUSES: Final[tuple[ReviewStatus, ...]] = get_args(ReviewStatus)
 DISPLACED: Final = "caller_metadata"
@@ -59,14 +62,14 @@ class SessionParts:
     begin_ns: int
     last_ns: int
     trace_ids: Sequence[str]
-    notes: Sequence[AboutNote]
+    notes: Sequence[TargetedNote]
     guidance: Sequence[GuidanceNote]
     step_scores: Sequence[float]
     tokens: TokenTotals
     governance: TokenTotals = TokenTotals()
     """Tokens of those who govern the run: not the agent's own."""
     span_rewards: Sequence[JsonObject] = ()
-    unplaced: Sequence[AboutNote] = ()
+    unplaced: Sequence[TargetedNote] = ()
     anomalies: Mapping[str, int] | None = None
     last_model: Node | None = None
     over: bool = True
@@ -110,7 +113,7 @@ def session_row(parts: SessionParts) -> SessionRow:
     if parts.guidance:
         computed["teacher_notes"] = [note.note for note in parts.guidance]
     if verdicts := [note for note in parts.notes if isinstance(note, ValidationNote)]:
-        computed["validation"] = max(verdicts, key=lambda note: note.order).payload
+        computed["validation"] = max(verdicts, key=lambda note: note.order).verdict
     if parts.span_rewards:
         computed["span_rewards"] = list(parts.span_rewards)
     if parts.anomalies:
@@ -270,7 +273,7 @@ def _calls(value: JsonValue) -> list[JsonObject]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def _audit(notes: Sequence[AboutNote]) -> list[JsonObject]:
+def _audit(notes: Sequence[TargetedNote]) -> list[JsonObject]:
     """Every judgement of the session in order of time, also those that a later one replaced; and those whose step or
     span isn't here, with the target they named."""
     audit = []

@@ -6,17 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from atlas_otel.events.guidance import GuidanceNote
+from atlas_otel.events.metadata import MetadataNote
+from atlas_otel.events.reward import RewardNote
+from atlas_otel.events.validation import ValidationNote
 from atlas_otel.models.evaluation import choose_rewards, finite, reward_statistics, stored_reward
 from atlas_otel.models.rows import GuidanceRow, StepAttemptRow, StepResultRow
-from atlas_otel.projection.notes import GuidanceNote, MetadataNote, RewardNote, ValidationNote
 from atlas_otel.projection.results import StepResult, read_result
 from atlas_otel.projection.transcript import Entry, note_entries, transcript
 
 if TYPE_CHECKING:
+    from atlas_otel.events.note import TargetedNote
     from atlas_otel.models.json_types import JsonObject, JsonValue
     from atlas_otel.models.plan import PlanStep
     from atlas_otel.projection.node import Node
-    from atlas_otel.projection.notes import AboutNote
 
 _NANOSECONDS_A_MILLISECOND = 1e6
 
@@ -29,7 +32,7 @@ class AttemptParts:
     node: Node | None
     entries: Sequence[Entry]
     reasoning: Sequence[JsonObject]
-    notes: Sequence[AboutNote]
+    notes: Sequence[TargetedNote]
     span_rewards: Sequence[JsonObject] = ()
 
 
@@ -141,12 +144,12 @@ def _attempt(parts: AttemptParts) -> AttemptView:
     )
 
 
-def _evaluation(result: StepResult, notes: Sequence[AboutNote]) -> JsonObject | None:
+def _evaluation(result: StepResult, notes: Sequence[TargetedNote]) -> JsonObject | None:
     """``{"validation", "reward"}``, each where there is one; None where there is neither."""
     evaluation: JsonObject = dict(result.evaluation)
     verdicts = [note for note in notes if isinstance(note, ValidationNote)]
     if verdicts:
-        evaluation["validation"] = max(verdicts, key=_order).payload
+        evaluation["validation"] = max(verdicts, key=_order).verdict
     chosen = choose_rewards((note.order, note.reward) for note in notes if isinstance(note, RewardNote))
     reward = stored_reward(chosen)
     if reward is not None:
@@ -236,5 +239,5 @@ def _score(evaluation: JsonObject | None) -> float | None:
     return finite(reward.get("score")) if isinstance(reward, Mapping) else None
 
 
-def _order(note: AboutNote) -> tuple[int, str]:
+def _order(note: TargetedNote) -> tuple[int, str]:
     return note.order

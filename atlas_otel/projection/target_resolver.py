@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from atlas_otel import semconv
+from atlas_otel.events.guidance import GuidanceNote
+from atlas_otel.events.metadata import MetadataNote
+from atlas_otel.events.note import NoteTarget
+from atlas_otel.events.reward import RewardNote
 from atlas_otel.models.plan import StepAttempt
-from atlas_otel.projection.notes import GuidanceNote, MetadataNote, NoteTarget, RewardNote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from atlas_otel.events.note import TargetedNote
     from atlas_otel.models.json_types import JsonObject
-    from atlas_otel.projection.notes import AboutNote
     from atlas_otel.projection.span_placer import SpanPlacer
     from atlas_otel.projection.tree import SpanKey
 
@@ -22,16 +25,16 @@ if TYPE_CHECKING:
 class ResolvedNotes:
     """The notes of a session by what they are about, each list in order of time."""
 
-    session: list[AboutNote] = field(default_factory=list)
-    attempts: dict[StepAttempt, list[AboutNote]] = field(default_factory=dict)
+    session: list[TargetedNote] = field(default_factory=list)
+    attempts: dict[StepAttempt, list[TargetedNote]] = field(default_factory=dict)
     spans: dict[StepAttempt | None, list[JsonObject]] = field(default_factory=dict)
     """Rewards of single spans, by the attempt that the span stands in."""
-    unplaced: list[AboutNote] = field(default_factory=list)
+    unplaced: list[TargetedNote] = field(default_factory=list)
     """Notes on a step that has not run, or on a span that is not here."""
     guidance: list[GuidanceNote] = field(default_factory=list)
 
     @property
-    def judgements(self) -> list[AboutNote]:
+    def judgements(self) -> list[TargetedNote]:
         """What was said of the session, except its metadata."""
         return [note for note in self.session if not isinstance(note, MetadataNote)]
 
@@ -46,7 +49,7 @@ class TargetResolver:
         self._attempt_of = attempt_of
         self._latest = latest
 
-    def resolve(self, notes: Iterable[tuple[SpanKey, AboutNote]]) -> ResolvedNotes:
+    def resolve(self, notes: Iterable[tuple[SpanKey, TargetedNote]]) -> ResolvedNotes:
         """Give each note, which comes with the span it was reported on, to what it is about."""
         found = ResolvedNotes()
         heard: set[tuple[int | None, str]] = set()
@@ -64,7 +67,7 @@ class TargetResolver:
                 self._give(key, note, found)
         return found
 
-    def _give(self, key: SpanKey, note: AboutNote, found: ResolvedNotes) -> None:
+    def _give(self, key: SpanKey, note: TargetedNote, found: ResolvedNotes) -> None:
         target = note.target
         if target.session:
             found.session.append(note)
@@ -102,7 +105,7 @@ class TargetResolver:
             return named
         return node.span.links[0].span_id if node.span.links else None
 
-    def _give_to_span(self, key: SpanKey | None, note: AboutNote, found: ResolvedNotes) -> None:
+    def _give_to_span(self, key: SpanKey | None, note: TargetedNote, found: ResolvedNotes) -> None:
         node = self._placer.nodes.get(key) if key is not None else None
         if node is None or key is None:
             found.unplaced.append(note)
@@ -118,6 +121,6 @@ class TargetResolver:
             found.session.append(note)
 
 
-def _reported_first(pair: tuple[SpanKey, AboutNote]) -> tuple[bool, tuple[int, str], SpanKey]:
+def _reported_first(pair: tuple[SpanKey, TargetedNote]) -> tuple[bool, tuple[int, str], SpanKey]:
     key, note = pair
     return (isinstance(note, GuidanceNote) and note.repeated, note.order, key)

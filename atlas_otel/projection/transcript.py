@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from atlas_otel.events.adapter_event import AdapterNote
+from atlas_otel.events.guidance import GuidanceNote
+from atlas_otel.events.intermediate_step import PushedNote
+from atlas_otel.events.validation import ValidationNote
 from atlas_otel.projection.messages import message_text, messages_of, text_of, transcript_lines
-from atlas_otel.projection.notes import AdapterNote, GuidanceNote, PushedNote, ValidationNote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from atlas_otel.events.note import Note
     from atlas_otel.models.json_types import JsonValue
     from atlas_otel.projection.node import Node
-    from atlas_otel.projection.notes import Note
     from atlas_otel.records.json_text import JsonText
 
 
@@ -114,11 +117,11 @@ def _note(note: Note) -> str:
     if isinstance(note, GuidanceNote):
         return f"guidance: {note.note}"
     if isinstance(note, ValidationNote):
-        verdict = "passed" if note.payload.get("valid") else "failed"
-        reason = text_of(note.payload.get("reason", note.payload.get("rationale")))
+        verdict = "passed" if note.verdict.get("valid") else "failed"
+        reason = text_of(note.verdict.get("reason", note.verdict.get("rationale")))
         return f"validation {verdict}: {reason}" if reason else f"validation {verdict}"
     if isinstance(note, AdapterNote):
-        return f"event {note.name}: {text_of(note.payload)}"
+        return f"event {note.name}: {text_of(note.content)}"
     if isinstance(note, PushedNote):
         return _pushed(note.text.value)
     return ""

@@ -11,7 +11,7 @@ import orjson
 from atlas_otel.records import lenient_json
 
 if TYPE_CHECKING:
-    from atlas_otel.models.json_types import JsonValue
+    from atlas_otel.models.json_types import JsonObject, JsonValue
 
 _UNREAD: Final = object()
 _INVALID: Final = object()
@@ -74,6 +74,12 @@ class JsonText:
             except ValueError:
                 self._value = _INVALID
         return self.text if self._value is _INVALID else self._value  # type: ignore[return-value]
+
+    @property
+    def object(self) -> JsonObject:
+        """The parsed value where it is an object; else an empty one. It is shared: callers must not change it."""
+        value = self.value
+        return value if isinstance(value, dict) else {}
 
     @property
     def plain(self) -> str:

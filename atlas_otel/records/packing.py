@@ -5,15 +5,18 @@ OTLP's limits on events, and what backends do with many, then cost none of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from atlas_otel.errors import RecordError
+from atlas_otel import semconv
+from atlas_otel.records.json_text import dump
 from atlas_otel.records.record import EventRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from atlas_otel.records.record import SpanRecord
 
 
 def pack_events(events: Iterable[EventRecord]) -> str:
@@ -21,12 +24,32 @@ def pack_events(events: Iterable[EventRecord]) -> str:
     return str(orjson.dumps([[e.sequence, e.name, orjson.Fragment(e.payload)] for e in events]), "utf-8")
 
 
-def unpack_events(text: str, trace_id: str, span_id: str, session_key: str | None) -> list[EventRecord]:
-    """The inverse. Raises RecordError where ``text`` is not what :func:`pack_events` makes."""
+class Unpacked(NamedTuple):
+    """What :func:`unpack_events` read; ``whole``: nothing in the text was left unread."""
+
+    events: list[EventRecord]
+    whole: bool
+
+
+def unpack_events(text: str, trace_id: str, span_id: str, session_key: str | None) -> Unpacked:
+    """The inverse: every entry that can be read. Never raises."""
     try:
-        return [
-            EventRecord(trace_id, span_id, int(sequence), session_key, str(name), str(orjson.dumps(payload), "utf-8"))
-            for sequence, name, payload in orjson.loads(text)
-        ]
-    except (ValueError, TypeError) as error:
-        raise RecordError(f"the packed events of span {span_id} cannot be read: {error}") from None
+        entries = orjson.loads(text)
+    except ValueError:
+        return Unpacked([], whole=False)
+    if not isinstance(entries, list):
+        return Unpacked([], whole=False)
+    found = []
+    for entry in entries:
+        if isinstance(entry, list) and len(entry) == 3 and type(entry[0]) is int and isinstance(entry[1], str):
+            found.append(EventRecord(trace_id, span_id, entry[0], session_key, entry[1], dump(entry[2])))
+    return Unpacked(found, whole=len(found) == len(entries))
+
+
+def packed_events(span: SpanRecord) -> list[EventRecord]:
+    """The event records that a span brought along in ``atlas.events``, where no receiver has unpacked them.
+
+    Anybody can write that attribute: ``events.catalogue.read_note`` takes them as ``claimed``.
+    """
+    packed = span.attributes.get(semconv.ATLAS_EVENTS)
+    return unpack_events(packed, *span.key, span.session_key).events if isinstance(packed, str) else []

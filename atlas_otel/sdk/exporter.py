@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from atlas_otel import semconv
-from atlas_otel.errors import RecordError
 from atlas_otel.process import fork
 from atlas_otel.process.quiet_log import QuietLog
 from atlas_otel.records.packing import unpack_events
@@ -114,9 +113,8 @@ def _unpacked(span: SpanRecord) -> tuple[SpanRecord, list[EventRecord]]:
     packed = span.attributes.get(semconv.ATLAS_EVENTS)
     if not isinstance(packed, str):
         return span, []
-    try:
-        events = unpack_events(packed, *span.key, span.session_key)
-    except RecordError:  # a span limit has cut it
+    events, whole = unpack_events(packed, *span.key, span.session_key)
+    if not whole:  # a span limit has cut it
         return span, []
     rest = {name: value for name, value in span.attributes.items() if name != semconv.ATLAS_EVENTS}
     return span._replace(attributes=rest), events

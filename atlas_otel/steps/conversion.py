@@ -24,9 +24,11 @@ from typing import TYPE_CHECKING, Final, Generic, Literal, NamedTuple, TypeVar
 
 from atlas_otel import semconv
 from atlas_otel.capture.normalise import to_tree
+from atlas_otel.events.catalogue import read_note
+from atlas_otel.events.intermediate_step import PushedNote
 from atlas_otel.models.intermediate_step import IntermediateStep, IntermediateStepState, IntermediateStepType
-from atlas_otel.projection.notes import PushedNote, packed_events, read_note
 from atlas_otel.records.json_text import dump
+from atlas_otel.records.packing import packed_events
 from atlas_otel.records.record import (
     RANK_ENDED,
     RANK_OPEN,

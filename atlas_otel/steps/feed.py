@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from opentelemetry import context as otel_context
 
 from atlas_otel import semconv
+from atlas_otel.events.adapter_event import AdapterNote
+from atlas_otel.events.catalogue import read_note
+from atlas_otel.events.intermediate_step import PushedNote
+from atlas_otel.events.note import TOP, Enclosure
 from atlas_otel.models.intermediate_step import IntermediateStep
 from atlas_otel.models.plan import StepAttempt
 from atlas_otel.process import fork
 from atlas_otel.projection.dialects import facts_of
-from atlas_otel.projection.events import TOP, Enclosure, note_events, span_events
+from atlas_otel.projection.events import span_events
 from atlas_otel.projection.fold import SessionFold
 from atlas_otel.projection.node import Node
-from atlas_otel.projection.notes import AdapterNote, PushedNote, read_note
 from atlas_otel.tracing import state
 from atlas_otel.tracing.context import current_frame
 
@@ -214,9 +217,9 @@ class StepFeed:
         opening = self._opening.get(record.session_key) if record.session_key is not None else None
         if opening is not None and isinstance(note, AdapterNote) and note.opening:
             opening.last_ns = record.sequence
-            self._publish(record.session_key, note_events(note, around))
+            self._publish(record.session_key, note.trajectory(around))
         else:
-            self._tell(record.session_key, note_events(note, around))
+            self._tell(record.session_key, note.trajectory(around))
 
     def _begin(self, session: str | None) -> None:
         """Publish the START of a governed run's workflow, which comes after what the adapter reported in its

@@ -18,6 +18,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
 from atlas_otel import semconv
+from atlas_otel.events.note import TOP, Enclosure
 from atlas_otel.models.intermediate_step import (
     IntermediateStep,
     IntermediateStepPayload,
@@ -25,7 +26,6 @@ from atlas_otel.models.intermediate_step import (
     InvocationNode,
 )
 from atlas_otel.process import fork
-from atlas_otel.projection.events import TOP, Enclosure
 from atlas_otel.steps.capture import CapturedStep, capture_step
 from atlas_otel.steps.conversion import StepPairing, step_text
 from atlas_otel.steps.feed import FEED, Subscription, enclosure_of

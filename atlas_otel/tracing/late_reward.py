@@ -8,8 +8,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from atlas_otel import semconv
-from atlas_otel.capture.allowlist import is_id
 from atlas_otel.errors import UsageError
+from atlas_otel.events.forms import is_id
 from atlas_otel.tracing import state
 from atlas_otel.tracing.active_span import ActiveSpan
 from atlas_otel.tracing.context import Frame, SessionState

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import context as otel_context
 
 from atlas_otel import semconv
-from atlas_otel.capture.runtime_allowlist import RUNTIME
 from atlas_otel.errors import UsageError
+from atlas_otel.events.runtime_metadata import RUNTIME
 from atlas_otel.tracing import state
 from atlas_otel.tracing.context import Frame, activate, current_frame, restore, with_frame
 from atlas_otel.tracing.event_text import event_payload, event_shown

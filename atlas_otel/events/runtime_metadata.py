@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from atlas_otel import semconv
-from atlas_otel.capture.allowlist import is_number
+from atlas_otel.events.forms import is_number
 
 if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonObject, JsonValue

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from atlas_otel import semconv
 from atlas_otel.capture.privacy import event_skeleton
-from atlas_otel.capture.runtime_allowlist import _METADATA, RUNTIME, runtime_metadata
+from atlas_otel.events.runtime_metadata import _METADATA, RUNTIME, runtime_metadata
 from atlas_otel.models.adapter import AdapterCapabilities
 from atlas_otel.models.config import AdaptiveTeachingConfig, DriftConfig, ReviewConfig
 from atlas_otel.runtime import drift, lanes, review
