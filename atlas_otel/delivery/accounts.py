@@ -137,6 +137,7 @@ class Accounts:
         self._snapshots_dropped = 0
         self._absorbed: Counter[str] = Counter()
         self._waiting: str | None = None
+        self._given_up = 0
 
     def span_started(self) -> None:
         """A span began."""
@@ -189,12 +190,18 @@ class Accounts:
     def lost(self, spans: int, events: int, cause: Cause) -> None:
         """What a journal had taken was given up."""
         with self._lock:
+            self._given_up += spans + events
             self._spans.spooled -= spans
             self._events.spooled -= events
             if spans:
                 self._spans.dropped[cause] += spans
             if events:
                 self._events.dropped[cause] += events
+
+    @property
+    def given_up(self) -> int:
+        """How many spans and events were lost after a journal had taken them."""
+        return self._given_up
 
     def forked(self) -> None:
         """A span of another process ended in this one."""

@@ -174,13 +174,13 @@ class Drain:
 
     def _flush(self, deadline: float) -> bool:
         target = self._journal.accepted
-        poisoned = self._poisoned
+        poisoned = self._poisoned + self._accounts.given_up
         if self._projected_upto < target:
             self._urgent.ring()  # once: a store that fails is tried as often as its pauses say
         while True:
             with self._progress:
                 if self._projected_upto >= target:
-                    return self._poisoned == poisoned
+                    return self._poisoned + self._accounts.given_up == poisoned
                 remaining = deadline - time.monotonic()
                 if remaining <= 0 or self._closing:
                     return False

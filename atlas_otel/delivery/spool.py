@@ -10,6 +10,7 @@ newest is refused, and counted; what was accepted stays.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections import deque
@@ -22,7 +23,8 @@ from atlas_otel.delivery.spool_adoption import Adoption
 from atlas_otel.delivery.spool_folder import DISK_FULL, default_root, make_folder, open_folder
 from atlas_otel.delivery.spool_owner import SPARE_SUFFIX, Owner, tokens, used_bytes
 from atlas_otel.delivery.spool_record import pack_record, unpack_record
-from atlas_otel.delivery.spool_segment import MAGIC, Frames, Segment, SegmentReader, head_of, reserves_blocks
+from atlas_otel.delivery.spool_room import shrink_dead
+from atlas_otel.delivery.spool_segment import MAGIC, Frames, Segment, SegmentReader, head_of
 from atlas_otel.errors import RecordError
 from atlas_otel.process import fork
 from atlas_otel.process.yielding import yielding
@@ -44,7 +46,9 @@ _RETRY_NS: Final = 1_000_000_000
 """How long a refusal for lack of room stands before the disk is asked again."""
 _ADOPT_EVERY_S: Final = 5.0
 _KEPT_OPEN: Final = 2
-"""How many full segments stay mapped, so that they can be used again; a backlog must not take descriptors."""
+"""How many full segments stay open, so that they can be used again; a backlog must not take descriptors."""
+_SHRINK_AT_ONCE: Final = 16
+"""Of how many dead processes the segments are cut down to what they hold in one turn, where the folder is full."""
 _PAUSE_S: Final = 0.0005
 """Housekeeping lets go of the interpreter this long between slices of its work."""
 
@@ -103,7 +107,6 @@ class SpoolJournal:
         self._accounts = accounts
         self._root, self._target = root or default_root(), target
         self.folder = open_folder(self._root, target)
-        self._mapped = reserves_blocks(self.folder)
         self._max_bytes = max_bytes
         self._segment_bytes = min(segment_bytes, max_bytes)
         self._adopt_every_s = adopt_every_s
@@ -237,7 +240,7 @@ class SpoolJournal:
         wanted = max(self._segment_bytes, len(MAGIC) + size)
         if used_bytes(self.folder) + wanted > self._max_bytes:
             return None
-        return Segment(path, wanted, mapped=self._mapped)
+        return Segment(path, wanted)
 
     # --- on the drain thread -------------------------------------------------------------------------------------
 
@@ -248,6 +251,8 @@ class SpoolJournal:
             if part is not self._current:
                 part.segment.close()
         self._give_up_full()
+        if self._refusing is not None and self._refusing[0] == "spool_full":
+            shrink_dead(self.folder, _SHRINK_AT_ONCE)
         current, owner = self._current, self._owner
         if current is None or owner is None or self._closed or self._spare is not None or self._refusing is not None:
             return
@@ -256,9 +261,7 @@ class SpoolJournal:
         if used_bytes(self.folder) + self._segment_bytes > self._max_bytes:
             return
         with contextlib.suppress(OSError):  # no room: the append that needs it says so
-            spare = Segment(owner.path(self._number, SPARE_SUFFIX), self._segment_bytes, mapped=self._mapped)
-            for _ in spare.populate():
-                time.sleep(_PAUSE_S)
+            spare = Segment(owner.path(self._number, SPARE_SUFFIX), self._segment_bytes)
             with self._lock:
                 self._spare = spare
 
@@ -269,8 +272,13 @@ class SpoolJournal:
             return
         with self._lock:
             if self._current is not None and reader.position >= self._current.tail:
-                self._current = None
-                self._rotated = True
+                self._leave_current()
+
+    def _leave_current(self) -> None:
+        """The next record goes into another segment."""
+        with self._lock:
+            self._current = None
+            self._rotated = True
 
     @property
     def checkpoint_due(self) -> bool:
@@ -293,8 +301,12 @@ class SpoolJournal:
                 limit = part.tail
                 if self._reader.position < limit:
                     frames = self._reader.read(limit, max_records, max_bytes)
+                    if not (frames.payloads or frames.damaged or frames.torn):
+                        raise OSError(errno.EIO, "what was written is no longer there")
+                    if frames.damaged and part is self._current:
+                        self._leave_current()  # how many records it has lost is known at its end
                     return self._decoded(part, frames)
-            except OSError:  # somebody deleted the file
+            except OSError:  # somebody deleted the file, or cut it short
                 with self._lock:
                     full = True
                     if part is self._current:
@@ -356,7 +368,7 @@ class SpoolJournal:
             part.segment.close()
 
     def _recycle(self, segment: Segment) -> bool:
-        """Make a segment that is stored the spare one: its pages are in memory and mapped already."""
+        """Make a segment that is stored the spare one: it has its blocks, and its pages are in memory."""
         owner = self._owner
         if self._closed or self._spare is not None or owner is None:
             return False
@@ -419,6 +431,7 @@ class SpoolJournal:
             left = self._acknowledged < self._accepted
             self._current = None
             for part in self._parts:
+                part.segment.shrink()
                 part.segment.close()
                 if not left:  # all that could be read back was
                     self._accounts.lost(part.spans, part.events, "spool_error")

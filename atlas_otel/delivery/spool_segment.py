@@ -1,25 +1,24 @@
 """One segment file of the spool: preallocated, records framed with length and checksum, zeros after the last.
 
-A record is in the file as soon as :meth:`Segment.write` returns: in the page cache, which outlives the process. Where
-the file system really reserves what ``posix_fallocate`` promises, frames are written through a memory map (one copy, no
-system call); elsewhere a full disk would then kill the process with SIGBUS, so ``pwrite`` is used.
+A record is in the file as soon as :meth:`Segment.write` returns: in the page cache, which outlives the process. It gets
+there by ``pwrite``, never through a memory map: a page of one kills its process by SIGBUS where the disk is full or
+another process has cut the file short, and a system call answers with an error (ADR 0013).
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import mmap
 import os
 import re
 import struct
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 MAGIC: Final = b"ATLSPL2\n"
 """The first bytes of a segment: the format and its version."""
@@ -27,9 +26,6 @@ _VERSIONED: Final = re.compile(rb"ATLSPL[0-9]\n")
 FRAME: Final = struct.Struct("<II")
 """Before each record: its length and its checksum."""
 
-_RESERVING: Final = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs", "f2fs", "overlay"})
-"""File systems on which preallocated blocks can be written to whatever else fills the disk."""
-_MADV_POPULATE_WRITE: Final = 23  # Linux 5.14; not among the mmap module's names
 _SLICE: Final = 512 * 1024
 _ZEROS: Final = bytes(_SLICE)
 _HELD: Final = 65_536
@@ -55,21 +51,38 @@ def checksum_of(payload: bytes) -> int:
     return checksum & _SUM
 
 
+def _pwrite_that_keeps_the_interpreter() -> Callable[[int, bytes, int, int], int]:
+    """``pwrite(2)`` that does not let go of the interpreter, as ``os.pwrite`` does: the agent's thread would then wait
+    for the drain to give it back, up to a millisecond for a copy that takes one thousandth of it.
+
+    Answers what the system call does; -1 for every error, which ``os.pwrite`` then raises.
+    """
+    try:
+        import ctypes
+
+        found = ctypes.PyDLL(None)
+        call = found.pwrite64 if hasattr(found, "pwrite64") else found.pwrite
+        call.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64)
+        call.restype = ctypes.c_ssize_t
+    except (ImportError, OSError, AttributeError, TypeError):  # another system, or a Python without ctypes
+        return lambda fd, frame, size, at: -1
+    return call
+
+
+_pwrite: Final = _pwrite_that_keeps_the_interpreter()
+
+
 class Segment:
     """A segment that this process writes. Its caller holds a lock around every method."""
 
-    def __init__(self, path: Path, size: int, *, mapped: bool) -> None:
+    def __init__(self, path: Path, size: int) -> None:
         """Create the file and reserve its blocks. Raises OSError where there is no room."""
         self.path = path
         self.size = size
         self.tail = len(MAGIC)
-        self._touched = len(MAGIC)
-        self._map: mmap.mmap | None = None
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             _reserve(self._fd, size)
-            if mapped:
-                self._map = mmap.mmap(self._fd, size)
             os.pwrite(self._fd, MAGIC, 0)
         except BaseException:
             self.close()
@@ -87,44 +100,22 @@ class Segment:
         return self.tail + size <= self.size
 
     def write(self, head: bytes, payload: bytes) -> None:
-        """Add a frame. It counts only once it is whole: a process killed in between leaves a checksum that fails."""
-        start = self.tail + FRAME.size
-        end = start + len(payload)
-        if self._map is not None:
-            while end > self._touched:
-                self._touch()
-            self._map[self.tail : start] = head
-            self._map[start:end] = payload
-        else:
-            written = os.pwrite(self._fd, head + payload, self.tail)
-            if written != FRAME.size + len(payload):
-                raise OSError(28, "only a part of the frame could be written")
-        self.tail = end
+        """Add a frame. It counts only once it is whole: a process killed in between leaves a checksum that fails.
 
-    def _touch(self) -> None:
-        """Bring the next pages into memory. Zeros written at once take a fifth of what a page fault for each does."""
-        end = min((self._touched // _SLICE + 1) * _SLICE, self.size)
-        self._touched += os.pwrite(self._fd, _ZEROS[: end - self._touched], self._touched)
-
-    def populate(self) -> Iterator[None]:
-        """Bring all pages into memory and into the map ahead of the writes, a slice at each step."""
-        if self._map is None:
-            return
-        for start in range(0, self.size, _SLICE):
-            while self._touched < min(start + _SLICE, self.size):
-                self._touch()
-            with contextlib.suppress(OSError, ValueError):  # an older kernel, another system
-                self._map.madvise(_MADV_POPULATE_WRITE, start, min(_SLICE, self.size - start))
-            yield
+        Raises OSError where it could not be written, and :attr:`tail` stays where it was.
+        """
+        frame = head + payload
+        size = len(frame)
+        tail = self.tail
+        if _pwrite(self._fd, frame, size, tail) != size and os.pwrite(self._fd, frame, tail) != size:
+            raise OSError(errno.ENOSPC, "only a part of the frame could be written")
+        self.tail = tail + size
 
     def wipe(self) -> Iterator[None]:
-        """Make the segment empty again, a slice at each step; its pages stay mapped."""
+        """Make the segment empty again, a slice at each step."""
         for start in range(len(MAGIC), self.tail, _SLICE):
             end = min(start + _SLICE, self.tail)
-            if self._map is not None:
-                self._map[start:end] = _ZEROS[: end - start]
-            else:
-                os.pwrite(self._fd, _ZEROS[: end - start], start)
+            os.pwrite(self._fd, _ZEROS[: end - start], start)
             yield
         self.tail = len(MAGIC)
 
@@ -133,11 +124,16 @@ class Segment:
         self.path.rename(path)
         self.path = path
 
+    def shrink(self) -> None:
+        """Give back the blocks behind the last frame. Nothing is written after that."""
+        with contextlib.suppress(OSError):
+            if self._fd >= 0:
+                os.ftruncate(self._fd, self.tail)
+            else:
+                os.truncate(self.path, self.tail)
+
     def close(self) -> None:
         """Let go of the file, which stays. Idempotent."""
-        if self._map is not None:
-            self._map.close()
-            self._map = None
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -182,7 +178,7 @@ class SegmentReader:
         damaged = 0
         torn = False
         position = self.position
-        limit = min(limit, self.size)
+        limit = min(limit, os.fstat(self._fd).st_size)  # the file may have been cut short since
         window = os.pread(self._fd, max(0, min(max_bytes, limit - position)), position)
         at = 0
         while len(payloads) < max_records and position + at + FRAME.size <= limit:
@@ -194,6 +190,11 @@ class SegmentReader:
                     break
             length, checksum = FRAME.unpack_from(window, at)
             if length == 0:
+                behind = self._behind_hole(position + at, limit)
+                if behind is None:
+                    break
+                damaged += 1
+                at = behind - position
                 break
             end = at + FRAME.size + length
             if position + end > limit:
@@ -215,6 +216,34 @@ class SegmentReader:
         self.position = position + at
         return Frames(payloads, damaged, torn)
 
+    def _behind_hole(self, position: int, limit: int) -> int | None:
+        """Where the next whole frame begins after zeros: a file that was cut short while it was written has them, in
+        place of what was cut off. None where nothing but zeros follows."""
+        start = position
+        while start < limit:
+            window = os.pread(self._fd, min(_SLICE, limit - start), start)
+            found = len(window) - len(window.lstrip(b"\0"))
+            if not window:
+                return None
+            if found == len(window):
+                start += found
+                continue
+            # A length may begin with zeros of its own.
+            for begins in range(start + found, max(position, start + found - FRAME.size), -1):
+                if self._whole_at(begins, limit):
+                    return begins
+            return None
+        return None
+
+    def _whole_at(self, position: int, limit: int) -> bool:
+        header = os.pread(self._fd, FRAME.size, position)
+        if len(header) < FRAME.size:
+            return False
+        length, checksum = FRAME.unpack(header)
+        if not length or position + FRAME.size + length > limit:
+            return False
+        return bool(checksum_of(os.pread(self._fd, length, position + FRAME.size)) == checksum)
+
     def _nothing_at(self, position: int) -> bool:
         header = os.pread(self._fd, FRAME.size, position)
         return len(header) < FRAME.size or FRAME.unpack(header)[0] == 0
@@ -224,25 +253,6 @@ class SegmentReader:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-
-
-def reserves_blocks(folder: Path) -> bool:
-    """Whether preallocated files in ``folder`` are safe to write through a memory map when the disk is full."""
-    try:
-        mounts = Path("/proc/self/mounts").read_text("utf-8", "surrogateescape").splitlines()
-        real = os.path.realpath(folder)
-    except OSError:  # not Linux
-        return False
-    best, kind = "", ""
-    for line in mounts:
-        fields = line.split(" ")
-        if len(fields) < 3:
-            continue
-        point = fields[1].replace("\\040", " ")
-        inside = real == point or real.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):
-            best, kind = point, fields[2]
-    return kind in _RESERVING
 
 
 def _reserve(fd: int, size: int) -> None:

@@ -116,6 +116,37 @@ _AT_THE_START = textwrap.dedent("""
 """)
 
 
+_NOT_RESERVED = textwrap.dedent("""
+    import os, subprocess, sys
+    from pathlib import Path
+
+    disk = Path(sys.argv[1])
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=True)
+    # As on an overlay over btrfs: the file system says that it has reserved the blocks, and has not.
+    os.posix_fallocate = lambda fd, start, size: os.ftruncate(fd, start + size)
+
+    from atlas_otel.delivery.accounts import Accounts
+    from atlas_otel.records.record import EventRecord
+    from atlas_otel.delivery.spool import SpoolJournal
+
+    accounts = Accounts()
+    journal = SpoolJournal(accounts, target="t", root=disk / "spool")
+    for number in range(5000):
+        accounts.event_started()
+        journal.append(EventRecord("1" * 32, "2" * 16, number, None, "e", '"' + "x" * 1000 + '"'))
+    now = accounts.snapshot()
+    assert now.balances
+    assert set(now.events.dropped) == {"disk_full"}, now
+    assert 1500 < now.events.spooled < 2000, now
+    stored = 0
+    while (batch := journal.take(100, 1 << 20)) is not None:
+        stored += len(batch.records)
+        journal.ack(batch)
+    assert stored == now.events.spooled
+    print("done")
+""")
+
+
 def _unshared(program: str, disk: Path) -> subprocess.CompletedProcess[str]:
     """Run it where it may mount a disk of its own on the folder ``disk``."""
     unshare = ["unshare", "--mount", "--map-root-user", "--user"]
@@ -144,3 +175,9 @@ def test_a_disk_that_is_full_at_the_start_stops_no_agent(tmp_path: Path) -> None
     assert "Traceback" not in done.stderr
     assert "atlas-otel: not recorded: " in done.stderr
     assert "disk_full" in done.stderr
+
+
+def test_blocks_that_were_promised_and_are_not_there_kill_nobody(tmp_path: Path) -> None:
+    done = _unshared(_NOT_RESERVED, tmp_path / "disk")
+    assert done.returncode == 0, (done.returncode, done.stderr)
+    assert done.stdout == "done\n"
