@@ -39,6 +39,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("doctor", "doctor", "Say whether the whole way works, and what to do where it does not."),
     Command("export", "export", "Write recorded sessions as lines of JSON for training."),
     Command("import", "import_", "Store traces from files, or from a Jaeger."),
+    Command("mcp", "mcp", "Let a coding assistant look at recorded runs, over MCP."),
     Command("rebuild", "rebuild", "Compute sessions' rows again from their records."),
     Command("review", "review", "Look at recorded sessions, and say which ones may be trained on."),
     Command("reward", "reward", "Score a recorded session, or a step of it."),

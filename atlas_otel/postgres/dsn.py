@@ -46,7 +46,7 @@ def database_url_from(argument: str | None, env: Mapping[str, str]) -> str | Non
 def check_database_url(value: str, *, source: str = "the database URL") -> None:
     """Check the form of a database URL without reaching for a server; ConfigError where it is wrong."""
     value = value.strip()
-    if not _is_embedded(value):
+    if not is_embedded(value):
         _parse(value, source)
 
 
@@ -55,7 +55,7 @@ def check_usable(value: str) -> None:
     forms that the server is installed and may use its folder. Raises ConfigError; changes nothing."""
     value = value.strip()
     check_database_url(value)
-    if _is_embedded(value):
+    if is_embedded(value):
         _refuse_windows()
         from atlas_otel.postgres import embedded
 
@@ -68,7 +68,7 @@ def resolve_database_url(value: str, *, source: str = "the database URL") -> str
     Raises ConfigError where ``value`` is none of the forms, or where the embedded server cannot run here.
     """
     value = value.strip()
-    if _is_embedded(value):
+    if is_embedded(value):
         _refuse_windows()
         from atlas_otel.postgres import embedded
 
@@ -80,7 +80,7 @@ def resolve_database_url(value: str, *, source: str = "the database URL") -> str
 def describe(value: str) -> str:
     """``value`` for a message: what and where, never a password."""
     value = value.strip()
-    if _is_embedded(value):
+    if is_embedded(value):
         return value
     try:
         parts = _parse(value, "")
@@ -113,7 +113,8 @@ def with_defaults(value: str, **settings: str | int) -> str:
     return make_conninfo(value, **{key: item for key, item in settings.items() if key not in stated})
 
 
-def _is_embedded(value: str) -> bool:
+def is_embedded(value: str) -> bool:
+    """Whether this database URL means a server from the wheel."""
     return value == EMBEDDED or value.startswith(_EMBEDDED_FOLDER)
 
 

@@ -107,6 +107,14 @@ def decide(
         return _sessions(connection, ids)
 
 
+def add_note(database_url: str, names: Sequence[int | str], note: str) -> list[ReviewedSession]:
+    """Replace the notes of all these sessions, and leave their review status; raises as :func:`decide` does."""
+    with _connection(database_url) as connection:
+        ids = row_ids(connection, names)
+        connection.execute(statement("decide"), {"ids": ids, "status": None, "note": note})
+        return _sessions(connection, ids)
+
+
 def _step(
     step_id: int,
     description: str | None,
