@@ -1,6 +1,6 @@
 """The live manager of intermediate steps: what is pushed becomes spans and event records at once.
 
-The rules are :mod:`.conversion`'s; this adds the context. A pushed START stands around whatever the same context
+The rules are :mod:`.pairing`'s; this adds the context. A pushed START stands around whatever the same context
 does next, decorated code too, until its END. Ends may come interleaved, from other tasks and from other threads: steps
 are paired by UUID, and the context falls back to the innermost step that is still open.
 
@@ -27,8 +27,8 @@ from atlas_otel.models.intermediate_step import (
 )
 from atlas_otel.process import fork
 from atlas_otel.steps.capture import CapturedStep, capture_step
-from atlas_otel.steps.conversion import StepPairing, step_text
 from atlas_otel.steps.feed import FEED, Subscription, enclosure_of
+from atlas_otel.steps.pairing import StepPairing, step_text
 from atlas_otel.steps.spans import closing, opening, time_of
 from atlas_otel.tracing import state
 from atlas_otel.tracing.active_span import ActiveSpan
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.models.plan import StepAttempt
     from atlas_otel.records.record import AttributeValue
-    from atlas_otel.steps.conversion import Anomaly
+    from atlas_otel.steps.pairing import Anomaly
 
 _REMEMBERED: Final = 1000
 """Ended steps that a manager knows: a second END is seen as that; a manager may live as long as its process."""

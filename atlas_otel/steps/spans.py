@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from atlas_otel.records.record import AttributeValue
     from atlas_otel.semconv import Kind
 
-_INTERNAL: Final = 1
-_CLIENT: Final = 3
 _SECONDS_MAX: Final = 9.2e9
 _STEP_NAME: Final = re.compile(r"step_(\d{1,10})\Z", re.ASCII)
 _KIND: Final[Mapping[str, Kind]] = {
@@ -36,11 +34,10 @@ _NO_TEXTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Opening(NamedTuple):
-    """How a step's span begins. ``span_kind`` is OTLP's number."""
+    """How a step's span begins."""
 
     kind: Kind
     name: str
-    span_kind: int
     attributes: dict[str, AttributeValue]
 
 
@@ -86,8 +83,8 @@ def opening(payload: JsonObject, *, outermost: bool, texts: Mapping[str, str] = 
     else:
         kind = _KIND.get(category, "custom")
     attributes[semconv.ATLAS_KIND] = kind
-    shown, span_kind = _DESCRIBE.get(kind, _describe_other)(name or category.lower(), given, payload, attributes)
-    return Opening(kind, shown, span_kind, attributes)
+    shown = _DESCRIBE.get(kind, _describe_other)(name or category.lower(), given, payload, attributes)
+    return Opening(kind, shown, attributes)
 
 
 def closing(kind: str, payload: JsonObject, texts: Mapping[str, str] = _NO_TEXTS) -> Closing:
@@ -113,37 +110,29 @@ def text(value: JsonValue) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _describe_other(
-    name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]
-) -> tuple[str, int]:
+def _describe_other(name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]) -> str:
     _keep_input(given, attributes)
-    return name, _INTERNAL
+    return name
 
 
-def _describe_session(
-    name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]
-) -> tuple[str, int]:
+def _describe_session(name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]) -> str:
     attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_INVOKE_AGENT
     attributes[semconv.GEN_AI_AGENT_NAME] = name
     task = given.value.get("task") if isinstance(given.value, Mapping) else given.value
     if isinstance(task, str):
         attributes[semconv.ATLAS_TASK] = task
     _keep_input(given, attributes)
-    return f"{semconv.OPERATION_INVOKE_AGENT} {name}", _INTERNAL
+    return f"{semconv.OPERATION_INVOKE_AGENT} {name}"
 
 
-def _describe_agent(
-    name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]
-) -> tuple[str, int]:
+def _describe_agent(name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]) -> str:
     attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_INVOKE_AGENT
     attributes[semconv.GEN_AI_AGENT_NAME] = name
     _keep_input(given, attributes)
-    return f"{semconv.OPERATION_INVOKE_AGENT} {name}", _INTERNAL
+    return f"{semconv.OPERATION_INVOKE_AGENT} {name}"
 
 
-def _describe_step(
-    name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]
-) -> tuple[str, int]:
+def _describe_step(name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]) -> str:
     """``step_<id>`` with ``{step, context, guidance, attempt}`` (contract §5)."""
     _keep_input(given, attributes)
     held = given.value if isinstance(given.value, Mapping) else {}
@@ -158,22 +147,18 @@ def _describe_step(
     if attempt is not None:
         attributes[semconv.ATLAS_STEP_ATTEMPT] = attempt
     attributes[semconv.ATLAS_STEP_DESCRIPTION] = description
-    return (f"step {step_id}: {description}" if step_id is not None else f"step: {description}"), _INTERNAL
+    return f"step {step_id}: {description}" if step_id is not None else f"step: {description}"
 
 
-def _describe_tool(
-    name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]
-) -> tuple[str, int]:
+def _describe_tool(name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]) -> str:
     attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_EXECUTE_TOOL
     attributes[semconv.GEN_AI_TOOL_NAME] = name
     if given.value is not None:
         attributes[semconv.GEN_AI_TOOL_CALL_ARGUMENTS] = given.text
-    return f"{semconv.OPERATION_EXECUTE_TOOL} {name}", _INTERNAL
+    return f"{semconv.OPERATION_EXECUTE_TOOL} {name}"
 
 
-def _describe_llm(
-    name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]
-) -> tuple[str, int]:
+def _describe_llm(name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]) -> str:
     attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_CHAT
     attributes[semconv.GEN_AI_REQUEST_MODEL] = name
     metadata = payload.get("metadata")
@@ -189,7 +174,7 @@ def _describe_llm(
     if chat.is_messages(messages):
         attributes[semconv.GEN_AI_INPUT_MESSAGES] = dump(chat.to_convention(messages))
     _keep_input(rest, attributes)
-    return f"{semconv.OPERATION_CHAT} {name}", _CLIENT
+    return f"{semconv.OPERATION_CHAT} {name}"
 
 
 _DESCRIBE: Final = {

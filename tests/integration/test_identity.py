@@ -1,16 +1,14 @@
-"""Steps → spans → steps is the identity (design.md, point 1) where the spans have really been somewhere: in Postgres,
+"""Steps → spans → steps is the identity where the spans have really been somewhere: in Postgres,
 over OTLP, on another's provider with default limits, in an exported line."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,29 +17,10 @@ from atlas_otel.capture.capture import Capture
 from atlas_otel.models.intermediate_step import IntermediateStep
 from atlas_otel.otlp.protobuf import decode_protobuf
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.steps.conversion import from_records, to_records
 from atlas_otel_exporters import export_jsonl
+from tests.support.pushed_steps import plain, plain_steps, record, streams
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
-
-def _unit_tests() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "steps_in_tests", Path(__file__).parents[1] / "unit" / "steps" / "test_conversion.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-STREAMS = st.lists(_unit_tests().streams, min_size=1, max_size=6)
-
-
-def plain(steps: list[IntermediateStep]) -> list[Any]:
-    return [json.loads(step.model_dump_json()) for step in steps]
+STREAMS = st.lists(streams, min_size=1, max_size=6)
 
 
 def test_streams_of_any_kind_come_back_from_postgres(database_url: str) -> None:
@@ -50,15 +29,19 @@ def test_streams_of_any_kind_come_back_from_postgres(database_url: str) -> None:
 
         @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
         @given(STREAMS)
-        def come_back(streams: list[list[IntermediateStep]]) -> None:
+        def come_back(drawn: list[list[IntermediateStep]]) -> None:
             nonlocal number
-            keys = {}
-            for steps in streams:
+            written, keys = [], {}
+            for steps in drawn:
                 number += 1
-                keys[f"{number:032x}"] = steps
-            store.write([record for key, steps in keys.items() for record in to_records(steps, session_key=key)])
+                key = f"{number:032x}"
+                keys[key] = steps
+                # A recording's ids and keys are always the same.
+                own = {"trace_id": key, "session_key": key}
+                written += [one._replace(**own) for one in record(steps, session="t").all]
+            store.write(written)
             for key, steps in keys.items():
-                assert plain(from_records(store.records(key))) == plain(steps)
+                assert plain_steps(store.records(key)) == plain(steps)
 
         come_back()
 
@@ -132,8 +115,8 @@ def test_a_long_stream_on_anothers_provider_comes_back_whole(database_url: str, 
     (line,) = (json.loads(text) for text in (tmp_path / "line.jsonl").read_bytes().split(b"\n") if text)
     key = line["session_metadata"]["session_key"]
     with PostgresStore(database_url) as store:
-        assert plain(from_records(store.records(key))) == pushed
-    assert plain(from_records(decode_protobuf((tmp_path / "spans.pb").read_bytes(), Capture()).records)) == pushed
+        assert plain_steps(store.records(key)) == pushed
+    assert plain_steps(decode_protobuf((tmp_path / "spans.pb").read_bytes(), Capture()).records) == pushed
     events = [event["event"] for event in line["trajectory_events"]]
     marks = [event.pop("anomaly", None) for event in events]
     assert events == pushed

@@ -13,9 +13,9 @@ import atlas_otel as atlas
 from atlas_otel import IntermediateStep, IntermediateStepPayload, IntermediateStepType
 from atlas_otel.bridges import arc_atlas, nemo
 from atlas_otel.models.intermediate_step import InvocationNode, StreamEventData
-from atlas_otel.steps.conversion import from_records
 from atlas_otel.testing import recording
 from atlas_otel.tracing import state
+from tests.support.pushed_steps import pushed_steps
 
 Type = IntermediateStepType
 
@@ -74,7 +74,7 @@ def test_parents_and_ancestry_are_kept_whatever_is_in_force_here() -> None:
                 stream.publish(one)
         assert atlas.get_trace_id() is None, "nothing stays in force"
         rows = recorded.rows()
-    assert from_records(recorded.all) == steps
+    assert [one.step for one in pushed_steps(recorded.all)] == steps
     parents = {span.name: span.parent_span_id for span in recorded.spans}
     ids = {span.name: span.span_id for span in recorded.spans}
     assert parents["execute_tool t"] == ids["f"]

@@ -27,12 +27,12 @@ from atlas_otel.models.intermediate_step import (
 )
 from atlas_otel.projection.project import project
 from atlas_otel.records.recorder import NullRecorder
-from atlas_otel.steps.conversion import from_records, pushed_steps
 from atlas_otel.steps.feed import FEED
 from atlas_otel.steps.manager import _REMEMBERED, IntermediateStepManager
 from atlas_otel.testing import Recording, recording
 from atlas_otel.tracing import state
 from atlas_otel.tracing.active_span import ActiveSpan
+from tests.support.pushed_steps import pushed_steps
 
 Type = IntermediateStepType
 
@@ -212,7 +212,7 @@ def test_a_stream_of_thousands_of_chunks(recorded: Recording) -> None:
         for number in range(5000):
             push(Type.LLM_NEW_TOKEN, "l", "m", chunk=str(number))
         push(Type.LLM_END, "l", "m", output="done")
-    steps = from_records(recorded.all)
+    steps = [one.step for one in pushed_steps(recorded.all)]
     assert [s.data.chunk for s in steps[1:-1] if s.data is not None] == [str(number) for number in range(5000)]
     assert recorded.span("chat m").attributes[semconv.ATLAS_STREAM_CHUNKS] == 5000
 
@@ -249,7 +249,7 @@ def test_pushed_payloads_are_whole(recorded: Recording) -> None:
     push = Pushes()
     with atlas.session("t"):
         push(Type.TOOL_START, "x", "x", input="a" * 3_000_000)
-    (start,) = from_records(recorded.all)
+    (start,) = [one.step for one in pushed_steps(recorded.all)]
     assert start.data is not None
     assert len(start.data.input) == 3_000_000
 
