@@ -31,13 +31,19 @@ def finished(
 ) -> Answer:
     """The answer that output messages are: each a choice where each says why it ended, else all together one choice
     (``one``: in any case). An answer that came in pieces, in parallel calls, or with its reasoning apart, is one."""
+    return Answer(choices_of(messages, reasons, one=one), **more)
+
+
+def choices_of(
+    messages: Sequence[Message], reasons: Sequence[str | None] = (), *, one: bool = False
+) -> tuple[Choice, ...]:
+    """The choices that output messages are: see :func:`finished`."""
     if not messages:
-        return Answer(**more)
+        return ()
     known = [*reasons, *[None] * (len(messages) - len(reasons))]
     if len(messages) > 1 and (one or not all(known)):
-        return Answer((Choice(joined(messages), next((said for said in reversed(known) if said), None)),), **more)
-    choices = tuple(Choice(said, known[number], index=number) for number, said in enumerate(messages))
-    return Answer(choices, **more)
+        return (Choice(joined(messages), next((said for said in reversed(known) if said), None)),)
+    return tuple(Choice(said, known[number], index=number) for number, said in enumerate(messages))
 
 
 def joined(messages: Sequence[Message]) -> Message:

@@ -36,6 +36,8 @@ def read_answer(value: object) -> Answer:
     if isinstance(value, (list, tuple)):
         if (whole := join_stream(value)) is not None:
             return _of_object(whole)
+        if all(isinstance(one, dict) and isinstance(one.get("message"), dict) for one in value):
+            return _of_object({"choices": list(value)})
         if all(isinstance(one, str) for one in value):
             value = "".join(value)
         elif not any(is_message(one) for one in value):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from atlas_otel.calls.answer import Answer
 from atlas_otel.calls.answers import read_answer
-from atlas_otel.calls.messages import read_messages
+from atlas_otel.calls.messages import Messages, is_message, read_messages
 from atlas_otel.calls.model_call import Choice, Message, ModelCall, Tokens
 from atlas_otel.calls.parts import read_parts
+from atlas_otel.calls.request import read_request
 from atlas_otel.calls.tools import read_tools
 from atlas_otel.calls.usage import read_usage
 
@@ -23,7 +25,7 @@ def model_call(start: JsonObject, end: JsonObject | None, place: Place) -> Model
     """The call that the two payloads tell of. ``end`` is None where it never ended."""
     metadata, ended = _object(start.get("metadata")), _object((end or {}).get("metadata"))
     # Where the call's arguments stand in the input, the messages are beside them.
-    asked = read_messages(metadata.get("chat_inputs") or _object(start.get("data")).get("input"), role="user")
+    asked = _asked(metadata.get("chat_inputs") or _object(start.get("data")).get("input"))
     messages = asked.items
     if (said := metadata.get("system_instructions")) and (not messages or messages[0].role != "system"):
         messages = (_system(said), *messages)
@@ -47,18 +49,32 @@ def model_call(start: JsonObject, end: JsonObject | None, place: Place) -> Model
     )
 
 
+def _asked(given: JsonValue) -> Messages:
+    """Messages as the projection wrote them; of a call's arguments as they came, those that are among them."""
+    if isinstance(given, dict) and not is_message(given):
+        request = read_request(given)
+        return Messages(request.messages, request.cut)
+    return read_messages(given)
+
+
 def _system(said: JsonValue) -> Message:
     parts = said if isinstance(said, list) else [said]
     return Message("system", tuple(part for one in parts for part in read_parts(one)), apart=True)
 
 
 def _answer(output: JsonValue, responses: JsonValue) -> Answer:
-    """Of the raw answer and the one in the conventions' form, what both say; the second, where only it is read."""
+    """What both the raw answer and the one in the conventions' form say. The latter's choices stand where it has any:
+    the database reorders the keys of the raw one's arguments."""
     raw = read_answer(output) if output is not None else Answer()
-    if raw.choices or responses is None:
-        return raw
     read = read_answer(responses)
-    return raw._replace(choices=read.choices, unread=read.unread, cut=raw.cut or read.cut)
+    if not read.choices:
+        return raw
+    tokens = [choice.tokens for choice in raw.choices]
+    choices = tuple(
+        replace(choice, tokens=choice.tokens or (tokens[number] if number < len(tokens) else None))
+        for number, choice in enumerate(read.choices)
+    )
+    return raw._replace(choices=choices, unread=(), cut=raw.cut or read.cut)
 
 
 def _choices(choices: tuple[Choice, ...], reasons: list[JsonValue], raw: JsonObject) -> tuple[Choice, ...]:

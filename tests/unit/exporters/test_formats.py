@@ -6,12 +6,8 @@ import contextlib
 import json
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 import atlas_otel as atlas
 from atlas_otel.testing import recording
-from atlas_otel_exporters.formats.messages import read_messages
 from tests.support.stored_sessions import lines
 
 Json = dict[str, Any]
@@ -74,63 +70,3 @@ def test_without_model_messages_the_task_the_tools_and_the_answer_are_the_conver
     assert found["tool_call_id"] == first["tool_calls"][0]["id"] != second["tool_calls"][0]["id"]
     assert failed["content"] == "error: ValueError: an empty query"
     assert len(line["span_ids"]) == 3  # the session's, and each call's
-
-
-GENAI = [
-    {"role": "user", "parts": [{"type": "text", "content": "a"}, {"type": "text", "content": "b"}]},
-    {
-        "role": "assistant",
-        "parts": [
-            {"type": "reasoning", "content": "hm"},
-            {"type": "tool_call", "id": "1", "name": "f", "arguments": {"x": 1}},
-            {"type": "blob", "mime_type": "image/png", "content": "…"},
-        ],
-    },
-    {"role": "tool", "parts": [{"type": "tool_call_response", "id": "1", "response": {"y": 2}}]},
-]
-
-
-def test_the_conventions_form_is_read() -> None:
-    read = read_messages(GENAI, role="user")
-    assert read.omitted == 1
-    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"x":1}'}}
-    assert read.items == [
-        {"role": "user", "content": "a\nb"},
-        {"role": "assistant", "content": "", "reasoning_content": "hm", "tool_calls": [call]},
-        {"role": "tool", "content": '{"y":2}', "tool_call_id": "1"},
-    ]
-
-
-def test_other_forms_are_read() -> None:
-    langchain = {"messages": [{"type": "human", "content": "q"}, {"type": "ai", "content": [{"text": "a"}]}]}
-    assert read_messages(langchain, role="user").items == [
-        {"role": "user", "content": "q"},
-        {"role": "assistant", "content": "a"},
-    ]
-    choice = [{"index": 0, "message": {"role": "assistant", "content": "a"}}]
-    assert read_messages(choice, role="assistant").items == [{"role": "assistant", "content": "a"}]
-    assert read_messages("just text", role="assistant").items == [{"role": "assistant", "content": "just text"}]
-    assert read_messages({"query": "no messages"}, role="user").items == []
-
-
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["role", "type", "content", "parts", "tool_calls", "function", "id", "name", "messages"]),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=15,
-)
-
-
-@given(anything)
-def test_whatever_was_recorded_messages_have_a_role_and_a_text(value: Any) -> None:
-    for message in read_messages(value, role="user").items:
-        assert isinstance(message["role"], str)
-        assert isinstance(message["content"], str)
-        for call in message.get("tool_calls", []):  # type: ignore[union-attr]
-            assert isinstance(call["function"]["arguments"], str)  # type: ignore[call-overload,index]

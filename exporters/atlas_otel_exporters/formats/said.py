@@ -1,0 +1,114 @@
+"""Whether one model call goes on from another, by what was said in both, and not by its form. Pure.
+
+Frameworks send a history back otherwise than they got it: arguments written anew, reasoning left out, parallel calls in
+messages of their own, results in the order in which they came. None of that makes another conversation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from atlas_otel.calls.model_call import Media, Message, Refusal, Text, ToolCall, ToolResult, Unknown
+from atlas_otel.records.json_text import dump
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from atlas_otel.calls.model_call import Part
+    from atlas_otel.models.json_types import JsonValue
+
+
+class Said(NamedTuple):
+    """One thing that was said, called or answered. ``id`` may be missing on one side: it then does not part them."""
+
+    by: str
+    kind: str
+    content: str
+    id: str | None = None
+    at: int = 0
+    """The message that it stands in."""
+
+    def is_same(self, other: Said) -> bool:
+        """Whether both say the same."""
+        if self[:3] != other[:3]:
+            return False
+        return self.id is None or other.id is None or self.id == other.id
+
+
+def said_in(messages: Iterable[Message]) -> list[Said]:
+    """All that is said in these messages, without reasoning; results that stand side by side by their ids."""
+    found: list[Said] = []
+    results: list[Said] = []
+    for number, message in enumerate(messages):
+        items = list(_said(message, number))
+        if message.role == "tool" and all(one.kind == "result" for one in items):
+            results += items
+            continue
+        found += _sorted(results)
+        results = []
+        found += items
+    return found + _sorted(results)
+
+
+def goes_on(earlier: Sequence[Said], later: Sequence[Said]) -> bool:
+    """Whether ``later`` begins with all that ``earlier`` says."""
+    if len(earlier) > len(later):
+        return False
+    return all(one.is_same(other) for one, other in zip(earlier, later, strict=False))
+
+
+def _sorted(results: list[Said]) -> list[Said]:
+    return sorted(results, key=lambda one: (one.id or "", one.content)) if len(results) > 1 else results
+
+
+def _said(message: Message, number: int) -> Iterable[Said]:
+    role = "system" if message.role == "developer" else message.role
+    if not message.parts:
+        yield Said(role, "nothing", "", None, number)
+    text = ""
+    for part in message.parts:
+        if isinstance(part, Text):
+            text += part.text
+            continue
+        item = _of_part(part, role, number)
+        if item is not None:
+            if text.strip():
+                yield Said(role, "text", text.strip(), None, number)
+            text = ""
+            yield item
+    if text.strip():
+        yield Said(role, "text", text.strip(), None, number)
+
+
+def _of_part(part: Part, role: str, number: int) -> Said | None:
+    if isinstance(part, ToolCall):
+        return Said(role, "call", f"{part.name}({_canonical(part.arguments)})", part.id, number)
+    if isinstance(part, ToolResult):
+        held = " ".join(filter(None, (part.text.strip(), *_others(part.parts))))
+        return Said("tool", "result", held, part.id, number)
+    if isinstance(part, Media):
+        return Said(role, part.modality, part.uri or part.file_id or part.data or "", None, number)
+    if isinstance(part, Refusal):
+        return Said(role, "text", part.text.strip(), None, number)
+    if isinstance(part, Unknown):
+        return Said(role, "unknown", _canonical(part.value), None, number)
+    return None
+
+
+def _others(parts: tuple[Part, ...]) -> list[str]:
+    return [part.uri or part.file_id or part.data or "" for part in parts if isinstance(part, Media)]
+
+
+def _canonical(value: JsonValue) -> str:
+    return dump(_ordered(value))
+
+
+def _ordered(value: JsonValue) -> JsonValue:
+    """The value with keys in one order, and numbers that are equal in one form."""
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [_ordered(one) for one in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
