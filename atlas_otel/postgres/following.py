@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from atlas_otel.postgres.trajectory import in_order
-from atlas_otel.records.record import RecordSet
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from atlas_otel.models.rows import Quiescence, SessionRows
     from atlas_otel.postgres.rows_writer import Written
     from atlas_otel.records.record import Record
-
-    Project = Callable[[RecordSet], SessionRows | None]
 
 _WORTH_IT: Final = 256
 """Records from which on a session is remembered: a shorter one is read again in milliseconds."""
@@ -34,23 +26,6 @@ class Fold(Protocol):
 
         ``quiescence``: how long nothing has come.
         """
-
-
-class WholeFold:
-    """A fold over a plain projection: computes everything again each time."""
-
-    def __init__(self, project: Project) -> None:
-        self._project = project
-        self._records = RecordSet()
-
-    def add(self, record: Record) -> None:
-        """Join one record in."""
-        self._records.add(record)
-
-    def rows(self, quiescence: Quiescence) -> SessionRows | None:
-        """The rows that all records so far come to, however quiet it is."""
-        rows = self._project(self._records)
-        return None if rows is None else replace(rows, events=in_order(rows.events))
 
 
 class Followed(NamedTuple):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager, suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -14,7 +13,6 @@ from atlas_otel.postgres import batch, migrate, reader, resolver
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.dsn import describe, scrub
 from atlas_otel.postgres.failures import is_data_error, translating
-from atlas_otel.postgres.following import WholeFold
 from atlas_otel.postgres.projector import Projector
 from atlas_otel.postgres.rows import UNREPRESENTABLE
 from atlas_otel.postgres.statements import statement
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from atlas_otel.models.rows import SessionRows
-    from atlas_otel.postgres.following import Fold, Project
+    from atlas_otel.postgres.following import Fold
     from atlas_otel.postgres.overlap import OverlappingConnection
     from atlas_otel.records.record import Record, RecordSet
     from atlas_otel.records.store import Patience
@@ -43,26 +41,29 @@ class PostgresStore:
 
     Connects when first used, and again after a failure; makes or upgrades the schema where ``migrate_schema`` says
     so and it is behind. ``url`` takes every form of a database URL; an embedded server that died is started again.
-    ``project`` computes a session's rows from its records (default: ``projection.project``). ``patience``:
-    how long a session must be quiet before it is over.
+    ``patience``: how long a session must be quiet before it is over.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        project: Project | None = None,
         migrate_schema: bool = True,
         patience: Patience = DEFAULT_PATIENCE,
     ) -> None:
         self._url = url
         self._patience = patience
-        self._new_fold = _new_session_fold if project is None else partial(WholeFold, project)
         self._migrate_schema = migrate_schema
         self._open: OverlappingConnection | None = None
         self._writer: Writer | None = None
         self._projector: Projector | None = None
         self._pid = os.getpid()
+
+    def _new_fold(self) -> Fold:
+        """What computes the rows of one session, as its records come."""
+        from atlas_otel.projection.project import SessionFold
+
+        return SessionFold()
 
     def open(self) -> None:
         """Connect, and see to the schema, unless that is done. Raises UnavailableStoreError, which says why."""
@@ -222,10 +223,3 @@ def _set_aside(writer: Writer, item: PoisonedRecord) -> None:
     # The other records are stored: a failure here must not have the batch offered again.
     with suppress(psycopg.Error):
         writer.set_aside(encoded, item.reason)
-
-
-def _new_session_fold() -> Fold:
-    # Late: a store is also opened to write, by processes that never project.
-    from atlas_otel.projection.project import SessionFold
-
-    return SessionFold()

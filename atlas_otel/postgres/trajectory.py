@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from itertools import takewhile
-from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -53,11 +52,6 @@ def hash_of(event: bytes) -> bytes:
     return hashlib.blake2b(event, digest_size=16).digest()
 
 
-def in_order(events: Sequence[TrajectoryEventRow]) -> list[TrajectoryEventRow]:
-    """Events by time, then key."""
-    return sorted(events, key=attrgetter("time_ns", "key"))
-
-
 def stored_as(events: Sequence[TrajectoryEventRow], ids: Sequence[int]) -> list[EventRowRef]:
     """Events as the rows of these ids hold them."""
     return [
@@ -67,7 +61,7 @@ def stored_as(events: Sequence[TrajectoryEventRow], ids: Sequence[int]) -> list[
 
 
 def difference(stored: Sequence[EventRowRef], wanted: Sequence[TrajectoryEventRow]) -> TrajectoryChange:
-    """What turns ``stored``, in the order of its ids, into ``wanted``, which is :func:`in_order`."""
+    """What turns ``stored``, in the order of its ids, into ``wanted``, which is in the order of time and key."""
     changed = [
         (held.event_id, event)
         for held, event in zip(stored, wanted, strict=False)
@@ -87,8 +81,8 @@ def difference_since(
 ) -> TrajectoryChange:
     """The same where the events that the rows hold are at hand.
 
-    Both are :func:`in_order`. Events that are the same objects as before cost next to nothing: of a long session
-    all but the last few are.
+    Both are in the order of time and key. Events that are the same objects as before cost next to nothing: of a long
+    session all but the last few are.
     """
     kept = _common(before, wanted)
     return difference(stored_as(before[kept:], ids[kept:]), wanted[kept:])

@@ -18,9 +18,9 @@ from atlas_otel.models.rows import (
     StepResultRow,
     TrajectoryEventRow,
 )
-from atlas_otel.postgres.store import PostgresStore
 from atlas_otel.records.record import encode_record
 from tests.support.memory_store import MemoryStore
+from tests.support.projecting_store import ProjectingStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,7 +84,7 @@ class _InMemory:
 class _InPostgres:
     def __init__(self, url: str) -> None:
         self._url = url
-        self.store = PostgresStore(url, project=project)
+        self.store = ProjectingStore(url, project)
         self.mark_dirty = self.store.mark_dirty
 
     def review(self, session: str, status: ReviewStatus, notes: str) -> None:

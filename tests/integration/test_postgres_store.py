@@ -38,6 +38,7 @@ from atlas_otel.records.record import (
     encode_record,
     merge_spans,
 )
+from tests.support.projecting_store import ProjectingStore
 
 T = 1_700_000_000_000_000_000
 
@@ -69,7 +70,7 @@ def project(records: RecordSet) -> SessionRows | None:
 
 @pytest.fixture
 def store(database_url: str) -> PostgresStore:
-    with PostgresStore(database_url, project=project) as store:
+    with ProjectingStore(database_url, project) as store:
         yield store
 
 
@@ -401,7 +402,7 @@ def test_a_session_that_cannot_be_projected_does_not_hold_up_the_others(
             return SessionRows(SessionRow("\x00", "running", {}, rows.session.created_at), {})
         return rows
 
-    with PostgresStore(database_url, project=moody) as store:
+    with ProjectingStore(database_url, moody) as store:
         store.write([span(1, "a", name="raises"), span(2, "b", name="nul"), span(3, "c"), span(4, "d")])
         assert store.project() == 4
         assert store.project() == 0
@@ -434,7 +435,7 @@ def test_a_write_in_the_middle_of_a_projection_leaves_the_session_dirty(database
             other.write([span(2)])
         return project(records)
 
-    with other, PostgresStore(database_url, project=interrupted) as store:
+    with other, ProjectingStore(database_url, interrupted) as store:
         store.write([span(1)])
         assert store.project() == 1
         assert store.project() == 1
@@ -464,7 +465,7 @@ def test_many_writers_of_the_same_sessions_and_spans_lose_nothing(database_url: 
 
     def work(offset: int) -> None:
         try:
-            with PostgresStore(database_url, project=project) as store:
+            with ProjectingStore(database_url, project) as store:
                 for round_ in range(15):
                     mine = [span(offset * 1000 + round_ * 10 + n, f"s{n % 3}") for n in range(6)]
                     shared = [span(90_000 + n, f"s{n % 3}", version=T + round_) for n in range(6)]
@@ -486,7 +487,7 @@ def test_many_writers_of_the_same_sessions_and_spans_lose_nothing(database_url: 
         thread.join()
 
     assert failures == []
-    with PostgresStore(database_url, project=project) as store:
+    with ProjectingStore(database_url, project) as store:
         while store.project():
             pass
         for n in range(3):
@@ -498,6 +499,7 @@ def test_many_writers_of_the_same_sessions_and_spans_lose_nothing(database_url: 
 _WRITER = """
 import sys
 from atlas_otel.postgres.store import PostgresStore
+from tests.support.projecting_store import ProjectingStore
 from atlas_otel.records.record import SpanRecord
 url, offset = sys.argv[1], int(sys.argv[2])
 with PostgresStore(url) as store:
@@ -637,7 +639,7 @@ def test_a_role_that_may_neither_delete_nor_change_the_schema_can_do_all_a_store
     role = f"writer_{name}"
     database.execute(_WRITER_ROLE.format(role=role, database=name))
     try:
-        with PostgresStore(make_conninfo(database_url, user=role), project=project) as store:
+        with ProjectingStore(make_conninfo(database_url, user=role), project) as store:
             store.write([span(1, rank=RANK_OPEN), span(2), event(1), span(3, name="\x00")])
             store.project()
             store.write([span(1), span(2, version=T + 1, session="s2"), event(1), span(4)])

@@ -9,9 +9,9 @@ from atlas_otel.postgres.trajectory import (
     TrajectoryChange,
     difference,
     difference_since,
-    in_order,
     stored_as,
 )
+from tests.support.projecting_store import in_order
 
 EVENTS = st.lists(
     st.builds(TrajectoryEventRow, st.integers(0, 5), st.sampled_from("abcdef"), st.sampled_from(["1", "2"])),
