@@ -17,6 +17,7 @@ from atlas_otel.postgres.projector import Projector
 from atlas_otel.postgres.rows import UNREPRESENTABLE
 from atlas_otel.postgres.statements import statement
 from atlas_otel.postgres.writer import Writer
+from atlas_otel.process.yielding import yielding
 from atlas_otel.records.record import encode_record
 from atlas_otel.records.store import DEFAULT_PATIENCE, PoisonedRecord, WriteResult
 
@@ -63,7 +64,7 @@ class PostgresStore:
         """What computes the rows of one session, as its records come."""
         from atlas_otel.projection.project import SessionFold
 
-        return SessionFold()
+        return SessionFold(yielding)
 
     def open(self) -> None:
         """Connect, and see to the schema, unless that is done. Raises UnavailableStoreError, which says why."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from atlas_otel.events.note import TOP, Enclosure
 from atlas_otel.models.plan import StepAttempt
 from atlas_otel.models.rows import Quiescence, SessionRows
-from atlas_otel.process.yielding import yielding
 from atlas_otel.projection.dialects.genai_events import is_message_event
 from atlas_otel.projection.events import span_events
 from atlas_otel.projection.messages import reasoning_texts
 from atlas_otel.projection.note_index import NoteIndex
+from atlas_otel.projection.pace import at_once
 from atlas_otel.projection.session import SessionParts, session_row, session_task
 from atlas_otel.projection.span_placer import SpanPlacer
 from atlas_otel.projection.step_numbering import StepNumbering
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from atlas_otel.models.plan import Plan, PlanStep
     from atlas_otel.models.rows import TrajectoryEventRow
     from atlas_otel.projection.node import Node, Owner
+    from atlas_otel.projection.pace import Pace
     from atlas_otel.projection.step_rows import StepView
     from atlas_otel.projection.target_resolver import ResolvedNotes
     from atlas_otel.projection.transcript import Entry
@@ -55,19 +56,23 @@ class _Parts(NamedTuple):
 
 
 class SessionFold:
-    """The records of one session, joined as they come, and their rows. Not thread-safe."""
+    """The records of one session, joined as they come, and their rows. Not thread-safe.
 
-    def __init__(self) -> None:
+    ``pace``: what its long loops go through; a background thread lets others run there.
+    """
+
+    def __init__(self, pace: Pace = at_once) -> None:
+        self._pace = pace
         self._records = RecordSet()
         self._keys: Counter[str] = Counter()
         self._fresh: set[SpanKey] = set()
         self._fresh_notes: set[SpanKey] = set()
-        self._placer = SpanPlacer()
+        self._placer = SpanPlacer(pace)
         self._numbering = StepNumbering(self._placer)
         self._tokens = TokenCount(self._placer)
         self._governance = TokenCount(self._placer, governance=True)
         self._note_index = NoteIndex()
-        self._timeline = Timeline()
+        self._timeline = Timeline(pace)
         self._entries: dict[SpanKey, list[Entry]] = {}
         self._reasoning: dict[SpanKey, list[JsonObject]] = {}
         self._versions: Counter[Owner] = Counter()
@@ -126,14 +131,14 @@ class SessionFold:
         placer, note_index = self._placer, self._note_index
         fresh = [self._records.spans[one] for one in self._fresh]
         touched, shifted = placer.update(fresh, key, still=self._quiescence == Quiescence.EXPIRED)
-        for one in yielding(self._fresh | self._fresh_notes):
+        for one in self._pace(self._fresh | self._fresh_notes):
             note_index.read(one, self._records.spans.get(one), placer.facts.get(one))
         stated = note_index.plan
         renamed = self._numbering.update(touched, stated)
         self._tokens.update(touched)
         self._governance.update(touched)
         self._changed_ns = dict.fromkeys(shifted | {placer.nodes[one].owner for one in renamed}, 0)
-        for one in yielding(touched | (self._fresh_notes & placer.nodes.keys())):
+        for one in self._pace(touched | (self._fresh_notes & placer.nodes.keys())):
             owner, changed_ns = placer.nodes[one].owner, self._read(one, moved=one in touched)
             self._changed_ns[owner] = min(self._changed_ns.get(owner, changed_ns), changed_ns)
         self._versions.update(self._changed_ns.keys())
@@ -173,13 +178,13 @@ class SessionFold:
     # --- trajectory events ---------------------------------------------------------------------------------------
 
     def _put_events(self, moved: set[SpanKey]) -> None:
-        for key in yielding(moved | (self._fresh_notes & self._placer.nodes.keys())):
+        for key in self._pace(moved | (self._fresh_notes & self._placer.nodes.keys())):
             node = self._placer.nodes[key]
             if node.role != "step":  # a step's own events come with its rows
                 around, attempt = self._enclosure(node.parent), self._numbering.attempt_of(key)
                 opened_ns = self._note_index.opened_ns(key) if node.role == "session" else None
                 self._timeline.put(key, span_events(node, self._name(node), around, attempt, opened_ns=opened_ns))
-        for key in yielding(moved | self._fresh | self._fresh_notes):
+        for key in self._pace(moved | self._fresh | self._fresh_notes):
             source, notes = (key, "notes"), self._note_index.on(key)
             if notes or self._timeline.of(source):
                 around = self._enclosure(key if key in self._placer.nodes else None)
@@ -213,7 +218,7 @@ class SessionFold:
     def _step_views(self, plan: Plan, resolved: ResolvedNotes) -> list[StepView]:
         steps = {step.id: step for step in plan.steps}
         views = {}
-        for step_id in yielding(sorted(self._numbering.owners)):
+        for step_id in self._pace(sorted(self._numbering.owners)):
             signature, parts = self._step_parts(steps[step_id], resolved)
             held = self._views.get(step_id)
             if held is not None and held[0] == signature:

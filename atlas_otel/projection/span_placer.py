@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 from atlas_otel import semconv
 from atlas_otel.models.plan import StepAttempt
 from atlas_otel.models.rows import Quiescence
-from atlas_otel.process.yielding import yielding
 from atlas_otel.projection.dialects import facts_of
 from atlas_otel.projection.dialects.genai_events import with_events
 from atlas_otel.projection.doubling import Doubles
 from atlas_otel.projection.node import Node
+from atlas_otel.projection.pace import at_once
 from atlas_otel.projection.trace_sessions import TELLING
 from atlas_otel.projection.tree import SpanTree
 from atlas_otel.records.record import RANK_ENDED_OTLP
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.projection.facts import Facts
     from atlas_otel.projection.node import Owner
+    from atlas_otel.projection.pace import Pace
     from atlas_otel.projection.tree import SpanKey
     from atlas_otel.records.record import EventRecord, SpanRecord
     from atlas_otel.semconv import Kind
@@ -32,7 +33,8 @@ _CALLS: Final = frozenset({"llm", "tool"})
 class SpanPlacer:
     """The spans of one session as nodes. :meth:`update` derives again what new records touched, and nothing else."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace = at_once) -> None:
+        self._pace = pace
         self.tree = SpanTree()
         self.facts: dict[SpanKey, Facts] = {}
         self.nodes: dict[SpanKey, Node] = {}
@@ -62,7 +64,7 @@ class SpanPlacer:
         ``still``: the parent of another instrumentation's outermost span, where it is not here, is not to be expected.
         """
         touched, moving = set(), set()
-        for span in yielding(spans):
+        for span in self._pace(spans):
             said = self._said.get(span.key)
             facts = facts_of(with_events(span, said.values()) if said else span)
             touched.add(span.key)

@@ -6,18 +6,20 @@ from bisect import bisect_left
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from atlas_otel.process.yielding import yielding
+from atlas_otel.projection.pace import at_once
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from atlas_otel.models.rows import TrajectoryEventRow
+    from atlas_otel.projection.pace import Pace
 
 
 class Timeline:
     """Events by what they were made from, and all of them by (time, key)."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace = at_once) -> None:
+        self._pace = pace
         self._made: dict[Hashable, Sequence[TrajectoryEventRow]] = {}
         self._places: list[tuple[int, str]] = []
         self._rows: list[TrajectoryEventRow] = []
@@ -38,7 +40,7 @@ class Timeline:
         """All events, oldest first. Those before the first change are not looked at again."""
         gone: set[tuple[int, str]] = set()
         come: list[TrajectoryEventRow] = []
-        for source, before in yielding(self._changed.items()):
+        for source, before in self._pace(self._changed.items()):
             after = self._made[source]
             if not before:
                 come += after
