@@ -41,6 +41,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("import", "import_", "Store traces from files, or from a Jaeger."),
     Command("mcp", "mcp", "Let a coding assistant look at recorded runs, over MCP."),
     Command("rebuild", "rebuild", "Compute sessions' rows again from their records."),
+    Command("refused", "refused", "See which records no database took and why; store them after all, or drop them."),
     Command("review", "review", "Look at recorded sessions, and say which ones may be trained on."),
     Command("reward", "reward", "Score a recorded session, or a step of it."),
     Command("run", "run", "Run tasks with the agent that a config names, and record them."),

@@ -51,7 +51,7 @@ def status(
             files = f"{owner.segments} files" + (f" ({owner.unread} not readable)" if owner.unread else "")
             typer.echo(f"  {who}, {state}: {owner.records} records{damaged} in {files}, {owner.bytes} bytes")
         if target.refused:
-            typer.echo(f"  {target.refused} records that no store took: {target.folder / 'refused.jsonl'}")
+            typer.echo(f"  {target.refused} records that no store took: atlas-otel refused list")
         if not target.owners:
             typer.echo("  nothing waits")
     if not found:

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-import orjson
-
 from atlas_otel.delivery.journal import JournalBatch
+from atlas_otel.delivery.refused import add_refused
 from atlas_otel.delivery.spool_adoption import Adoption
 from atlas_otel.delivery.spool_folder import DISK_FULL, default_root, make_folder, open_folder
 from atlas_otel.delivery.spool_owner import SPARE_SUFFIX, Owner, tokens, used_bytes
@@ -28,7 +26,7 @@ from atlas_otel.delivery.spool_segment import MAGIC, Frames, Segment, SegmentRea
 from atlas_otel.errors import RecordError
 from atlas_otel.process import fork
 from atlas_otel.process.yielding import yielding
-from atlas_otel.records.record import RANK_OPEN, EventRecord, Record, encode_record
+from atlas_otel.records.record import RANK_OPEN, EventRecord, Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,8 +37,8 @@ if TYPE_CHECKING:
 
 DEFAULT_MAX_BYTES: Final = 1024 * 1024 * 1024
 DEFAULT_SEGMENT_BYTES: Final = 4 * 1024 * 1024
-REFUSED_FILE: Final = "refused.jsonl"
-"""In each database's folder: records that no store could write, at most a sixteenth of the folder's bound."""
+_REFUSED_SHARE: Final = 16
+"""Which part of the folder's bound the records that no store took may have."""
 
 _RETRY_NS: Final = 1_000_000_000
 """How long a refusal for lack of room stands before the disk is asked again."""
@@ -338,17 +336,10 @@ class SpoolJournal:
                 self._delete_first()
 
     def set_aside(self, poisoned: Sequence[PoisonedRecord]) -> None:
-        """Add them to ``refused.jsonl``, one a line with the reason, for somebody to look at."""
-        path = self.folder / REFUSED_FILE
+        """Add them to ``refused.jsonl``, one a line with the reason: ``atlas-otel refused`` shows and replays them."""
         try:
-            lines = b"".join(
-                orjson.dumps({"reason": one.reason, "record": orjson.Fragment(encode_record(one.record))}) + b"\n"
-                for one in poisoned
-            )
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(fd, "ab") as file:
-                if file.tell() + len(lines) <= self._max_bytes // 16:
-                    file.write(lines)
+            if not add_refused(self.folder, poisoned, self._max_bytes // _REFUSED_SHARE):
+                self._accounts.absorbed("set_aside")
         except (OSError, RecordError):
             self._accounts.absorbed("set_aside")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from atlas_otel.delivery.spool import REFUSED_FILE
+from atlas_otel.delivery.refused import REFUSED_FILE
 from atlas_otel.delivery.spool_adoption import Adoption
 from atlas_otel.delivery.spool_folder import TARGET_FILE, default_root, target_folder
 from atlas_otel.delivery.spool_owner import Identity, Owner, identity_of, lives, tokens

@@ -71,7 +71,7 @@ def _standing_still(connection: psycopg.Connection) -> list[Finding]:
     else:
         found.append(ok("backlog", waits))
     if poisoned:
-        todo = "look at atlas_otel.poison (record, reason); delete what you have seen"
+        todo = "see why, store them after all or drop them: atlas-otel refused list"
         found.append(warn("poison", f"{poisoned} records were refused for good and set aside", todo))
     else:
         found.append(ok("poison", "no record was refused"))

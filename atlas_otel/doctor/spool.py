@@ -40,5 +40,11 @@ def examine_spool(settings: Settings) -> list[Finding]:
         todo = f"see who owns them and which version wrote them: atlas-otel spool status; they stay in {folder}"
         found.append(warn("spool", f"{unread} files cannot be read", todo))
     if refused:
-        found.append(warn("spool", f"{refused} records that no store took", f"look at {folder / 'refused.jsonl'}"))
+        found.append(
+            warn(
+                "spool",
+                f"{refused} records that no store took",
+                "see why, store them after all or drop them: atlas-otel refused list",
+            )
+        )
     return found

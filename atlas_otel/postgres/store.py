@@ -83,18 +83,20 @@ class PostgresStore:
         with self._connection() as connection:
             self._check(connection)
 
-    def write(self, records: Sequence[Record]) -> WriteResult:
+    def write(self, records: Sequence[Record], *, keep_refused: bool = True) -> WriteResult:
         """Join ``records`` in and mark their sessions dirty, in one transaction.
 
         Where the server refuses the data of a record, the batch is halved until that record stands alone; it is
         kept in ``atlas_otel.poison``, and every other record is stored. Where it refuses data that nothing is wrong
         with (:meth:`check`), none is: the connection or the database is at fault.
+
+        ``keep_refused``: False where the caller keeps what is refused.
         """
         merged, poisoned = batch.merged(records)
         with self._connection() as connection:
             writer = self._writing(connection)
             poisoned += self._write(writer, merged)
-            for item in poisoned:
+            for item in poisoned if keep_refused else ():
                 _set_aside(writer, item)
         return WriteResult(len(records) - len(poisoned), tuple(poisoned))
 

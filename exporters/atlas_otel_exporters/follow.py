@@ -7,10 +7,12 @@ come out otherwise.
 
 from __future__ import annotations
 
+import io
 import os
+import stat
 import time
 from collections import Counter
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -19,6 +21,7 @@ import orjson
 
 from atlas_otel import semconv
 from atlas_otel.errors import ExportError, RecordError, RetryableStoreError, UsageError
+from atlas_otel.process.file_lock import try_lock
 from atlas_otel_exporters.encode import REVISION
 from atlas_otel_exporters.read import open_reader
 from atlas_otel_exporters.summary import ExportSummary
@@ -27,6 +30,8 @@ from atlas_otel_exporters.write import STANDARD_OUTPUT, lines_to, writing_errors
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator
+
+    from typing_extensions import Buffer
 
     from atlas_otel.models.json_types import JsonValue
     from atlas_otel_exporters.formats import Format
@@ -155,9 +160,37 @@ def _digest(lines: Iterable[bytes]) -> bytes:
     return digest.digest()
 
 
+class _WholeLines:
+    """Lines at the end of a file, each in one write of the operating system's: whoever kills a follower hardly ever
+    leaves a part of one."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self.bytes_written = 0
+
+    def write(self, line: bytes) -> None:
+        """Write one line; its end is added. Where it does not fit on the disk, no part of it stays."""
+        end = self._file.seek(0, os.SEEK_END)
+        left = memoryview(line + b"\n")
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError:
+            with suppress(OSError):
+                self._file.truncate(end)
+            raise
+        self.bytes_written += len(line) + 1
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
 @contextmanager
 def _appending(output: str | os.PathLike[str]) -> Iterator[tuple[Lines, dict[str, _Written]]]:
-    """Where lines go, and what stands there already. A line that a killed follower left half-written is removed."""
+    """Where lines go, and what stands there already. A line that a killed follower left half-written is removed.
+
+    A file that anything else is in is left alone, and so is one that another follower writes.
+    """
     name = os.fspath(output)
     if name.endswith((".gz", ".zst")):
         raise UsageError(f"{name} cannot be followed into: give a name without .gz or .zst, and compress it later")
@@ -168,29 +201,50 @@ def _appending(output: str | os.PathLike[str]) -> Iterator[tuple[Lines, dict[str
             return
         path = Path(name).expanduser().resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a+b") as stream:
-            stream.seek(0)
-            written, end = _read_back(stream, name)
-            if path.is_file():
-                stream.truncate(end)
-            with lines_to(stream) as lines:
-                yield lines, written
+        with path.open("a+b", buffering=0) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UsageError(f"{name} is not a file: give the name of one, or - for standard output")
+            if not try_lock(file.fileno()):
+                raise ExportError(f"another follower writes {name}: give each a file of its own")
+            file.seek(0)
+            written, end = _read_back(io.BufferedReader(_Unclosed(file)), name)
+            if end < os.fstat(file.fileno()).st_size:
+                file.truncate(end)
+            yield _WholeLines(file), written
+
+
+class _Unclosed(io.RawIOBase):
+    """A file that is read through a buffer, and stays open when that goes."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer, /) -> int | None:
+        return self._file.readinto(buffer)
 
 
 def _read_back(stream: Iterable[bytes], name: str) -> tuple[dict[str, _Written], int]:
     """What each session was last written as, and where the last whole line ends."""
     last: dict[str, tuple[int, list[bytes]]] = {}
     end = 0
+    ours = b""
     for number, line in enumerate(stream, 1):
-        if not line.endswith(b"\n"):
-            break
-        end += len(line)
         try:
+            if not line.endswith(b"\n"):
+                # A part of a line of ours begins as the whole ones do. Alone in the file it could be anybody's.
+                if not ours or not (line.startswith(ours) or ours.startswith(line)):
+                    raise ValueError
+                break
             session, revision = _source(orjson.loads(line))
         except (ValueError, KeyError, TypeError):
             raise ExportError(
                 f"{name}: line {number} was not written by --follow; give the name of a new file"
             ) from None
+        end += len(line)
+        ours = line[: line.index(b":") + 1]
         if session not in last or last[session][0] != revision:
             last[session] = (revision, [])
         last[session][1].append(line[:-1])

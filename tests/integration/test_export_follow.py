@@ -158,6 +158,55 @@ def test_what_another_program_wrote_is_not_added_to(database_url: str, tmp_path:
 
 
 @pytest.mark.parametrize(
+    "held",
+    [
+        b"-----BEGIN PRIVATE KEY----- MIIEvQ",
+        b"no end of line",
+        b'{"task":"of somebody else","id":1',
+        b'{"task":"whole, without an end","revision":1,"session_metadata":{"session_id":1}}',
+        b"\n",
+        b"\xff\x00",
+    ],
+)
+def test_a_file_without_a_line_of_ours_is_left_as_it_is(database_url: str, tmp_path: Path, held: bytes) -> None:
+    """A line without its end may be anybody's: only behind whole lines of ours is it a killed follower's."""
+    path = tmp_path / "key.pem"
+    path.write_bytes(held)
+    with pytest.raises(ExportError, match="line 1 was not written by --follow"):
+        export_jsonl(path, database_url=database_url, follow=threading.Event())
+    assert path.read_bytes() == held
+
+
+def test_what_somebody_added_to_a_followed_file_is_left_as_it_is(database_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with changing(database_url) as database, Follower(path, database_url) as follower:
+        database.execute(INSERT, ["one", "succeeded"])
+        follower.wait_for([(1, 1)])
+    with path.open("ab") as file:
+        file.write(b"a note")
+    held = path.read_bytes()
+    with pytest.raises(ExportError, match="line 2 was not written by --follow"):
+        export_jsonl(path, database_url=database_url, follow=threading.Event())
+    assert path.read_bytes() == held
+
+
+def test_two_followers_do_not_write_one_file(database_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    (tmp_path / "link.jsonl").symlink_to(path)
+    with changing(database_url) as database, Follower(path, database_url) as follower:
+        database.execute(INSERT, ["one", "succeeded"])
+        follower.wait_for([(1, 1)])
+        for name in ("out.jsonl", "link.jsonl"):
+            with pytest.raises(ExportError, match="another follower writes"):
+                export_jsonl(tmp_path / name, database_url=database_url, follow=threading.Event())
+        database.execute(INSERT, ["two", "succeeded"])
+        follower.wait_for([(1, 1), (2, 1)])
+    with Follower(path, database_url) as follower:
+        until(lambda: follower.path.exists())
+    assert follower.written() == [(1, 1), (2, 1)], "the lock goes with its holder"
+
+
+@pytest.mark.parametrize(
     ("name", "options"),
     [
         ("a.jsonl.gz", {}),
