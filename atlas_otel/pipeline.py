@@ -24,6 +24,7 @@ from atlas_otel.process import fork
 from atlas_otel.process.host_key import host_key
 from atlas_otel.records import utf8
 from atlas_otel.tracing import state
+from atlas_otel.tracing.control_flow import expected_types
 from atlas_otel.tracing.session_trust import SessionTrust
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from atlas_otel.sdk.own_provider import OwnProvider
     from atlas_otel.sdk.processor import AtlasSpanProcessor
     from atlas_otel.settings import AcceptSession, Settings
+    from atlas_otel.tracing.control_flow import Expected
 
 _log = logging.getLogger("atlas_otel")
 
@@ -176,6 +178,7 @@ def configure(
     enabled: bool | None = None,
     metadata: Mapping[str, Any] | None = None,
     accept_session: AcceptSession | None = None,
+    expected: type[BaseException] | Sequence[type[BaseException]] = (),
 ) -> Telemetry:
     """Put recording in place for this process. Idempotent: a second call returns what the first one made.
 
@@ -199,6 +202,7 @@ def configure(
     - ``metadata``: stands in every session's metadata.
     - ``accept_session``: which session that a caller's W3C baggage names is joined: ``never``, ``same-host`` (signed by
       a process of this user on this machine, or with ``ATLAS_OTEL_SESSION_SECRET``), ``signed`` or ``always``.
+    - ``expected``: exception types that are no failure whoever raises them, such as ``(GraphInterrupt, Retry)``.
 
     Raises ConfigError, in one line, for a setting that is wrong. A database that cannot be reached is no error here:
     the agent runs, and what it records waits.
@@ -219,13 +223,17 @@ def configure(
         "accept_session": accept_session,
     }
     in_force = settings.resolve(arguments, os.environ)
+    try:
+        no_failures = expected_types(expected)
+    except TypeError as error:
+        raise ConfigError(f"configure(): {error}") from None
     global _telemetry
     with _lock:
         if _telemetry is not None:
             if _telemetry.settings != in_force:
                 _log.warning("configure() was called before, with other settings: those stay in force until shutdown()")
             return _telemetry
-        _telemetry = _build(in_force, tracer_provider, tuple(span_processors))
+        _telemetry = _build(in_force, tracer_provider, tuple(span_processors), no_failures)
         return _telemetry
 
 
@@ -258,7 +266,9 @@ def post_instrument() -> None:
         _log.warning("not recording: %s", error if isinstance(error, ConfigError) else type(error).__name__)
 
 
-def _build(in_force: Settings, given: TracerProvider | None, span_processors: tuple[SpanProcessor, ...]) -> Telemetry:
+def _build(
+    in_force: Settings, given: TracerProvider | None, span_processors: tuple[SpanProcessor, ...], expected: Expected
+) -> Telemetry:
     if not in_force.enabled:
         state.install(state.SILENT)
         return Telemetry(in_force)
@@ -310,6 +320,7 @@ def _build(in_force: Settings, given: TracerProvider | None, span_processors: tu
             propagate=in_force.propagate_session,
             trust=SessionTrust(in_force.accept_session, in_force.session_secret, host_key),
             metadata=dict(in_force.metadata),
+            expected=expected,
             resource=dict(resource.attributes),
             trace_url=url,
         )

@@ -90,7 +90,7 @@ _FORMS: Final[tuple[tuple[Callable[[object], bool], tuple[str, ...]], ...]] = (
             semconv.TRACELOOP_ENTITY_NAME,
         ),
     ),
-    (is_type, (semconv.ERROR_TYPE, semconv.EXCEPTION_TYPE)),
+    (is_type, (semconv.ERROR_TYPE, semconv.EXCEPTION_TYPE, semconv.ATLAS_EXPECTED_EXCEPTION)),
     (_are_types, (semconv.ATLAS_DESCRIBED,)),
     (_are_ids, (semconv.GEN_AI_RESPONSE_FINISH_REASONS,)),
     (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from atlas_otel import semconv
 from atlas_otel.projection.facts import Failure
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Owner: TypeAlias = "SpanKey | StepAttempt | None"
 """Whose content a span is: the attempt with this span, the attempt that the span was stamped with (where the tree does
 not lead to its span), or the session itself."""
+
+_UNFINISHED_BY_ITS_PROCESS: Final = "the process that ran it ended before it did"
+_UNFINISHED: Final = {semconv.UNFINISHED_CLOSED: "its coroutine was closed before it ended"}
 
 
 class Node(NamedTuple):
@@ -50,7 +53,7 @@ class Node(NamedTuple):
 
     @property
     def unfinished(self) -> str | None:
-        """Why the span has no end of its own (``abandoned``); None while it runs and where it ended."""
+        """Why the span has no end of its own (``abandoned``, ``closed``); None while it runs and where it ended."""
         if self.facts.unfinished is not None or self.span.rank != RANK_REAPED:
             return self.facts.unfinished
         return semconv.UNFINISHED_ABANDONED
@@ -61,7 +64,7 @@ class Node(NamedTuple):
         if self.facts.error is not None:
             return self.facts.error
         reason = self.unfinished
-        return None if reason is None else Failure(reason, "the process that ran it ended before it did")
+        return None if reason is None else Failure(reason, _UNFINISHED.get(reason, _UNFINISHED_BY_ITS_PROCESS))
 
     @property
     def status(self) -> str:

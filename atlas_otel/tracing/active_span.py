@@ -9,7 +9,6 @@ Nothing here raises an ``Exception`` into the code that runs inside: what goes w
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel_context
@@ -31,14 +30,15 @@ from atlas_otel.records.record import (
     readable,
 )
 from atlas_otel.records.utf8 import NEVER, keep, texts_of
-from atlas_otel.tracing import sink, state
-from atlas_otel.tracing.context import Frame, activate, current_frame, restore, with_frame
+from atlas_otel.tracing import failure, sink, state
+from atlas_otel.tracing.activation import Activation
+from atlas_otel.tracing.context import Frame, current_frame, with_frame
+from atlas_otel.tracing.control_flow import is_control_flow
 from atlas_otel.tracing.span_view import SdkView
 from atlas_otel.tracing.state import Instrumentation, absorbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from contextvars import Token
 
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanContext
@@ -47,13 +47,14 @@ if TYPE_CHECKING:
     from atlas_otel.records.record import AttributeValue
     from atlas_otel.semconv import Kind
     from atlas_otel.tracing.context import SessionState
+    from atlas_otel.tracing.control_flow import Expected
     from atlas_otel.tracing.span_view import SpanView
 
 KEPT_ITEMS: Final = 100_000
 """How many items of a stream are kept for its output; the rest is counted."""
 
 
-class ActiveSpan:
+class ActiveSpan(Activation):
     """A span of ours while it runs."""
 
     __slots__ = (
@@ -62,12 +63,11 @@ class ActiveSpan:
         "_errors",
         "_generation",
         "_reported",
-        "_token",
         "_utf8_over",
         "_view",
         "attributes",
-        "context",
         "describe",
+        "expected",
         "frame",
         "identity",
         "instrumentation",
@@ -103,6 +103,7 @@ class ActiveSpan:
         start_ns: int | None = None,
     ) -> None:
         """Start the span. ``frame`` is the one around it, ``session`` the one it belongs to."""
+        self._token = self._inside = self._around = None
         self.instrumentation = instrumentation
         self.kind = kind
         self.name = name
@@ -115,6 +116,7 @@ class ActiveSpan:
         self.output_key: str | None = semconv.ATLAS_OUTPUT
         self.reducer: Callable[[list[Any]], Any] | None = None
         self.describe: Callable[[ActiveSpan, object], None] | None = None
+        self.expected: Expected = instrumentation.expected
         self.items: list[Any] | None = None
         self.items_seen = 0
         self._errors: list[SpanEvent] = []
@@ -122,7 +124,6 @@ class ActiveSpan:
         self._ended = False
         self._utf8_over = instrumentation.utf8_over
         self._generation = fork.generation()
-        self._token: Token[Context] | None = None
         self.start_ns = instrumentation.clock.now_ns() if start_ns is None else start_ns
         parent = trace.get_current_span(context).get_span_context()
         self.parent_span_id = format(parent.span_id, "016x") if parent.is_valid else None
@@ -133,7 +134,8 @@ class ActiveSpan:
         self.span_id = format(ids.span_id, "016x")
         inside = Frame(session, self if kind == "step" else frame.step, self, frame.inherited)
         self.frame = inside
-        self.context = with_frame(inside, trace.set_span_in_context(self.span, context))
+        # Where no tracer is at work, the program's own span stays current: it may record.
+        self.context = with_frame(inside, context, None if ids.span_id == parent.span_id else self.span)
 
     @property
     def running(self) -> bool:
@@ -173,16 +175,6 @@ class ActiveSpan:
         last."""
         durable = durable or self.kind in ("session", "step")
         sink.started(self.instrumentation.recorder, self, durable=durable)
-
-    def enter(self, *, context: Context | None = None) -> None:
-        """Make the span current."""
-        self._token = activate(self.context if context is None else context)
-
-    def leave(self) -> None:
-        """Make what was current before current again."""
-        token, self._token = self._token, None
-        if token is not None:
-            restore(token)
 
     def set(self, key: str, value: AttributeValue) -> None:
         """Set an attribute, on the record and on the OTel span. After the end: nothing."""
@@ -249,16 +241,17 @@ class ActiveSpan:
             self.status = STATUS_ERROR
             self.status_message = self.instrumentation.capture.text(description, "status") if description else None
 
-    # --- how it went (wrapping.Observer) -------------------------------------------------------------------------
+    # --- how it went (driving.Observer) --------------------------------------------------------------------------
 
     def returned(self, result: object) -> None:
         """The call returned."""
         self.leave()
         try:
-            if self.items is not None:
-                result = self._reduced()
             if self.output_key is not None and self.output_key not in self.attributes:
-                self.output(result)
+                if self.items is None:
+                    self.output(result)
+                else:
+                    self._stream_output(result)
         except Exception:
             absorbed("capture")
         self.end()
@@ -266,17 +259,25 @@ class ActiveSpan:
     def raised(self, error: BaseException) -> None:
         """The call raised ``error``."""
         self.leave()
-        self.fail(error)
+        self.ended_by(error)
+        if type(error) is GeneratorExit:
+            self.set(semconv.ATLAS_UNFINISHED, semconv.UNFINISHED_CLOSED)
         self._keep_partial()
         self.end()
 
-    def resume(self) -> None:
-        """The body of a generator is about to run."""
-        self.enter()
-
-    def suspend(self) -> None:
-        """The body of a generator has stopped."""
+    def unawaited(self, result: object) -> None:
+        """The call returned ``result``, an awaitable that nobody has awaited (None: it is gone)."""
         self.leave()
+        try:
+            if result is not None and self.output_key is not None and self.output_key not in self.attributes:
+                self.set_value(self.output_key, result)
+        except Exception:
+            absorbed("capture")
+        self.end()
+
+    def stream(self) -> None:
+        """What the call yields is its output, where that is kept."""
+        self.items = [] if self.output_key is not None else None
 
     def item(self, value: object) -> None:
         """A generator yielded ``value``."""
@@ -286,6 +287,8 @@ class ActiveSpan:
 
     def broken_off(self) -> None:
         """The consumer closed the stream before it was exhausted."""
+        self.leave()
+        self.set(semconv.ATLAS_EXPECTED_EXCEPTION, "GeneratorExit")
         message = f"the stream was closed by its consumer after {self.items_seen} items"
         self._errors.append(
             SpanEvent(
@@ -299,35 +302,36 @@ class ActiveSpan:
 
     def output(self, result: object) -> None:
         """Capture what the span produced, and what it says of itself (a model's answer does)."""
+        self._describe(result)
+        if self.output_key is not None:
+            self.set_value(self.output_key, result)
+
+    def _describe(self, result: object) -> None:
         if self.describe is not None:
             try:
                 self.describe(self, result)
             except Exception:  # a user's object whose attributes raise
                 absorbed("capture")
-        if self.output_key is not None:
-            self.set_value(self.output_key, result)
+
+    def ended_by(self, error: BaseException) -> None:
+        """Record that ``error`` ended the span: as a failure, unless it is the program's way to go on elsewhere."""
+        try:
+            if is_control_flow(error, self.expected):
+                self.set(semconv.ATLAS_EXPECTED_EXCEPTION, failure.type_of(error, self.instrumentation.capture))
+                return
+        except Exception:  # a user's exception type that raises when it is asked
+            absorbed("error")
+        self.fail(error)
 
     def fail(self, error: BaseException) -> None:
         """Record ``error`` on the span: its type always, its words and stack where content may be captured."""
         try:
-            kind = type(error)
-            name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-            capture = self.instrumentation.capture
-            said = kind.__qualname__
-            if capture.redacts:  # a class that is made while the program runs may be called anything
-                name, said = capture.type_name(name), capture.type_name(said)
-            words = capture.text(_words(error), semconv.EXCEPTION_MESSAGE)
-            stack = capture.text(_stack(error), semconv.EXCEPTION_STACKTRACE)
-            shown: dict[str, AttributeValue] = {semconv.EXCEPTION_TYPE: name}
-            if words is not None:
-                shown[semconv.EXCEPTION_MESSAGE] = words
-            if stack is not None:
-                shown[semconv.EXCEPTION_STACKTRACE] = stack
+            found = failure.describe(error, self.instrumentation.capture)
             self.status = STATUS_ERROR
-            if words is not None:
-                self.status_message = f"{said}: {words}" if words else said
-            self.set(semconv.ERROR_TYPE, name)
-            self._errors.append(SpanEvent(semconv.EVENT_EXCEPTION, self.instrumentation.clock.now_ns(), shown))
+            if found.message is not None:
+                self.status_message = found.message
+            self.set(semconv.ERROR_TYPE, found.type)
+            self._errors.append(SpanEvent(semconv.EVENT_EXCEPTION, self.instrumentation.clock.now_ns(), found.shown))
         except Exception:
             absorbed("error")
 
@@ -345,9 +349,20 @@ class ActiveSpan:
         try:
             if self.items is not None:
                 self.set(semconv.ATLAS_STREAM_INCOMPLETE, True)
-                self.output(self._reduced())
+                self._stream_output(None)
         except Exception:
             absorbed("capture")
+
+    def _stream_output(self, returned: object) -> None:
+        """The items, and beside them what the generator returned where that is anything; alone where no item came."""
+        if returned is None or self.items_seen == 0:
+            self.output(self._reduced() if returned is None else returned)
+            return
+        reduced = self._reduced()
+        self._describe(reduced)
+        self._describe(returned)
+        if self.output_key is not None:
+            self.set_value(self.output_key, {"yielded": reduced, "returned": returned})
 
     def _reduced(self) -> object:
         """What a stream's items come to: the reducer's answer, else the joined text, else the list."""
@@ -358,7 +373,7 @@ class ActiveSpan:
                 return self.reducer(items)
             except Exception:  # the user's reducer: the items themselves are better than nothing
                 absorbed("output_reducer")
-        if items and all(isinstance(item, str) for item in items):
+        if items and all(issubclass(type(item), str) for item in items):
             return "".join(items)
         return items
 
@@ -409,20 +424,6 @@ class ActiveSpan:
             rank,
             version,
         )
-
-
-def _words(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:
-        return "(its message cannot be shown: __str__ raised)"
-
-
-def _stack(error: BaseException) -> str:
-    try:
-        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    except Exception:
-        return ""
 
 
 def around() -> tuple[Context, Frame]:

@@ -9,10 +9,11 @@ Another process learns the session from W3C baggage, where its sender opted in a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from opentelemetry import baggage
+from opentelemetry import baggage, trace
 from opentelemetry import context as otel_context
+from opentelemetry.context import Context
 
 from atlas_otel import semconv
 from atlas_otel.models.plan import StepAttempt
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextvars import Token
 
-    from opentelemetry.context import Context
+    from opentelemetry.trace import Span
 
     from atlas_otel.records.record import AttributeValue, EventRecord
     from atlas_otel.semconv import Kind
 
-_FRAME_KEY = otel_context.create_key("atlas-otel-frame")
+_OURS: Final = "atlas-otel-"
+_FRAME_KEY: Final = otel_context.create_key(f"{_OURS}frame")
 
 
 class SpanInForce(Protocol):
@@ -37,6 +39,8 @@ class SpanInForce(Protocol):
     trace_id: str
     span_id: str
     parent_span_id: str | None
+    span: Span
+    """What OpenTelemetry knows of it."""
     name: str
     kind: Kind
     attributes: dict[str, AttributeValue]
@@ -118,6 +122,7 @@ class Frame(NamedTuple):
 
 
 _NOTHING = Frame()
+(_SPAN_KEY,) = trace.set_span_in_context(trace.INVALID_SPAN, Context())
 
 
 def current_frame(context: Context | None = None) -> Frame:
@@ -126,9 +131,14 @@ def current_frame(context: Context | None = None) -> Frame:
     return frame if isinstance(frame, Frame) else _NOTHING
 
 
-def with_frame(frame: Frame, context: Context) -> Context:
-    """``context`` with ``frame`` in force."""
-    return otel_context.set_value(_FRAME_KEY, frame, context)
+def with_frame(frame: Frame, context: Context, span: Span | None = None) -> Context:
+    """``context`` with ``frame`` in force, and ``span`` current where given. One copy of it, where OpenTelemetry's
+    own functions take two for each value."""
+    made = Context(context)
+    dict.__setitem__(made, _FRAME_KEY, frame)
+    if span is not None:
+        dict.__setitem__(made, _SPAN_KEY, span)
+    return made
 
 
 def session_key_of(context: Context | None = None) -> str | None:
@@ -163,13 +173,40 @@ def activate(context: Context) -> Token[Context]:
     return otel_context.attach(context)
 
 
-def restore(token: Token[Context]) -> None:
-    """Undo :func:`activate`.
+def left_behind(inside: Context, began: Context, around: Context, *, frames: bool = False) -> Context:
+    """``around`` with what ``inside`` has that ``began`` had not: what code that ran made current and left so.
+
+    ``frames``: our frame and span are among it too; else a span that is ours stays with the code that opened it. The
+    session's key that ``began`` has in its baggage is not carried over.
+    """
+    absent = object()
+    changed = {key for key in {*inside, *began} if inside.get(key, absent) is not began.get(key, absent)}
+    if not frames:
+        active = current_frame(inside).span
+        ours = absent if active is None else active.span
+        changed = {key for key in changed if not key.startswith(_OURS) and inside.get(key) is not ours}
+    if not changed:
+        return around
+    carried = {key: value for key, value in around.items() if key not in changed}
+    carried.update((key, inside[key]) for key in changed if key in inside)
+    context = Context(carried)
+    for key in (semconv.ATLAS_SESSION_ID, semconv.ATLAS_SESSION_SIGNATURE):
+        mine, ours, theirs = (baggage.get_baggage(key, one) for one in (context, began, around))
+        if mine == theirs or (frames and mine != ours):
+            continue
+        kept = theirs is not None
+        context = baggage.set_baggage(key, theirs, context) if kept else baggage.remove_baggage(key, context)
+    return context
+
+
+def restore(token: Token[Context]) -> bool:
+    """Undo :func:`activate`; whether there was something to undo.
 
     Where the token belongs to another ``contextvars`` context (a ``with`` block that is left elsewhere than it was
     entered, a coroutine closed by the garbage collector) there is nothing to undo here, and nothing is logged.
     """
-    try:  # noqa: SIM105 — a third of what ``suppress`` takes, twice a call
+    try:
         token.var.reset(token)
     except (ValueError, RuntimeError):
-        pass
+        return False
+    return True

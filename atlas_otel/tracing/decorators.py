@@ -8,7 +8,7 @@ All take :class:`Options`.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypedDict, TypeVar, overload
 
 from opentelemetry import trace
 
@@ -17,6 +17,7 @@ from atlas_otel.tracing import state
 from atlas_otel.tracing.context import current_frame
 from atlas_otel.tracing.handles import Observation, Session, Step
 from atlas_otel.tracing.instrument import Instrument
+from atlas_otel.tracing.whole_number import given_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,6 +43,9 @@ class Options(TypedDict, total=False):
     """Parameters that are not kept."""
     output_reducer: Callable[[list[Any]], Any] | None
     """Makes the output of a generator's items; default: text is joined, else the list."""
+    expected: type[BaseException] | Sequence[type[BaseException]]
+    """Exceptions that are no failure, such as ``(GraphInterrupt, Retry)``: the span ends unfailed, with the exception's
+    type as ``atlas.expected_exception``. Those of ``configure(expected=…)`` are none anywhere."""
     metadata: Mapping[str, Any] | None
     """Kept with the span; a session's stands at the top level of ``sessions.metadata``."""
     tags: Sequence[str]
@@ -54,7 +58,7 @@ def _apply(instrument: Instrument[Any], function: Callable[..., Any] | None) -> 
 
 def _split(given: Any) -> tuple[Callable[..., Any] | None, str | None]:
     """A bare decorator gets the function, a called one a text or nothing."""
-    return (None, given) if given is None or isinstance(given, str) else (given, None)
+    return (None, given) if given is None or issubclass(type(given), str) else (given, None)
 
 
 def _named(
@@ -92,8 +96,8 @@ def step(
     /,
     *,
     description: str | None = None,
-    id: int | None = None,
-    attempt: int | None = None,
+    id: SupportsIndex | None = None,
+    attempt: SupportsIndex | None = None,
     **options: Unpack[Options],
 ) -> Instrument[Step]: ...
 def step(
@@ -101,21 +105,20 @@ def step(
     /,
     *,
     description: str | None = None,
-    id: int | None = None,
-    attempt: int | None = None,
+    id: SupportsIndex | None = None,
+    attempt: SupportsIndex | None = None,
     **options: Unpack[Options],
 ) -> Any:
     """A step of the session's plan, one attempt at it.
 
     Which step: ``id`` where given; else the first step of the plan with this description that has not run; else a new
     one. The same ``id`` again is the next attempt. ``with atlas.step("Collect", id=1) as step: step.output = ...``
-    Raises TypeError for an id that is no whole number from 0.
+    Both are whole numbers, numpy's too: TypeError for an ``id`` below 0, an ``attempt`` below 1 and anything else.
     """
     function, text = _split(given)
-    if id is not None and (not isinstance(id, int) or isinstance(id, bool) or id < 0):
-        raise TypeError(f"a step's id is a whole number from 0, not {id!r}")
     text = text if text is not None else description
-    return _apply(Instrument[Step]("step", text=text, step_id=id, attempt=attempt, **options), function)
+    number, which = given_number(id, "a step's id", 0), given_number(attempt, "an attempt", 1)
+    return _apply(Instrument[Step]("step", text=text, step_id=number, attempt=which, **options), function)
 
 
 @overload

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from operator import index
 from typing import TYPE_CHECKING, Any
 
 from atlas_otel import semconv
 from atlas_otel.tracing.state import absorbed
+from atlas_otel.tracing.whole_number import whole_number
 
 if TYPE_CHECKING:
     from atlas_otel.tracing.context import SessionState, SpanInForce
@@ -73,10 +73,11 @@ class Observation:
         )
         for key, tokens in counts:
             if tokens is not None:
-                try:
-                    self._active.set(key, index(tokens))
-                except TypeError:  # no whole number, be it numpy's: it would spoil the whole record
+                number = whole_number(tokens)
+                if number is None:  # it would spoil the whole record
                     absorbed("capture")
+                else:
+                    self._active.set(key, number)
 
     def fail(self, error: BaseException) -> None:
         """Mark the span as failed with ``error``, though nothing is raised: a rejected attempt, say."""

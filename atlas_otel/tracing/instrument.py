@@ -5,6 +5,7 @@ The public names are in ``decorators``; what a span does while it runs is ``acti
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
@@ -18,10 +19,12 @@ from atlas_otel.capture.value_forms import clean
 from atlas_otel.records.utf8 import keep
 from atlas_otel.tracing import state
 from atlas_otel.tracing.active_span import ActiveSpan, around
-from atlas_otel.tracing.context import Frame, SessionState, session_key_of, with_session_in_baggage
+from atlas_otel.tracing.context import Frame, SessionState, current_frame, session_key_of, with_session_in_baggage
+from atlas_otel.tracing.control_flow import expected_types
+from atlas_otel.tracing.driving import CALL, STREAM
 from atlas_otel.tracing.handles import Observation, Session, Step
 from atlas_otel.tracing.suppression import suppressed
-from atlas_otel.tracing.wrapping import wrap
+from atlas_otel.tracing.wrapping import name_of, wrap
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -67,6 +70,7 @@ class Instrument(Generic[H]):
         new: bool = False,
         session_key: str | None = None,
         given: object = NOT_GIVEN,
+        expected: type[BaseException] | Sequence[type[BaseException]] = (),
     ) -> None:
         self.kind = kind
         self.text = text
@@ -86,24 +90,26 @@ class Instrument(Generic[H]):
         """The key of a session that is opened; None: a fresh one each time."""
         self.given = given
         """What goes in, in a ``with`` block that knows it before it starts."""
-        self._entered: list[ActiveSpan] = []
+        self.expected = expected_types(expected)
+        self._entered: list[tuple[int, ActiveSpan]] = []
+        """Of each block that is open: the Python frame that it stands in, and its span."""
 
     # --- as a decorator ------------------------------------------------------------------------------------------
 
     def __call__(self, function: F) -> F:
         """``function``, with a span around each call. It stays what it is; see ``docs/decorators.md``."""
-        inner = function.__func__ if isinstance(function, (classmethod, staticmethod)) else function
-        name = self.name or str(getattr(inner, "__name__", type(inner).__name__))
+        name = self.name or clean(name_of(function))
 
-        def enter(arguments: Mapping[str, Any], *, streaming: bool = False) -> ActiveSpan | None:
+        def enter(arguments: Mapping[str, Any], mode: int = CALL, /) -> ActiveSpan | None:
             parts = state.current()
             if not parts.enabled or suppressed():
                 return None
             try:
                 active = self._start(parts, name, arguments)
-                active.items = [] if streaming and self.capture_output else None
+                if mode == STREAM:
+                    active.stream()
                 active.announce()
-                if not streaming:
+                if mode == CALL:
                     active.enter()
             except Exception:
                 state.absorbed("enter")
@@ -116,6 +122,25 @@ class Instrument(Generic[H]):
 
     def __enter__(self) -> H:
         """Start the span and make it current."""
+        return self._open(id(sys._getframe(1)))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the span, with ``error`` where there is one. Never swallows it."""
+        self._close(id(sys._getframe(1)), error)
+
+    async def __aenter__(self) -> H:
+        """The same in ``async with``."""
+        return self._open(id(sys._getframe(1)))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """The same in ``async with``."""
+        self._close(id(sys._getframe(1)), error)
+
+    def _open(self, frame: int) -> H:
         name = self.name or (self.text if self.kind == "step" else None) or self.kind
         parts = state.current()
         if not parts.enabled or suppressed():
@@ -129,29 +154,36 @@ class Instrument(Generic[H]):
         if self.given is not NOT_GIVEN:
             handle.input = self.given
         active.announce()
-        self._entered.append(active)
+        self._entered.append((frame, active))
         active.enter()  # last: where a signal's handler raises before, nobody comes to leave it
         return handle
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the span, with ``error`` where there is one. Never swallows it."""
-        active = self._entered.pop()
+    def _close(self, frame: int, error: BaseException | None) -> None:
+        opened = self._of_this_block(frame)
+        if opened is None:
+            return
+        active = opened[1]
         active.leave()
         if error is not None:
-            active.fail(error)
+            active.ended_by(error)
         active.end()
 
-    async def __aenter__(self) -> H:
-        """The same in ``async with``."""
-        return self.__enter__()
+    def _of_this_block(self, frame: int) -> tuple[int, ActiveSpan] | None:
+        """What the block that is left now has opened: tasks and threads may be in blocks of one object at once.
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """The same in ``async with``."""
-        self.__exit__(kind, error, trace)
+        A ``with`` statement leaves in the frame that entered. Where a helper does (an ``ExitStack``), what is current
+        tells; else it is the latest.
+        """
+        opened = tuple(self._entered)
+        current = current_frame().span
+        found = (
+            next((one for one in reversed(opened) if one[0] == frame), None)
+            or next((one for one in reversed(opened) if one[1] is current), None)
+            or (opened[-1] if opened else None)
+        )
+        if found is not None:
+            self._entered.remove(found)
+        return found
 
     def _handle(self, active: ActiveSpan) -> H:
         if self.kind == "session":
@@ -209,7 +241,7 @@ class Instrument(Generic[H]):
             attributes[semconv.ATLAS_PARENT_SESSION_ID] = around_it.key
         if not inner and parts.propagate:
             context = with_session_in_baggage(key, context)
-        text = self.text if self.text is not None else _first_text(arguments)
+        text = self.text if self.text is not None else _first_text(parts, arguments)
         task = parts.capture.text(text, semconv.ATLAS_TASK)
         if task is not None:
             attributes[semconv.ATLAS_TASK] = task
@@ -298,9 +330,9 @@ class Instrument(Generic[H]):
         described: tuple[str, ...] = ()
         if arguments is not None and self.capture_input:
             rest: Mapping[str, Any] = arguments
-            if self.kind == "llm" and chat.is_messages(messages := arguments.get("messages")):
+            if self.kind == "llm" and (messages := _messages_of(arguments)) is not None:
                 rest = {key: value for key, value in arguments.items() if key != "messages"}
-                captured = capture.value(chat.to_convention(messages), semconv.GEN_AI_INPUT_MESSAGES)
+                captured = capture.value(messages, semconv.GEN_AI_INPUT_MESSAGES)
                 if captured is not None:
                     attributes[semconv.GEN_AI_INPUT_MESSAGES] = keep(captured.data, parts.utf8_over)
                     truncated += captured.truncated
@@ -324,7 +356,7 @@ class Instrument(Generic[H]):
             if kept:
                 attributes[semconv.ATLAS_TAGS] = kept
         if "user_id" in inherited:
-            user = capture.text(str(inherited["user_id"]), semconv.ATLAS_USER_ID)
+            user = capture.text(inherited["user_id"], semconv.ATLAS_USER_ID)
             if user is not None:
                 attributes[semconv.ATLAS_USER_ID] = user
         if truncated:
@@ -334,6 +366,8 @@ class Instrument(Generic[H]):
 
     def _outputs_of(self, active: ActiveSpan) -> ActiveSpan:
         active.reducer = self.output_reducer
+        if self.expected:
+            active.expected = (*self.expected, *active.expected)
         if not self.capture_output:
             active.output_key = None
         elif self.kind == "tool":
@@ -349,13 +383,25 @@ def remote_session(context: Context | None = None) -> SessionState | None:
     return SessionState(key, None) if key is not None else None
 
 
-def _first_text(arguments: Mapping[str, Any] | None) -> str:
-    """A task is the call's first argument: its text, or its description."""
+def _first_text(parts: state.Instrumentation, arguments: Mapping[str, Any] | None) -> str:
+    """A task is the call's first argument: its text, or its description. Nothing of a stranger's object runs."""
     value = next(iter(arguments.values()), "") if arguments else ""
     if issubclass(type(value), str):  # and never isinstance: a stranger's ``__class__`` may run code
         return str.__str__(value)
-    captured = state.current().capture.value(value, semconv.ATLAS_TASK)
+    captured = parts.capture.value(value, semconv.ATLAS_TASK)
     return captured.json if captured is not None else ""
+
+
+def _messages_of(arguments: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """The argument ``messages`` as chat messages; None where it is none, or cannot be read: then it is a value."""
+    messages = arguments.get("messages")
+    if not issubclass(type(messages), (list, tuple)):
+        return None
+    try:
+        return chat.to_convention(messages) if chat.is_messages(messages) else None
+    except Exception:  # a mapping of its own kind
+        state.absorbed("capture")
+        return None
 
 
 def describe_answer(active: ActiveSpan, result: object) -> None:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from opentelemetry import context as otel_context
 
@@ -23,6 +23,7 @@ from atlas_otel.tracing.context import Frame, activate, current_frame, restore, 
 from atlas_otel.tracing.event_text import event_payload, event_shown
 from atlas_otel.tracing.late_reward import record_late
 from atlas_otel.tracing.refusing import REFUSING
+from atlas_otel.tracing.whole_number import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,8 +83,8 @@ def record_reward(
     score: float,
     *,
     rationale: str | None = None,
-    step: int | None = None,
-    attempt: int | None = None,
+    step: SupportsIndex | None = None,
+    attempt: SupportsIndex | None = None,
     session_id: str | None = None,
     trace_id: str | None = None,
     span_id: str | None = None,
@@ -116,7 +117,7 @@ def record_reward(
             _report_on_target(semconv.EVENT_REWARD, payload, step, attempt, shown)
             return
         target: dict[str, Any] = {"step": _step_number(step)} if step is not None else {}
-        target |= {"attempt": attempt} if attempt is not None else {}
+        target |= {"attempt": _attempt_number(attempt)} if attempt is not None else {}
         target |= {"span_id": _hex("span_id", span_id, 16)} if span_id is not None else {}
         if target:
             payload["target"] = target
@@ -130,7 +131,7 @@ def record_reward(
 
 
 def check_reward(
-    score: float, *, step: int | None = None, trace_id: str | None = None, span_id: str | None = None
+    score: float, *, step: SupportsIndex | None = None, trace_id: str | None = None, span_id: str | None = None
 ) -> None:
     """Raise the UsageError that :func:`record_reward` would only log: for whoever is no agent."""
     finite_score(score)
@@ -150,9 +151,17 @@ def _hex(what: str, value: str, digits: int) -> str:
 
 
 def _step_number(step: object) -> int:
-    if isinstance(step, bool) or not isinstance(step, int):
+    number = whole_number(step)
+    if number is None:
         raise UsageError(f"a step is named by its number, not by {type(step).__name__}")
-    return step
+    return number
+
+
+def _attempt_number(attempt: object) -> int:
+    number = whole_number(attempt)
+    if number is None:
+        raise UsageError(f"an attempt is named by its number, not by {type(attempt).__name__}")
+    return number
 
 
 def finite_score(score: float) -> float:
@@ -167,14 +176,18 @@ def finite_score(score: float) -> float:
     return float(score)
 
 
-def add_guidance(note: str, *, step: int | None = None, attempt: int | None = None) -> None:
+def add_guidance(note: str, *, step: SupportsIndex | None = None, attempt: SupportsIndex | None = None) -> None:
     """A teacher's note, such as one that precedes a retry."""
     with REFUSING:
         _report_on_target(semconv.EVENT_GUIDANCE, {"note": str(note)}, step, attempt, {})
 
 
 def set_validation(
-    valid: bool | Mapping[str, Any], *, step: int | None = None, attempt: int | None = None, **details: Any
+    valid: bool | Mapping[str, Any],
+    *,
+    step: SupportsIndex | None = None,
+    attempt: SupportsIndex | None = None,
+    **details: Any,
 ) -> None:
     """Whether a step's result holds: True or False, or a mapping with ``valid`` in it; ``details`` are kept beside."""
     with REFUSING:
@@ -197,7 +210,9 @@ def emit_event(name: str, payload: Any = None, *, opening: bool = False) -> None
         _report(frame.span, semconv.EVENT_ADAPTER, event, {semconv.ATLAS_NAME: str(name)})
 
 
-def set_metadata(metadata: Mapping[str, Any] | None = None, /, *, step: int | None = None, **more: Any) -> None:
+def set_metadata(
+    metadata: Mapping[str, Any] | None = None, /, *, step: SupportsIndex | None = None, **more: Any
+) -> None:
     """Merge into the session's metadata (top level), or with ``step`` into that step's."""
     with REFUSING:
         if metadata is not None and not isinstance(metadata, Mapping):
@@ -211,7 +226,9 @@ def set_runtime_metadata(metadata: Mapping[str, Any]) -> None:
     _set_metadata(dict(metadata), None, {"source": RUNTIME})
 
 
-def _set_metadata(payload: dict[str, Any], step: int | None, by: Mapping[str, Any] = MappingProxyType({})) -> None:
+def _set_metadata(
+    payload: dict[str, Any], step: SupportsIndex | None, by: Mapping[str, Any] = MappingProxyType({})
+) -> None:
     frame = current_frame()
     if step is not None:
         _report_on_target(semconv.EVENT_METADATA, {"metadata": payload}, step, None, {})
@@ -235,7 +252,7 @@ def using_attributes(
     inherited = dict(before)
     with REFUSING:
         if user_id is not None:
-            inherited["user_id"] = user_id
+            inherited["user_id"] = str(user_id)
         if tags:
             inherited["tags"] = [*before.get("tags", ()), *tags]
         if metadata:
@@ -250,21 +267,23 @@ def using_attributes(
 def _report_on_target(
     name: str,
     payload: dict[str, Any],
-    step: int | None,
-    attempt: int | None,
+    step: SupportsIndex | None,
+    attempt: SupportsIndex | None,
     shown: dict[str, AttributeValue],
 ) -> None:
     """On the named step's span where this process knows it, else on the session's with the target in the payload."""
     frame = current_frame()
     session = frame.session
     active = frame.step or (session.root if session is not None else None) or frame.span
+    which = {"attempt": _attempt_number(attempt)} if attempt is not None else {}
     if step is not None:
-        payload["target"] = {"step": _step_number(step), **({"attempt": attempt} if attempt is not None else {})}
-        shown = {**shown, semconv.ATLAS_STEP_ID: step}
-        latest = session.latest(step) if session is not None else None
+        number = _step_number(step)
+        payload["target"] = {"step": number, **which}
+        shown = {**shown, semconv.ATLAS_STEP_ID: number}
+        latest = session.latest(number) if session is not None else None
         active = latest or (session.root if session is not None else None) or active
-    elif attempt is not None:
-        payload["target"] = {"attempt": attempt}
+    elif which:
+        payload["target"] = which
     _report(active, name, payload, shown)
 
 

@@ -51,6 +51,8 @@ class Instrumentation:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     resource: Mapping[str, Any] = field(default_factory=dict)
     """The resource's attributes, redacted: what records hold of it."""
+    expected: tuple[type[BaseException], ...] = ()
+    """Exceptions that are no failure, whatever raises them."""
     new_key: Callable[[], str] | None = None
     """Makes session keys (tests fix them); None: random."""
     trace_url: str | None = None

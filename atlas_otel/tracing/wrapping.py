@@ -1,307 +1,210 @@
-"""A wrapper that no caller can tell from the function it wraps: same kind, signature, defaults and refusals.
+"""A wrapper that no caller can tell from what it wraps: same kind, parameters, defaults, attributes and refusals.
 
 A wrapper written as ``async def wrapper(*args, **kwargs)`` accepts what the function would refuse, and refuses it only
-when awaited. So the wrapper's ``def`` line is generated with the function's own parameters (as ``dataclasses`` and
-``attrs`` generate ``__init__``): Python itself binds the call, raises TypeError where and when the bare function would,
-and hands over the arguments by name at no further cost.
+when awaited. So a function's wrapper has the function's own parameters (``templates``): Python itself binds the call,
+raises TypeError where and when the bare function would, and hands over the arguments by name at no further cost.
+Parameters are those of the function's code: a ``__signature__`` is what a function shows, not what it takes.
 
-What runs around the call is given as ``enter(arguments)``: it returns something with ``returned(result)`` and
-``raised(error)``, or None for "leave this call alone". For generators it returns a driver that is told of each step:
-``resume()`` before the body runs, ``suspend()`` after, so that nothing stays current across a ``yield``.
+What is no function is rebuilt around its wrapped function where Python makes it of one (``functools.partial``, bound
+methods, ``classmethod``, ``property``, …); anything else gets a stand-in that is like it in all but the call
+(``transparent``).
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from atlas_otel.tracing.driving import PARTS, STEPS, begin, begin_steps
+from atlas_otel.tracing.naming import names_of
+from atlas_otel.tracing.settling import PLAIN, settle, settle_stream
+from atlas_otel.tracing.templates import (
+    ASYNC_GENERATOR,
+    CALL,
+    COROUTINE,
+    GENERATOR,
+    Shape,
+    assemble,
+    parameters_of,
+    shape_of,
+)
+from atlas_otel.tracing.transparent import special, transparent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection
+
+    from atlas_otel.tracing.driving import Enter
 
 F = TypeVar("F")
 
-
-class Observer(Protocol):
-    """What is told how one call went. None of its methods raises."""
-
-    def returned(self, result: object) -> None:
-        """The call returned (a generator: its return value)."""
-
-    def raised(self, error: BaseException) -> None:
-        """The call raised."""
-
-    def resume(self) -> None:
-        """The body of a generator is about to run."""
-
-    def suspend(self) -> None:
-        """The body of a generator has stopped at a yield, or for good."""
-
-    def item(self, value: object) -> None:
-        """A generator yielded ``value``."""
-
-    def broken_off(self) -> None:
-        """A generator was closed by its consumer before it was exhausted."""
-
-
-class Enter(Protocol):
-    """Begins the observation of one call. Never raises."""
-
-    def __call__(self, arguments: Mapping[str, Any], *, streaming: bool = False) -> Observer | None:
-        """Begin; None leaves the call alone. ``streaming``: the call is a generator's."""
-
-
-_SYNC = """
-def {name}({parameters}):
-    observer = __atlas_enter({named})
-    if observer is None:
-        return __atlas_function({forward})
-    try:
-        result = __atlas_function({forward})
-    except BaseException as error:
-        observer.raised(error)
-        raise
-    observer.returned(result)
-    return result
-"""
-
-_ASYNC = """
-async def {name}({parameters}):
-    observer = __atlas_enter({named})
-    if observer is None:
-        return await __atlas_function({forward})
-    try:
-        result = await __atlas_function({forward})
-    except BaseException as error:
-        observer.raised(error)
-        raise
-    observer.returned(result)
-    return result
-"""
-
-_GENERATOR = """
-def {name}({parameters}):
-    return (yield from __atlas_drive(__atlas_enter, {named}, __atlas_function({forward})))
-"""
-
-# An async generator cannot delegate with ``yield from``: this is PEP 380's expansion, awaited.
-_ASYNC_GENERATOR = """
-async def {name}({parameters}):
-    generator = __atlas_function({forward})
-    observer = __atlas_enter({named}, streaming=True)
-    left = __atlas_left(observer)
-    step, value = generator.__anext__, ()
-    try:
-        while True:
-            if observer is not None:
-                observer.resume()
-            try:
-                item = await step(*value)
-            finally:
-                if observer is not None:
-                    observer.suspend()
-            if observer is not None:
-                observer.item(item)
-            try:
-                sent = yield item
-            except GeneratorExit:
-                if observer is not None:
-                    observer.resume()
-                try:
-                    await generator.aclose()
-                finally:
-                    if observer is not None:
-                        observer.suspend()
-                if observer is not None:
-                    observer.broken_off()
-                raise
-            except BaseException as error:
-                step, value = generator.athrow, (error,)
-            else:
-                step, value = (generator.__anext__, ()) if sent is None else (generator.asend, (sent,))
-    except StopAsyncIteration:
-        if observer is not None:
-            observer.returned(None)
-    except GeneratorExit:
-        raise
-    except BaseException as error:
-        if observer is not None:
-            observer.raised(error)
-        raise
-    finally:
-        left.observer = None
-"""
-
-
-class _Left:
-    """Stands in an async generator's frame. One whose loop was closed under it is collected without being closed, so
-    that not even its ``finally`` runs: then this tells the observer that nobody will come back for it."""
-
-    __slots__ = ("observer",)
-
-    def __init__(self, observer: Observer | None) -> None:
-        self.observer = observer
-
-    def __del__(self) -> None:
-        if self.observer is not None:
-            self.observer.broken_off()
+_SELF: Final = ("self", "cls", "mcs")
+_ANY: Final = Shape(CALL, 0, 0, 0, True, True)
 
 
 def wrap(function: F, enter: Enter, *, ignore: Collection[str] = ()) -> F:
-    """``function`` with ``enter`` around each call.
+    """``function`` with ``enter`` around each call. It stays what it is.
 
-    Functions, coroutine functions, generator functions and async generator functions stay what they are; a
-    classmethod or staticmethod object is wrapped inside. ``self`` and ``cls`` (as first parameters) and the names
-    in ``ignore`` are not handed to ``enter``. Raises TypeError for what cannot be called.
+    ``self`` and ``cls`` (as first parameters) and the names in ``ignore`` are not handed to ``enter``. Raises TypeError
+    for a class, and for what neither can be called nor becomes callable when it is looked up on an instance.
     """
-    if isinstance(function, (classmethod, staticmethod)):
-        return cast("F", type(function)(wrap(function.__func__, enter, ignore=ignore)))
-    if isinstance(function, type) or not callable(function):
-        raise TypeError(f"cannot decorate {function!r}: give a function or a method")
-    return cast("F", _generate(function, enter, frozenset(ignore)))
+    return cast("F", _wrap(function, enter, frozenset(ignore), bound=False))
 
 
-def _template(function: Callable[..., Any]) -> str:
-    kinds = (
-        (inspect.isasyncgenfunction, _ASYNC_GENERATOR),
-        (inspect.iscoroutinefunction, _ASYNC),
-        (inspect.isgeneratorfunction, _GENERATOR),
-    )
-    call = type(function).__call__  # an instance whose class has ``async def __call__``
-    for test, template in kinds:
-        if test(function) or (not inspect.isroutine(function) and test(call)):
-            return template
-    return _SYNC
-
-
-def _generate(function: Callable[..., Any], enter: Enter, ignore: frozenset[str]) -> Callable[..., Any]:
+def name_of(function: object) -> str:
+    """What to call ``function``: its own name, or that of the function it is made of; else its type's."""
+    for _ in range(32):
+        inner = _made_of(function)
+        if inner is None:
+            break
+        function = inner
     try:
-        # Not the signature of what ``function`` wraps: a decorator below may take other arguments than that.
-        parameters = list(inspect.signature(function, follow_wrapped=False).parameters.values())
-    except (TypeError, ValueError):  # a builtin without a signature
-        parameters = list(inspect.signature(_any).parameters.values())
-    defaults = {f"__atlas_default_{i}": p.default for i, p in enumerate(parameters)}
-    hidden = ignore | {p.name for p in parameters[:1] if p.name in ("self", "cls", "mcs")}
-    name = getattr(function, "__name__", "call")
-    source = _template(function).format(
-        name=name if name.isidentifier() else "call",
-        parameters=_parameters(parameters),
-        forward=_forward(parameters),
-        named=_named(parameters, hidden),
-    )
-    namespace: dict[str, Any] = {
-        **defaults,
-        "__atlas_function": function,
-        "__atlas_enter": _by_wrapped_names(function, parameters, enter, hidden),
-        "__atlas_drive": _drive,
-        "__atlas_left": _Left,
-    }
-    exec(compile(source, f"<atlas_otel wrapper of {name}>", "exec"), namespace)  # noqa: S102 - our own template
-    wrapper: Callable[..., Any] = namespace[name if name.isidentifier() else "call"]
+        name = function.__name__ if hasattr(function, "__name__") else type(function).__name__
+        return str(name)
+    except Exception:  # a stranger's ``__getattr__``
+        return type(function).__name__
+
+
+def _made_of(function: Any) -> Any:
+    kind = type(function)
+    if issubclass(kind, (classmethod, staticmethod, MethodType)):
+        return function.__func__
+    if issubclass(kind, (functools.partial, functools.partialmethod, functools.cached_property)):
+        return function.func
+    if issubclass(kind, property):
+        return function.fget
+    if issubclass(kind, functools.singledispatchmethod):
+        return function.func
+    return None
+
+
+def _wrap(function: Any, enter: Enter, ignore: frozenset[str], *, bound: bool) -> Any:
+    kind = type(function)
+    if kind is FunctionType:
+        return _wrap_function(function, enter, ignore, bound=bound)
+    if issubclass(kind, type):
+        raise TypeError(f"cannot decorate {function!r}: give a function or a method")
+    rebuilt = _rebuild(function, enter, ignore)
+    if rebuilt is not None:
+        return rebuilt
+    if special(kind, "__call__") is None and special(kind, "__get__") is None:
+        raise TypeError(f"cannot decorate {function!r}: give a function or a method")
+    return _stand_in(function, enter, ignore, bound=bound)
+
+
+def _rebuild(function: Any, enter: Enter, ignore: frozenset[str]) -> Any:
+    """What Python makes of a function, made of the wrapped one; None for anything else."""
+    kind = type(function)
+    try:
+        if kind is MethodType:
+            return MethodType(_wrap(function.__func__, enter, ignore, bound=True), function.__self__)
+        if kind is functools.partial or issubclass(kind, functools.partial):
+            _, _, (inner, *rest) = function.__reduce__()
+            made: Any = kind.__new__(kind, print)
+            made.__setstate__((_wrap(inner, enter, ignore, bound=False), *rest))
+            return made
+        if issubclass(kind, (classmethod, staticmethod)):
+            return kind(_wrap(function.__func__, enter, ignore, bound=issubclass(kind, classmethod)))
+        if issubclass(kind, functools.partialmethod):
+            return kind(_wrap(function.func, enter, ignore, bound=True), *function.args, **function.keywords)
+        if issubclass(kind, functools.cached_property):
+            made = kind(_wrap(function.func, enter, ignore, bound=True))
+            made.attrname = function.attrname
+            return made
+        if issubclass(kind, property):
+            getter = _wrap(function.fget, enter, ignore, bound=True)
+            return kind(getter, function.fset, function.fdel, function.__doc__)
+    except (TypeError, ValueError, AttributeError):  # a subclass that is made otherwise, a partial of a class
+        return None
+    return None
+
+
+def _wrap_function(function: FunctionType, enter: Enter, ignore: frozenset[str], *, bound: bool) -> FunctionType:
+    code = function.__code__
+    parameters = parameters_of(code)
+    hidden = {index for index, name in enumerate(parameters) if name in ignore}
+    if parameters and code.co_argcount and (bound or parameters[0] in _SELF):
+        hidden.add(0)
+    shape = shape_of(_template(code.co_flags), code, frozenset(hidden))
+    names = names_of(function, enter, ignore, takes_anything=_takes_anything(code), bound=bound)
+    wrapper = _assemble(function, shape, parameters, names)
+    wrapper.__defaults__ = function.__defaults__
+    wrapper.__kwdefaults__ = None if function.__kwdefaults__ is None else dict(function.__kwdefaults__)
     functools.update_wrapper(wrapper, function)
     return wrapper
 
 
-def _any(*args: Any, **kwargs: Any) -> None: ...
+def _template(flags: int) -> str:
+    if flags & inspect.CO_COROUTINE:
+        return COROUTINE
+    if flags & inspect.CO_ASYNC_GENERATOR:
+        return ASYNC_GENERATOR
+    return GENERATOR if flags & inspect.CO_GENERATOR else CALL
 
 
-def _parameters(parameters: list[inspect.Parameter]) -> str:
-    parts: list[str] = []
-    keyword_only = False
-    for index, p in enumerate(parameters):
-        default = "" if p.default is p.empty else f"=__atlas_default_{index}"
-        if p.kind is p.VAR_POSITIONAL:
-            parts.append(f"*{p.name}")
-            keyword_only = True
-        elif p.kind is p.VAR_KEYWORD:
-            parts.append(f"**{p.name}")
-        else:
-            if p.kind is p.KEYWORD_ONLY and not keyword_only:
-                parts.append("*")
-                keyword_only = True
-            parts.append(f"{p.name}{default}")
-            follows = parameters[index + 1].kind if index + 1 < len(parameters) else None
-            if p.kind is p.POSITIONAL_ONLY and follows is not p.POSITIONAL_ONLY:
-                parts.append("/")
-    return ", ".join(parts)
+def _takes_anything(code: Any) -> bool:
+    return not code.co_argcount and not code.co_kwonlyargcount
 
 
-def _forward(parameters: list[inspect.Parameter]) -> str:
-    forms: dict[object, str] = {
-        inspect.Parameter.VAR_POSITIONAL: "*{0}",
-        inspect.Parameter.VAR_KEYWORD: "**{0}",
-        inspect.Parameter.KEYWORD_ONLY: "{0}={0}",
+def _assemble(function: Any, shape: Shape, parameters: tuple[str, ...], enter: Enter) -> FunctionType:
+    flags = function.__code__.co_flags if type(function) is FunctionType else 0
+    awaited = bool(flags & inspect.CO_ITERABLE_COROUTINE)
+    given: dict[str, object] = {
+        **PARTS,
+        "begin": begin_steps if awaited else begin,
+        "enter": enter,
+        "function": function,
+        "plain": PLAIN,
+        "settle": settle_stream if shape.template is CALL and _wraps_a_generator(function) else settle,
+        "steps": STEPS,
+        "stop": StopAsyncIteration if shape.template is ASYNC_GENERATOR else StopIteration,
+        "type_of": type,
     }
-    return ", ".join(forms.get(p.kind, "{0}").format(p.name) for p in parameters)
+    namespace = function.__globals__ if type(function) is FunctionType else globals()
+    wrapper = assemble(shape, parameters, name_of(function), given, namespace)
+    if awaited:
+        code = wrapper.__code__
+        wrapper.__code__ = code.replace(co_flags=code.co_flags | inspect.CO_ITERABLE_COROUTINE)
+    return wrapper
 
 
-def _named(parameters: list[inspect.Parameter], hidden: frozenset[str]) -> str:
-    shown = [p for p in parameters if p.name not in hidden]
-    entries = [f"**{p.name}" for p in shown if p.kind is p.VAR_KEYWORD]
-    entries += [f"{p.name!r}: {p.name}" for p in shown if p.kind is not p.VAR_KEYWORD]
-    return "{" + ", ".join(entries) + "}"
-
-
-def _by_wrapped_names(
-    function: Callable[..., Any], parameters: list[inspect.Parameter], enter: Enter, hidden: frozenset[str]
-) -> Enter:
-    """Names for the arguments of a function that another decorator made ``(*args, **kwargs)`` of."""
-    if not hasattr(function, "__wrapped__") or any(p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
-        return enter
+def _wraps_a_generator(function: Any) -> bool:
+    """Whether another decorator made a plain function of a generator function."""
     try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        return enter
-    positional = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
-
-    def named(arguments: Mapping[str, Any], *, streaming: bool = False) -> Observer | None:
-        rest = dict(arguments)
-        args = rest.pop(positional, ()) if positional else ()
-        try:
-            bound = signature.bind(*args, **rest)
-        except TypeError:  # the decorator below gives arguments of its own
-            return enter(arguments, streaming=streaming)
-        bound.apply_defaults()
-        unbound = {"self", "cls"} | hidden
-        return enter({k: v for k, v in bound.arguments.items() if k not in unbound}, streaming=streaming)
-
-    return named
+        inner = inspect.unwrap(function)
+    except Exception:  # a cycle, or a stranger's ``__getattr__``
+        return False
+    return inner is not function and (inspect.isgeneratorfunction(inner) or inspect.isasyncgenfunction(inner))
 
 
-def _drive(enter: Enter, arguments: Mapping[str, Any], generator: Any) -> Any:
-    """Run a generator step by step; nothing of ours is current while it is suspended (PEP 380's expansion)."""
-    observer = enter(arguments, streaming=True)
-    if observer is None:
-        return (yield from generator)
-    step: Callable[..., Any] = generator.__next__
-    value: tuple[Any, ...] = ()
-    try:
-        while True:
-            observer.resume()
+# --- what is no function ---------------------------------------------------------------------------------------------
+
+
+def _stand_in(inner: Any, enter: Enter, ignore: frozenset[str], *, bound: bool) -> Any:
+    """An object like ``inner`` whose calls are observed, and those of what it becomes on an instance."""
+    stands: dict[str, Callable[..., Any]] = {}
+    made = transparent(inner, stands)
+    kind = type(inner)
+    call = special(kind, "__call__")
+    if type(call) is FunctionType:
+        stands["__call__"] = MethodType(_wrap_function(call, enter, ignore, bound=True), inner)
+    elif call is not None:
+        names = names_of(inner, enter, ignore, takes_anything=True, bound=bound)
+        stands["__call__"] = _assemble(inner, _ANY, ("args", "kwargs"), names)
+    if special(kind, "__get__") is not None:
+        bind = special(kind, "__get__")
+
+        def get(instance: Any, owner: type | None = None) -> Any:
+            found = bind(inner, instance, owner)
+            if found is inner:
+                return made
+            if type(found) is MethodType and found.__func__ is inner:
+                return MethodType(made, found.__self__)
             try:
-                item = step(*value)
-            finally:
-                observer.suspend()
-            observer.item(item)
-            try:
-                sent = yield item
-            except GeneratorExit:
-                observer.resume()
-                try:
-                    generator.close()
-                finally:
-                    observer.suspend()
-                observer.broken_off()
-                raise
-            except BaseException as error:
-                step, value = generator.throw, (error,)
-            else:
-                step, value = (generator.__next__, ()) if sent is None else (generator.send, (sent,))
-    except StopIteration as stop:
-        observer.returned(stop.value)
-        return stop.value
-    except GeneratorExit:
-        raise
-    except BaseException as error:
-        observer.raised(error)
-        raise
+                return _wrap(found, enter, ignore, bound=False)
+            except TypeError:  # an attribute's value, and no method
+                return found
+
+        stands["__get__"] = get
+    return made

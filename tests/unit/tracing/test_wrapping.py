@@ -161,7 +161,8 @@ class Callable_:
 def test_partials_and_callable_objects(recorded: Recording) -> None:
     assert atlas.observe(functools.partial(plain, 1, c=3))(5) == (1, 5, (), 3, 4, {})
     wrapped = atlas.observe(Callable_())
-    assert inspect.iscoroutinefunction(wrapped)
+    assert inspect.iscoroutinefunction(wrapped) == inspect.iscoroutinefunction(Callable_())
+    assert inspect.iscoroutinefunction(wrapped.__call__)
     assert asyncio.run(wrapped(1)) == 2
     assert len(recorded.spans) == 2
 
