@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from atlas_otel.models.evaluation import score_of
 from atlas_otel.projection.span_placer import SpanPlacer
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _verdict(evaluation: JsonObject) -> _Verdict:
     validation, reward = evaluation.get("validation"), evaluation.get("reward")
     valid = validation.get("valid") if isinstance(validation, dict) else None
     reason = validation.get("reason") if isinstance(validation, dict) else None
-    score = _score(reward)
+    score = score_of(reward)
     rationale = reward.get("rationale") if isinstance(reward, dict) and score is not None else None
     return _Verdict(
         score,
@@ -162,11 +163,3 @@ def _verdict(evaluation: JsonObject) -> _Verdict:
         valid if isinstance(valid, bool) else None,
         reason if isinstance(reason, str) else "",
     )
-
-
-def _score(reward: JsonValue) -> float | None:
-    raw = reward.get("raw") if isinstance(reward, dict) else None
-    if isinstance(raw, dict) and "skipped" in raw:
-        return None  # a placeholder (contract §5): nobody gave that zero
-    score = reward.get("score") if isinstance(reward, dict) else None
-    return float(score) if isinstance(score, (int, float)) else None

@@ -25,14 +25,37 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def finite(value: object) -> float | None:
-    """``value`` as a finite float; None where it is none (NaN, infinity, a boolean, text, nothing)."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    """``value`` as a finite float, where it is a number or a text that says one; else None.
+
+    >>> finite("0.5"), finite(1), finite(True), finite("high"), finite(float("nan"))
+    (0.5, 1.0, None, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
         number = float(value)
-    except OverflowError:
+    except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
+
+
+def score_of(reward: object) -> float | None:
+    """The score that somebody gave; None where nobody did.
+
+    Nobody did where there is no reward, where its score is no finite number, and where a runtime that left the step
+    unjudged wrote a placeholder (``skipped``, in it or in its ``raw``; contract §5).
+
+    >>> score_of({"score": 0.5})
+    0.5
+    >>> score_of({"score": 0.0, "raw": {"skipped": "no judge"}}) is None
+    True
+    """
+    if not isinstance(reward, Mapping):
+        return None
+    raw = reward.get("raw")
+    if reward.get("skipped") or (isinstance(raw, Mapping) and raw.get("skipped")):
+        return None
+    return finite(reward.get("score"))
 
 
 def utc_time(time_ns: int) -> datetime:

@@ -112,7 +112,9 @@ def _checked(evaluation: Mapping[str, JsonValue]) -> JsonObject:
     for key, value in evaluation.items():
         if key == "reward":
             if isinstance(value, Mapping) and value:
-                checked[key] = {k: v for k, v in value.items() if k != "score" or finite(v) is not None}
+                score = finite(value.get("score"))
+                rest: JsonObject = {k: v for k, v in value.items() if k != "score"}
+                checked[key] = rest if score is None else rest | {"score": score}
         elif value is not None:
             checked[key] = value
     return checked

@@ -10,7 +10,7 @@ from atlas_otel.events.guidance import GuidanceNote
 from atlas_otel.events.metadata import MetadataNote
 from atlas_otel.events.reward import RewardNote
 from atlas_otel.events.validation import ValidationNote
-from atlas_otel.models.evaluation import choose_rewards, finite, reward_statistics, stored_reward
+from atlas_otel.models.evaluation import choose_rewards, reward_statistics, score_of, stored_reward
 from atlas_otel.models.rows import GuidanceRow, StepAttemptRow, StepResultRow
 from atlas_otel.projection.results import StepResult, read_result
 from atlas_otel.projection.transcript import Entry, note_entries, transcript
@@ -180,7 +180,7 @@ def _metadata(step: PlanStep, attempts: Sequence[AttemptView]) -> JsonObject:
     if span_rewards := [one for attempt in attempts for one in attempt.span_rewards]:
         metadata["span_rewards"] = list(span_rewards)
     metadata["attempt_history"] = [one.history(whole=len(attempts) > 1) for one in attempts]
-    if is_reward_missing(last.evaluation):
+    if _score(last.evaluation) is None:
         metadata["reward_missing"] = True
     return metadata
 
@@ -222,21 +222,8 @@ def _whole_trace(attempts: Sequence[AttemptView]) -> str:
     return "\n".join(f"--- attempt {one.number} ---\n{one.trace}" for one in attempts)
 
 
-def is_reward_missing(evaluation: JsonObject | None) -> bool:
-    """Whether nobody scored: no finite score, or a placeholder that a runtime put there (``raw.skipped``)."""
-    reward = (evaluation or {}).get("reward")
-    if not isinstance(reward, Mapping):
-        return True
-    raw = reward.get("raw")
-    skipped = reward.get("skipped") or (isinstance(raw, Mapping) and raw.get("skipped"))
-    return bool(skipped) or finite(reward.get("score")) is None
-
-
 def _score(evaluation: JsonObject | None) -> float | None:
-    if is_reward_missing(evaluation):
-        return None
-    reward = (evaluation or {}).get("reward")
-    return finite(reward.get("score")) if isinstance(reward, Mapping) else None
+    return score_of((evaluation or {}).get("reward"))
 
 
 def _order(note: TargetedNote) -> tuple[int, str]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from orjson import Fragment
 
+from atlas_otel.models.evaluation import score_of
 from atlas_otel_exporters.json_text import dump, load, load_object
-from atlas_otel_exporters.rewards import is_missing, reward_line
+from atlas_otel_exporters.rewards import reward_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -207,7 +208,7 @@ def _step(step: StoredStep, stored: JsonObject, plan_step: JsonObject, context: 
     metadata.setdefault("raw_evaluation", evaluation or {"raw": None})
     if "depends_on" in plan_step:
         metadata.setdefault("depends_on", plan_step["depends_on"])
-    if is_missing(reward):
+    if score_of(reward) is None:
         metadata[REWARD_MISSING] = True
     attempts = step.attempts
     line: dict[str, object] = {

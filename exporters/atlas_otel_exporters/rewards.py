@@ -2,44 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
+from atlas_otel.models.evaluation import finite, score_of
+from atlas_otel_exporters.json_text import load_object
+
 if TYPE_CHECKING:
-    from atlas_otel.models.json_types import JsonObject, JsonValue
-
-
-def finite(value: JsonValue) -> float | None:
-    """``value`` as a number, where it is one or says one; None for anything else, NaN and infinity among it."""
-    if not isinstance(value, (int, float, str)):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def is_missing(reward: JsonObject) -> bool:
-    """Whether nobody gave this reward: it has no score, or is the Atlas runtime's placeholder for one.
-
-    The runtime writes score 0.0 and ``raw.skipped`` where it left a step unjudged (contract §5, Reward).
-    """
-    raw = reward.get("raw")
-    skipped = isinstance(raw, dict) and bool(raw.get("skipped"))
-    return skipped or finite(reward.get("score")) is None
+    from atlas_otel.models.json_types import JsonObject
+    from atlas_otel_exporters.stored import StoredSession
 
 
 def step_score(evaluation: JsonObject, metadata: JsonObject) -> float | None:
     """The score of a step, from its row's two JSON columns; None where nobody gave one."""
-    reward = evaluation.get("reward")
-    if not isinstance(reward, dict) or is_missing(reward) or metadata.get("reward_missing"):
-        return None
-    return finite(reward.get("score"))
+    return None if metadata.get("reward_missing") else score_of(evaluation.get("reward"))
+
+
+def session_score(session: StoredSession) -> float | None:
+    """The session's score, from its two JSON columns; None where nobody gave one."""
+    scores = (score_of(load_object(column)) for column in (session.reward, session.reward_stats))
+    return next((score for score in scores if score is not None), None)
 
 
 def reward_line(reward: JsonObject) -> JsonObject:
-    """The reward as a line has it. A score that is absent or no number reads as 0.0: see :func:`is_missing`."""
+    """The reward as a line has it. A score that nobody gave reads as 0.0: ``metadata.reward_missing`` tells."""
     judges = reward.get("judges")
     return {
         "score": finite(reward.get("score")) or 0.0,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from atlas_otel.errors import ConfigError, UsageError
-from atlas_otel_exporters.rewards import finite
+from atlas_otel.models.evaluation import finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

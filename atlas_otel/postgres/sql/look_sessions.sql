@@ -20,7 +20,9 @@ attempts AS (
         END AS valid,
         CASE
             WHEN jsonb_typeof(tried.evaluation -> 'reward' -> 'score') = 'number'
-                AND NOT coalesce(tried.evaluation -> 'reward' -> 'raw' ? 'skipped', FALSE)
+                -- A placeholder (models.evaluation.score_of): nobody gave that zero.
+                AND coalesce(tried.evaluation -> 'reward' ->> 'skipped', 'false') IN ('false', '')
+                AND coalesce(tried.evaluation -> 'reward' -> 'raw' ->> 'skipped', 'false') IN ('false', '')
                 THEN (tried.evaluation -> 'reward' ->> 'score')::float
         END AS score
     FROM public.step_attempts AS tried

@@ -18,7 +18,8 @@ from atlas_otel_exporters.formats.events import calls, text
 from atlas_otel_exporters.formats.naming import source
 from atlas_otel_exporters.formats.said import goes_on, said_in
 from atlas_otel_exporters.json_text import dump
-from atlas_otel_exporters.training.recorded import read_session, run_score
+from atlas_otel_exporters.rewards import session_score
+from atlas_otel_exporters.training.recorded import read_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,7 +49,7 @@ class _Conversation(NamedTuple):
 
 def chat_lines(session: StoredSession, options: RowOptions, *, revision: int | None = None) -> Iterable[bytes]:
     """The session's conversations, in the order in which they ended."""
-    score = run_score(session)
+    score = session_score(session)
     found = _conversations(read_session(session).turns)
     for one in found:
         call = one.last.call

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atlas_otel_exporters.encode import REVISION
-from atlas_otel_exporters.json_text import load_object
-from atlas_otel_exporters.rewards import finite, is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,12 +17,3 @@ def source(session: StoredSession, span_ids: Sequence[str], revision: int | None
     """The ids of the session and its spans. ``session_key`` is null for sessions that the Atlas SDK recorded."""
     named: JsonObject = {"session_id": session.id, "session_key": session.key, "span_ids": list(span_ids)}
     return named if revision is None else {**named, REVISION: revision}
-
-
-def session_score(session: StoredSession) -> float | None:
-    """The session's reward, where somebody gave one."""
-    for column in (session.reward, session.reward_stats):
-        reward = load_object(column)
-        if reward and not is_missing(reward):
-            return finite(reward.get("score"))
-    return None

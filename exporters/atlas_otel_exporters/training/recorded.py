@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atlas_otel.calls.model_call import Place
+from atlas_otel.models.evaluation import finite, score_of
 from atlas_otel_exporters.json_text import load, load_object
-from atlas_otel_exporters.rewards import finite, is_missing
+from atlas_otel_exporters.rewards import session_score
 from atlas_otel_exporters.training.event_call import model_call
 from atlas_otel_exporters.training.task_group import task_group
 from atlas_otel_exporters.training.turn import Attempt, Run, Turn
@@ -62,15 +63,6 @@ def read_session(session: StoredSession) -> Recorded:
     return Recorded(run, sorted(turns, key=lambda turn: turn.started))
 
 
-def run_score(session: StoredSession) -> float | None:
-    """The session's reward, where somebody gave one."""
-    for column in (session.reward, session.reward_stats):
-        reward = load_object(column)
-        if reward and not is_missing(reward):
-            return finite(reward.get("score"))
-    return None
-
-
 def read_run(session: StoredSession) -> Run:
     """What is known of the run as a whole. Raises RecordError where a stored value cannot be read."""
     metadata = load_object(session.metadata)
@@ -82,7 +74,7 @@ def read_run(session: StoredSession) -> Run:
         task=session.task or "",
         task_group=task_group(key if isinstance(key, str) else None, session.task or ""),
         status=session.status,
-        reward=run_score(session),
+        reward=session_score(session),
         agent=_text(metadata.get("agent_name")),
         tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
         created_at=None if session.created_at is None else session.created_at.isoformat(),
@@ -143,7 +135,7 @@ def _attempts(session: StoredSession, spans: Mapping[tuple[str, str], _Span]) ->
             step=known.step,
             number=known.number,
             valid=valid if isinstance(valid, bool) else None,
-            reward=None if not reward or is_missing(reward) else finite(reward.get("score")),
+            reward=score_of(reward),
             failed=known.failed,
             guidance=known.guidance,
         )
