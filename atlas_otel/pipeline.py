@@ -26,6 +26,7 @@ from atlas_otel.records import utf8
 from atlas_otel.tracing import state
 from atlas_otel.tracing.control_flow import expected_types
 from atlas_otel.tracing.session_trust import SessionTrust
+from atlas_otel.tracing.threads import carry_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -196,7 +197,7 @@ def configure(
     - ``capture_content``: False keeps everything but an allowlist from leaving the process (``docs/privacy.md``).
     - ``redact``: a callable ``(text, where) -> text``, or names of shipped patterns.
     - ``console``: show the run on stderr; None: where that is a terminal.
-    - ``instrument_threads``: executors and threads keep the context.
+    - ``instrument_threads``: threads, pools and greenlets take the context of who starts them or hands them work.
     - ``max_string_bytes``, ``max_value_bytes``: longer strings and larger values are bounded, saying so.
     - ``enabled``: False records nothing (``OTEL_SDK_DISABLED``).
     - ``metadata``: stands in every session's metadata.
@@ -302,7 +303,7 @@ def _build(
         provider.add_span_processor(guest)
     processors = [*exporting, *given_ones]
     if in_force.instrument_threads:
-        _instrument_threads()
+        carry_context()
     resource = cleaned(provider.resource, capture)
     if own is not None:
         own.shown_resource = resource
@@ -392,14 +393,6 @@ def _otlp_senders(in_force: Settings, *, owned: bool) -> list[OtlpSender]:
         whole = endpoint.rstrip("/") + ("" if endpoint.rstrip("/").endswith(path) else path) if endpoint else None
         exporter = HttpExporter(endpoint=whole)
     return [OtlpSender(exporter)]
-
-
-def _instrument_threads() -> None:
-    from opentelemetry.instrumentation.threading import ThreadingInstrumentor
-
-    instrumentor = ThreadingInstrumentor()
-    if not instrumentor.is_instrumented_by_opentelemetry:
-        instrumentor.instrument()
 
 
 def _trace_url(in_force: Settings) -> str:

@@ -25,6 +25,7 @@ from atlas_otel.process.clock import Clock
 from atlas_otel.records.record import EventRecord, Record, RecordSet, SpanRecord
 from atlas_otel.sdk.own_provider import OwnProvider
 from atlas_otel.tracing import state
+from atlas_otel.tracing.threads import carry_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -148,7 +149,9 @@ def recording(
 
     ``new_key`` makes the sessions' keys (default: ``session-1``, ``session-2``, …). ``sdk_spans``: our spans are the
     SDK's, as they are on a provider that is not ours; they are too where there are ``processors`` or ``limits``.
+    Threads and pools take the context of who starts them or hands them work, as ``configure`` has it by default.
     """
+    carry_context()
     recorder = Recording()
     provider = OwnProvider(id_generator=SequentialIds(), span_limits=limits, alone=not sdk_spans and limits is None)
     for processor in processors:

@@ -17,7 +17,7 @@ from atlas_otel.records.record import RANK_ENDED, RANK_OPEN, SpanRecord
 from atlas_otel.sdk.readable import record_of, resource_of
 from atlas_otel.sdk.trace_filter import TraceFilter
 from atlas_otel.tracing import state
-from atlas_otel.tracing.context import session_key_of, step_of
+from atlas_otel.tracing.context import current_frame, session_key_of, step_of
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -57,6 +57,10 @@ class AtlasSpanProcessor(SpanProcessor):
             if session is None:
                 return
             span.set_attribute(semconv.ATLAS_SESSION_ID, session)
+            known = current_frame(parent_context).session
+            if known is not None and known.over:
+                span.set_attribute(semconv.ATLAS_AFTER_SESSION, True)
+                state.absorbed("after_session")
             step = step_of(parent_context)
             if step is not None:
                 span.set_attribute(semconv.ATLAS_STEP_ID, step.step)

@@ -50,6 +50,10 @@ class SpanInForce(Protocol):
     def identity(self) -> StepAttempt | None:
         """Of a step: which one."""
 
+    @property
+    def running(self) -> bool:
+        """Whether the span has not ended."""
+
     def set(self, key: str, value: AttributeValue) -> None:
         """Set an attribute."""
 
@@ -79,6 +83,12 @@ class SessionState:
         self._attempts: dict[int, int] = {}
         self._planned: dict[int, str] = {}
         self._steps: dict[int, SpanInForce] = {}
+
+    @property
+    def over(self) -> bool:
+        """Whether its own span has ended in this process: what begins now may be work of somebody else's, done by a
+        thread or a task that was started in it."""
+        return self.root is not None and not self.root.running
 
     def plan(self, steps: Mapping[int, str]) -> None:
         """Take over a plan: descriptions by step id. Steps that ran keep their numbers."""

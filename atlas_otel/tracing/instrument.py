@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import INVALID_SPAN, SpanKind, set_span_in_context
 
 from atlas_otel import semconv
 from atlas_otel.calls import chat
@@ -206,6 +206,9 @@ class Instrument(Generic[H]):
         attributes: dict[str, AttributeValue] = {semconv.ATLAS_KIND: self.kind}
         if session is not None:
             attributes[semconv.ATLAS_SESSION_ID] = session.key
+            if session.over:
+                attributes[semconv.ATLAS_AFTER_SESSION] = True
+                state.absorbed("after_session")
         attributes.update(given)
         if self.kind == "step":
             return self._start_step(parts, name, arguments, context, frame, session, attributes)
@@ -228,6 +231,9 @@ class Instrument(Generic[H]):
         given: Mapping[str, AttributeValue],
     ) -> ActiveSpan:
         around_it = frame.session or remote_session(context)
+        if around_it is not None and around_it.over:
+            # A worker that was started in it, and works for somebody else now: neither its session nor its trace.
+            around_it, frame, context = None, Frame(), set_span_in_context(INVALID_SPAN, context)
         inner = around_it is not None and not self.new
         key = around_it.key if inner and around_it is not None else self.session_key or state.new_session_key()
         attributes: dict[str, AttributeValue] = {
