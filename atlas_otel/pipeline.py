@@ -62,7 +62,7 @@ class Telemetry:
         senders: Sequence[OtlpSender] = (),
         sink: AtlasSpanProcessor | None = None,
         drain: Drain | None = None,
-        accounts: Accounts | None = None,
+        accounts: Accounts,
         console: ConsoleRecorder | None = None,
     ) -> None:
         self.settings = in_force
@@ -80,10 +80,8 @@ class Telemetry:
     def accounts(self) -> AccountsSnapshot:
         """Of all spans and events of this process: started = stored + open + spooled + dropped, by cause; beside them,
         what was handed over for OTLP and what a Collector took."""
-        from atlas_otel.delivery.accounts import Accounts
-
         handed, sent = sum(one.handed for one in self._senders), sum(one.sent for one in self._senders)
-        return replace((self._accounts or Accounts()).snapshot(), handed=handed, sent=sent)
+        return replace(self._accounts.snapshot(), handed=handed, sent=sent)
 
     @property
     def database_url(self) -> str | None:
@@ -270,9 +268,11 @@ def post_instrument() -> None:
 def _build(
     in_force: Settings, given: TracerProvider | None, span_processors: tuple[SpanProcessor, ...], expected: Expected
 ) -> Telemetry:
+    from atlas_otel.delivery.accounts import Accounts
+
     if not in_force.enabled:
         state.install(state.SILENT)
-        return Telemetry(in_force)
+        return Telemetry(in_force, accounts=Accounts())
     from atlas_otel.console.console import open_console
     from atlas_otel.delivery.metrics import observe_accounts
     from atlas_otel.postgres.storage import open_storage
@@ -282,6 +282,8 @@ def _build(
 
     capture = Capture.from_settings(in_force, on_loss=state.absorbed)
     storage = open_storage(in_force) if in_force.database_url else None
+    accounts = storage.accounts if storage is not None else Accounts()
+    state.count_into(accounts.absorbed)
     provider, own = _provider(in_force, given)
     senders = _otlp_senders(in_force, owned=own is not None)
     exporting = [RedactingProcessor(sender, capture) for sender in senders]
@@ -334,11 +336,10 @@ def _build(
         senders=senders,
         sink=sink,
         drain=storage.drain if storage else None,
-        accounts=storage.accounts if storage else None,
+        accounts=accounts,
         console=console,
     )
-    if storage is not None:
-        observe_accounts(storage.accounts.snapshot)
+    observe_accounts(accounts.snapshot)
     atexit.register(_at_exit, telemetry)
     return telemetry
 
@@ -408,6 +409,10 @@ def _at_exit(telemetry: Telemetry) -> None:
         _say(f"not recorded: {causes} (spans and events){_because(accounts)}")
     if left := accounts.spans.spooled + accounts.events.spooled:
         _say(f"{left} spans and events wait in the spool for the next process{_because(accounts)}")
+    from atlas_otel.delivery.causes import meaning
+
+    for cause, number in sorted(accounts.absorbed.items()):
+        _say(f"{number} × {cause}: {meaning(cause)}")
     if unsent := accounts.handed - accounts.sent:
         _say(f"not sent over OTLP: {unsent} of {accounts.handed} spans, which Jaeger lacks")
 

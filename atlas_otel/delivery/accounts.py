@@ -60,9 +60,10 @@ class AccountsSnapshot:
     Outside the balances stand: ``forked``, ends of spans that another process (before a fork) started, and accounts
     for; ``adopted``, records of dead processes that this one stored from their spool; ``adopted_dropped``, such records
     that could not be; ``snapshots_dropped``, open snapshots that were refused (their spans' ends are counted on their
-    own); ``absorbed``, exceptions kept from the agent, by place; ``waiting``, why the store takes nothing at the moment
-    (None: it does, or nothing was tried yet); ``handed``, spans given to the export over OTLP, and ``sent``, those of
-    them that a Collector took (the rest waits, or was given up: Jaeger lacks it, the record not).
+    own); ``absorbed``, what is missing or odd and no span (values withheld, reports not recorded, exceptions kept from
+    the agent), by cause: ``delivery.causes`` says what each means; ``waiting``, why the store takes nothing at the
+    moment (None: it does, or nothing was tried yet); ``handed``, spans given to the export over OTLP, and ``sent``,
+    those of them that a Collector took (the rest waits, or was given up: Jaeger lacks it, the record not).
     """
 
     spans: Tally = field(default_factory=Tally)

@@ -19,6 +19,9 @@ SPANS: Final = "atlas_otel.spans"
 """Spans of this process by ``state``: ``started``, ``stored``, ``open``, ``spooled``, ``dropped`` (with ``cause``)."""
 EVENTS: Final = "atlas_otel.events"
 """The same of events."""
+ABSORBED: Final = "atlas_otel.absorbed"
+"""What is missing or odd and no span: values withheld, reports not recorded, exceptions kept from the program, by
+``cause`` (``docs/reliability.md``)."""
 
 
 def observe_accounts(snapshot: Callable[[], AccountsSnapshot]) -> None:
@@ -31,8 +34,12 @@ def observe_accounts(snapshot: Callable[[], AccountsSnapshot]) -> None:
     def events(_: CallbackOptions) -> Iterable[Observation]:
         return _observed(snapshot().events)
 
+    def absorbed(_: CallbackOptions) -> Iterable[Observation]:
+        return [metrics.Observation(number, {"cause": cause}) for cause, number in snapshot().absorbed.items()]
+
     meter.create_observable_gauge(SPANS, [spans], unit="{span}", description="What became of spans.")
     meter.create_observable_gauge(EVENTS, [events], unit="{event}", description="What became of events.")
+    meter.create_observable_gauge(ABSORBED, [absorbed], unit="{occurrence}", description="What went amiss.")
 
 
 def _observed(tally: Tally) -> list[Observation]:

@@ -11,7 +11,7 @@ import atlas_otel as atlas
 from atlas_otel.doctor.database import examine_database
 from atlas_otel.doctor.finding import Finding, fail, failed, ok
 from atlas_otel.doctor.jaeger import examine_collector, examine_jaeger, otlp_endpoint, without_secret
-from atlas_otel.doctor.probe import accounts_of, follow_probe, record_probe
+from atlas_otel.doctor.probe import absorbed_of, accounts_of, follow_probe, record_probe
 from atlas_otel.doctor.provider import examine_provider
 from atlas_otel.doctor.spool import examine_spool
 from atlas_otel.postgres.dsn import describe
@@ -69,6 +69,7 @@ def _look(telemetry: Telemetry, probe: bool) -> Iterator[Finding]:
             telemetry.flush(10)
             yield examine_jaeger(settings.jaeger_url, sent.trace_id, sampled=sent.sampled)
     yield accounts_of(telemetry)
+    yield from absorbed_of(telemetry)
 
 
 def _settings(settings: Settings) -> Finding:

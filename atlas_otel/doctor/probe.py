@@ -16,6 +16,7 @@ import psycopg
 from opentelemetry import trace
 
 import atlas_otel as atlas
+from atlas_otel.delivery.causes import meaning
 from atlas_otel.doctor.finding import Finding, fail, ok, warn
 from atlas_otel.errors import AtlasOtelError
 from atlas_otel.postgres.connect import connect, quiet
@@ -123,3 +124,9 @@ def accounts_of(telemetry: Telemetry) -> Finding:
     if accounts.dropped:
         return warn("accounts", said, "docs/reliability.md says what each cause means")
     return ok("accounts", f"of this process: {said}")
+
+
+def absorbed_of(telemetry: Telemetry) -> list[Finding]:
+    """What was withheld, not recorded, or kept from the program: each cause with what to do about it."""
+    counts = sorted(telemetry.accounts.absorbed.items())
+    return [warn("accounts", f"{number} × {cause}", meaning(cause)) for cause, number in counts]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from typing import TYPE_CHECKING, Final
 
 from atlas_otel.errors import UsageError
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _log: Final = QuietLog("atlas_otel.reporting")
+_places_log: Final = logging.getLogger("atlas_otel.reporting")
+_PACKAGE: Final = __name__.partition(".")[0]
+_MAX_PLACES: Final = 100
+_places: set[str] = set()
 
 
 class Refusing:
@@ -38,3 +44,23 @@ class Refusing:
 
 
 REFUSING: Final = Refusing()
+
+
+def outside_session(what: str) -> None:
+    """Count a report that nothing is there to take; where recording is on, say once for each place in the code."""
+    state.absorbed("event_outside_session")
+    parts = state.current()
+    if not (parts.records or parts.adopted or parts.own is not None):  # nobody asked for a record
+        return
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+        frame = frame.f_back
+    place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    if place in _places or len(_places) >= _MAX_PLACES:
+        return
+    _places.add(place)
+    _places_log.warning(
+        "%s was reported at %s outside a session, and is not recorded: report it inside one, or name it (session_id=…)",
+        what,
+        place,
+    )

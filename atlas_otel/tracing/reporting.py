@@ -22,7 +22,7 @@ from atlas_otel.tracing import state
 from atlas_otel.tracing.context import Frame, activate, current_frame, restore, with_frame
 from atlas_otel.tracing.event_text import event_payload, event_shown
 from atlas_otel.tracing.late_reward import record_late
-from atlas_otel.tracing.refusing import REFUSING
+from atlas_otel.tracing.refusing import REFUSING, outside_session
 from atlas_otel.tracing.whole_number import whole_number
 
 if TYPE_CHECKING:
@@ -294,7 +294,7 @@ def _report(
     if not parts.enabled and state.listener is None:
         return None
     if active is None:
-        state.absorbed("event_outside_session")
+        outside_session(name)
         return None
     try:
         text = event_payload(parts, name, payload)

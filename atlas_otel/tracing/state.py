@@ -67,6 +67,7 @@ listener: Recorder | None = None
 
 _current = Instrumentation()
 _harm = Counter[str]()
+_count: Callable[[str], None] | None = None
 _harm_lock = fork.lock()
 
 
@@ -94,12 +95,24 @@ def listen(recorder: Recorder | None) -> None:
 
 
 def absorbed(cause: str) -> None:
-    """Count an exception of ours (or of a guest's) that was kept from the agent."""
+    """Count an exception of ours (or of a guest's) that was kept from the agent, a value that was withheld, a report
+    that was not recorded: whatever is missing or odd, and no span. ``delivery.causes`` says what each cause means."""
     with _harm_lock:
         _harm[cause] += 1
+    if _count is not None:
+        _count(cause)
+
+
+def count_into(count: Callable[[str], None] | None) -> None:
+    """Have ``count`` told each cause too, from now on: the accounts of this process. It must not raise."""
+    global _count
+    _count = count
 
 
 def absorbed_counts() -> dict[str, int]:
     """How many exceptions were kept from the agent in this process, by where they came from."""
     with _harm_lock:
         return dict(_harm)
+
+
+fork.in_child(_harm.clear)
