@@ -1,1 +1,4 @@
-"""Whether the whole way works here, from a span to a training line and to Jaeger; and what to do where it does not."""
+"""Checks that the whole way works on this machine, from a span to a training line and to Jaeger, and says what to do.
+
+From outside: ``examine.examine`` and ``finding.Finding``.
+"""

@@ -1,1 +1,4 @@
-"""Spans as OTLP and Jaeger write them → records. Pure."""
+"""Spans as others write them (OTLP, Jaeger's JSON, exports of other tools), decoded into records. Pure.
+
+From outside: ``documents`` for files of any form, ``protobuf``, ``json`` and ``logs`` for requests.
+"""

@@ -1,4 +1,4 @@
-"""The process around us: its clock, forks, how background threads sleep, wake and give way, and quiet logging.
+"""The process around us: its clock, forks, how background threads sleep, wake and yield, and quiet logging.
 
-Imports nothing but the standard library. Every module may be used from any room.
+Imports nothing but the standard library. From outside: all of it.
 """

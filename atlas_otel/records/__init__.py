@@ -1,4 +1,5 @@
-"""A span as it is kept: made, merged, encoded and decoded.
+"""A span as it is kept: made, merged, encoded and decoded. Pure.
 
-``record`` has the two record types, ``recorder`` and ``store`` the two seams that records pass. Pure.
+``record`` has the two record types, ``recorder`` and ``store`` the two seams that records pass.
+From outside: all of it.
 """

@@ -1,4 +1,7 @@
-"""Stored records and rows → JSONL and its kin."""
+"""Stored records and rows → lines and datasets: JSONL in every format, Parquet, review, verification.
+
+From outside: the names below, which are public, and what the command line needs of ``review``, ``verify`` and ``read``.
+"""
 
 from atlas_otel_exporters.export import export_jsonl
 from atlas_otel_exporters.selection import ReviewSettings, review_statuses
