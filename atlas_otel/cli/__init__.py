@@ -32,6 +32,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("adapters", "adapters", "See how an agent's adapter is understood."),
     Command("collect", "collect", "Take traces over OTLP/HTTP into the database."),
     Command("config", "config", "Check a config file, and get its schema for an editor."),
+    Command("dataset", "dataset", "Make datasets for training, look at them, check them."),
     Command("db", "db", "Make the database's schema, say where it stands, mark abandoned sessions."),
     Command("demo", "demo", "Run a small agent through the whole way: recorded, stored, exported."),
     Command("diff", "diff", "Show two sessions, or two attempts at a step, side by side."),

@@ -15,6 +15,7 @@ import typer
 
 from atlas_otel.cli import row_options as rows
 from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, moment, the_database
+from atlas_otel.cli.progress import progress_bar
 from atlas_otel.cli.settings import review_settings
 from atlas_otel_exporters import export_jsonl, review_statuses
 from atlas_otel_exporters.formats import FORMATS, FormatName
@@ -23,9 +24,9 @@ from atlas_otel_exporters.summary import NOT_IN_FORMAT
 from atlas_otel_exporters.training.options import RowOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from atlas_otel_exporters import ExportProgress, ExportSummary
+    from atlas_otel_exporters import ExportSummary
 
 app = command_app()
 
@@ -146,7 +147,7 @@ def export(
     )
     with (
         _interrupted() if follow else nullcontext() as stop,
-        _progress_bar(shown=not quiet and not follow and sys.stderr.isatty()) as progress,
+        progress_bar("Exporting", shown=not quiet and not follow and sys.stderr.isatty()) as progress,
     ):
         summary = export_jsonl(
             output,
@@ -210,19 +211,6 @@ def _hint(summary: ExportSummary) -> str:
         "`atlas-otel review sessions`, approve with `atlas-otel review approve ID`, or give --include-status pending; "
         "ATLAS_REVIEW_REQUIRE_APPROVAL=0 takes pending ones from now on."
     )
-
-
-@contextmanager
-def _progress_bar(*, shown: bool) -> Iterator[Callable[[ExportProgress], None] | None]:
-    if not shown:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Exporting", total=None)
-        yield lambda done: bar.update(task, completed=done.sessions, total=done.total)
 
 
 @contextmanager

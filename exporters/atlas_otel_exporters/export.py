@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from atlas_otel.errors import ConfigError, RecordError, UsageError
 from atlas_otel.postgres.dsn import database_url_from
 from atlas_otel_exporters.follow import follow_sessions
-from atlas_otel_exporters.formats import FORMATS, format_named
+from atlas_otel_exporters.formats import FOLLOWED, FORMATS, format_named
 from atlas_otel_exporters.read import DEFAULT_BATCH_SIZE, open_reader
 from atlas_otel_exporters.selection import APPROVED, Selection
 from atlas_otel_exporters.summary import NOT_IN_FORMAT, ExportProgress, ExportSummary
@@ -91,6 +91,8 @@ def export_jsonl(
         offset=offset,
         newest_first=newest_first,
     )
+    if follow is not None and format not in FOLLOWED:
+        raise UsageError(f"--format {format} cannot be followed: its lines do not say which session they are of")
     if follow is not None:
         return follow_sessions(
             output,

@@ -31,3 +31,12 @@ def keys_of(connection: psycopg.Connection[Any], ids: Sequence[int]) -> dict[int
     if not has_records(connection):
         return {}
     return dict(connection.execute(statement("keys"), {"ids": list(ids)}).fetchall())
+
+
+def known_sessions(connection: psycopg.Connection[Any], names: Sequence[str]) -> dict[str, int]:
+    """``sessions.id`` of those of these keys and numbers that there are. The session of a key may have no row."""
+    parameters = {"keys": list(names)}
+    found: dict[str, int] = dict(connection.execute(statement("existing_numbers"), parameters).fetchall())
+    if has_records(connection):
+        found.update(dict(connection.execute(statement("numbers_of_keys"), parameters).fetchall()))
+    return found

@@ -25,7 +25,7 @@ class ParquetLines:
     """Takes lines of JSON and writes them as row groups; ``bytes_written`` counts the lines."""
 
     def __init__(self, stream: IO[bytes], features: Mapping[str, Feature]) -> None:
-        self._pa, self._parquet = _pyarrow()
+        self._pa, self._parquet = pyarrow_modules()
         self._features = features
         self._schema = _schema(self._pa, features)
         # The writer's name and version would make the same rows give other bytes under another pyarrow's; its
@@ -85,7 +85,8 @@ def _type(pa: Any, feature: Feature) -> Any:
     return pa.struct([pa.field(name, _type(pa, item)) for name, item in feature.items()])
 
 
-def _pyarrow() -> tuple[Any, Any]:
+def pyarrow_modules() -> tuple[Any, Any]:
+    """``pyarrow`` and ``pyarrow.parquet``. Raises ConfigError where they are not installed."""
     try:
         import pyarrow
         import pyarrow.parquet

@@ -17,7 +17,7 @@ from psycopg.adapt import Loader
 
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
-from atlas_otel_exporters.naming import keys_of, row_ids
+from atlas_otel_exporters.naming import keys_of, known_sessions, row_ids
 from atlas_otel_exporters.statements import statement
 from atlas_otel_exporters.stored import StoredAttempt, StoredEvent, StoredSession, StoredStep
 
@@ -99,6 +99,27 @@ class SessionReader:
         """The sessions with these ``sessions.id``, which are in order; all of them have to be there."""
         for start in range(0, len(ids), batch_size):
             yield from self._page(ids[start : start + batch_size], event_limit)
+
+    def picked(self, selection: Selection) -> dict[int, str]:
+        """The numbers of the sessions that are asked for, in order, each with a text that changes when its rows do."""
+        direction = sql.SQL("DESC" if selection.newest_first else "ASC")
+        query = sql.SQL("{}{}").format(statement("considered"), statement("pick").format(direction=direction))
+        bounds = {"limit": selection.limit, "offset": selection.offset}
+        rows = self._connection.execute(query, {**self._filters(selection), **bounds}).fetchall()
+        marks = self.fingerprints(selection)
+        return {number: marks.get(number, "") for (number,) in sorted(rows)}
+
+    def without_events(self, ids: Sequence[int], batch_size: int = DEFAULT_BATCH_SIZE) -> Iterator[StoredSession]:
+        """The sessions with these numbers, of each only its own row."""
+        for start in range(0, len(ids), batch_size):
+            page = ids[start : start + batch_size]
+            keys = keys_of(self._connection, page)
+            for number, *columns in self._rows("sessions", page):
+                yield StoredSession._make((number, keys.get(number), *columns, [], [], 0))
+
+    def known(self, names: Sequence[str]) -> dict[str, int]:
+        """``sessions.id`` of those of these keys and numbers that there are."""
+        return known_sessions(self._connection, names)
 
     def fingerprints(self, selection: Selection) -> dict[int, str]:
         """For each complete session that the filters take, a text that changes when any of its rows does."""

@@ -81,8 +81,8 @@ EXPECTED = {
     "chat": [
         "<system>Be brief.</system><user>1 + 2?</user>"
         '<assistant><call>add {"first": 1, "second": 2}</call></assistant><tool>3</tool><assistant>3</assistant>',
-        '<user>Without one</user><assistant><call>add {"first":1,"second":2.5}</call></assistant><tool>3.5</tool>'
-        '<assistant><call>look_up {"word":"x"}</call></assistant>'
+        '<user>Without one</user><assistant><call>add {"first": 1, "second": 2.5}</call></assistant><tool>3.5</tool>'
+        '<assistant><call>look_up {"word": "x"}</call></assistant>'
         '<tool>{"word":"x","found":[1,"two",null]}</tool><assistant>3.5</assistant>',
         "<system>Be brief.</system><user>1 + 2?</user><assistant>try 1</assistant>",
         "<system>Be brief.</system><user>1 + 2?</user><assistant>better</assistant>",

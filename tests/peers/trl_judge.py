@@ -20,7 +20,7 @@ TEMPLATE = (
     "{% if tools %}<tools>{{ tools | tojson }}</tools>{% endif %}"
     "{% for message in messages %}<{{ message.role }}>{{ message.content }}"
     "{% if message.tool_calls %}{% for call in message.tool_calls %}"
-    "<call>{{ call.function.name }} {{ call.function.arguments }}</call>{% endfor %}{% endif %}"
+    "<call>{{ call.function.name }} {{ call.function.arguments | tojson }}</call>{% endfor %}{% endif %}"
     "</{{ message.role }}>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
 )
 COLUMNS = {

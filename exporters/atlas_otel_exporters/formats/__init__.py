@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, get_args
 
+import orjson
+
+from atlas_otel_exporters.formats.atif import AtifFormat
 from atlas_otel_exporters.formats.atlas import atlas_lines
-from atlas_otel_exporters.formats.chat import chat_lines
+from atlas_otel_exporters.formats.chat import ChatFormat
+from atlas_otel_exporters.formats.hf_traces import HfTracesFormat
 from atlas_otel_exporters.formats.kto import KtoFormat
+from atlas_otel_exporters.formats.openai import OpenAIFormat, OpenAIPreferenceFormat
 from atlas_otel_exporters.formats.preference import PreferenceFormat
 from atlas_otel_exporters.formats.rl import RlFormat
+from atlas_otel_exporters.formats.tokens import TokensFormat
+from atlas_otel_exporters.formats.verl import VerlFormat
 from atlas_otel_exporters.training.options import RowOptions
 
 if TYPE_CHECKING:
@@ -18,8 +25,22 @@ if TYPE_CHECKING:
     from atlas_otel_exporters.stored import StoredSession
     from atlas_otel_exporters.training.row_format import RowFormat
 
-FormatName: TypeAlias = Literal["atlas", "chat", "preference", "rl", "kto"]
+FormatName: TypeAlias = Literal[
+    "atlas",
+    "chat",
+    "preference",
+    "rl",
+    "kto",
+    "tokens",
+    "openai",
+    "openai-preference",
+    "verl",
+    "atif",
+    "hf-traces",
+]
 FORMATS: tuple[FormatName, ...] = get_args(FormatName)
+FOLLOWED: Final[frozenset[FormatName]] = frozenset({"atlas", "chat", "preference", "rl", "kto", "tokens"})
+"""Formats whose lines say which session and revision they are of, so that a follower can go on from them."""
 
 
 class Format(Protocol):
@@ -43,6 +64,12 @@ class Format(Protocol):
     def __call__(self, session: StoredSession, *, revision: int | None = None) -> Iterable[bytes]:
         """``revision`` stands at the top of every line where it is given."""
 
+    def traced(self, session: StoredSession) -> Iterable[tuple[bytes, list[str]]]:
+        """The lines of a session, each with the ids of the spans that it is made of."""
+
+    def traced_runs(self, sessions: Iterable[StoredSession]) -> Iterable[tuple[bytes, list[str]]]:
+        """The same of :meth:`lines_of_runs`."""
+
     def lines_of_runs(self, sessions: Iterable[StoredSession]) -> Iterable[bytes]:
         """The lines that these runs of one task make together."""
 
@@ -63,6 +90,12 @@ class _WholeSession:
     def learn(self, session: StoredSession) -> None:
         """Nothing: each session stands alone."""
 
+    def traced(self, session: StoredSession) -> Iterable[tuple[bytes, list[str]]]:
+        return [(line, orjson.loads(line).get("span_ids") or []) for line in self(session)]
+
+    def traced_runs(self, sessions: Iterable[StoredSession]) -> Iterable[tuple[bytes, list[str]]]:
+        return ()
+
     def lines_of_runs(self, sessions: Iterable[StoredSession]) -> Iterable[bytes]:
         return ()
 
@@ -74,9 +107,16 @@ def format_named(name: FormatName, options: RowOptions | None = None) -> Format:
     return _WholeSession(_SESSIONS[name], options or RowOptions())
 
 
-_SESSIONS: Final[dict[FormatName, Callable[..., Iterable[bytes]]]] = {"atlas": atlas_lines, "chat": chat_lines}
+_SESSIONS: Final[dict[FormatName, Callable[..., Iterable[bytes]]]] = {"atlas": atlas_lines}
 _ROWS: Final[dict[FormatName, Callable[[RowOptions | None], RowFormat]]] = {
+    "atif": AtifFormat,
+    "chat": ChatFormat,
+    "hf-traces": HfTracesFormat,
     "kto": KtoFormat,
+    "openai": OpenAIFormat,
+    "openai-preference": OpenAIPreferenceFormat,
     "preference": PreferenceFormat,
     "rl": RlFormat,
+    "tokens": TokensFormat,
+    "verl": VerlFormat,
 }

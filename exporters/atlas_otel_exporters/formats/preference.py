@@ -24,6 +24,8 @@ class PreferenceFormat(RowFormat):
     """One row a pair."""
 
     compares_runs = True
+    same_prompt = False
+    """Whether the format cannot say that two answers were given to different requests."""
 
     def __init__(self, options: RowOptions | None = None) -> None:
         super().__init__(options)
@@ -61,7 +63,7 @@ class PreferenceFormat(RowFormat):
             reason = self.options.calls.refusal(pair.chosen)
             if reason is None and pair.margin is not None and pair.margin < self.options.min_margin:
                 reason = "margin under --min-margin"
-            if reason is None and self.options.same_prompt and pair.prompt_differs:
+            if reason is None and (self.options.same_prompt or self.same_prompt) and pair.prompt_differs:
                 reason = "prompts that differ"
             if reason is None:
                 yield pair

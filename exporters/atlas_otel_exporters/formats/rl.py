@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.models.json_types import JsonObject, JsonValue
     from atlas_otel_exporters.stored import StoredSession
-    from atlas_otel_exporters.training.conversation import Conversation, Said
+    from atlas_otel_exporters.training.conversation import Conversation, Spoken
     from atlas_otel_exporters.training.options import RowOptions
     from atlas_otel_exporters.training.recorded import Recorded
     from atlas_otel_exporters.training.turn import Turn
@@ -86,8 +86,8 @@ class RlFormat(RowFormat):
         arguments = self.options.arguments
         return {
             "prompt": chat_messages(conversation.prompt, arguments),
-            "completion": [chat_message(one.message, arguments) for one in conversation.said],
-            "turns": [_turn(one) for one in conversation.said],
+            "completion": [chat_message(one.message, arguments) for one in conversation.spoken],
+            "turns": [_turn(one) for one in conversation.spoken],
             "tools": chat_tools(conversation.tools) or None,
         }
 
@@ -99,8 +99,8 @@ def _of_attempt(turn: Turn) -> float | None:
     return turn.run.reward
 
 
-def _turn(said: Said) -> JsonValue:
-    turn = said.turn
+def _turn(spoken: Spoken) -> JsonValue:
+    turn = spoken.turn
     if turn is None:
         return {"by": "environment", "span_id": None, "reward": None, "step_reward": None}
     step_reward = None if turn.attempt is None else turn.attempt.reward

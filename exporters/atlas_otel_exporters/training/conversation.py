@@ -1,8 +1,8 @@
-"""Model calls that go on from one another, put together by exact prefix. Pure.
+"""Model calls that go on from one another, put together. Pure.
 
-A call belongs to a conversation when what it was given is, message for message, all that stands there, and something
-more. What was changed on the way (history compacted, reasoning not sent back, another branch) begins another one: so a
-conversation holds for each of its answers exactly what the model was given.
+A call belongs to a conversation when what it was given begins with all that is said there (:mod:`.said`), whatever its
+form, or when it names the response whose messages its server keeps. What was changed on the way (history compacted,
+another branch) begins another one. A conversation has each answer as the model wrote it.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from atlas_otel_exporters.training.said import goes_on, said_in
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from atlas_otel.calls.model_call import Message, Tool
+    from atlas_otel_exporters.training.said import Said
     from atlas_otel_exporters.training.turn import Turn
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Spoken:
     """A message after the prompt. ``turn``: the call that wrote it; None for what the environment said."""
 
     message: Message
@@ -27,50 +30,76 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What a model was first given, and all that was said after, by it and by its environment."""
+    """What a model was first given, and all that was said after, by it and by its environment.
+
+    ``choice`` is which of its last call's answers it ends with; ``first``: whether it is the first one with its turns.
+    """
 
     prompt: tuple[Message, ...]
+    spoken: tuple[Spoken, ...]
     said: tuple[Said, ...]
+    tools: tuple[Tool, ...]
+    choice: int = 0
 
     @property
     def turns(self) -> Sequence[Turn]:
         """The calls, in their order."""
-        return [one.turn for one in self.said if one.turn is not None]
+        return [one.turn for one in self.spoken if one.turn is not None]
+
+    @property
+    def last(self) -> Turn:
+        """The call that wrote the last answer."""
+        turn = self.spoken[-1].turn
+        assert turn is not None
+        return turn
 
     @property
     def messages(self) -> tuple[Message, ...]:
         """All of it."""
-        return (*self.prompt, *(one.message for one in self.said))
+        return (*self.prompt, *(one.message for one in self.spoken))
 
-    @property
-    def tools(self) -> tuple[Tool, ...]:
-        """The tools that the last call was offered."""
-        return self.turns[-1].call.tools
-
-    def going_on(self, turn: Turn, answer: Message) -> Conversation | None:
-        """This one with ``turn`` at its end, where that goes on from it."""
-        asked, held = turn.call.messages, self.messages
-        if len(asked) <= len(held) or asked[: len(held)] != held or turn.call.tools != self.tools:
+    def more_in(self, turn: Turn, asked: Sequence[Said]) -> tuple[Message, ...] | None:
+        """What was said between this and an answer of ``turn``; None where that does not go on from here."""
+        given = turn.call.messages
+        if turn.call.tools and self.tools and turn.call.tools != self.tools:
             return None
-        between = tuple(Said(message) for message in asked[len(held) :])
-        return Conversation(self.prompt, (*self.said, *between, Said(answer, turn)))
+        if not goes_on(self.said, asked):
+            named = turn.call.previous_response_id
+            if named is None or named != self.last.call.response_id:
+                return None
+            return tuple(one for one in given if one.role not in ("system", "developer"))
+        count = len(self.said)
+        first_new = asked[count].at if count < len(asked) else len(given)
+        if any(one.at >= first_new for one in asked[:count]):
+            return None  # one message holds the end of what was said and the beginning of what is new
+        return given[first_new:]
 
 
 def conversations(turns: Iterable[Turn]) -> list[Conversation]:
-    """The conversations that these calls come to, each call in exactly one, in the order in which they began.
+    """The conversations that these calls come to, in the order in which they ended.
 
-    Calls without an answer or without a prompt are left out: see :class:`CallFilter` for how to count them.
+    Each call's first answer stands in exactly one of them; each other answer of a call is one of its own. Calls
+    without an answer or without messages are left out.
     """
     found: list[Conversation] = []
     for turn in turns:
-        answer = turn.answer
-        if answer is None or not turn.call.messages or not turn.answered:
+        if not turn.answered or not turn.call.messages:
             continue
-        for number in range(len(found) - 1, -1, -1):
-            longer = found[number].going_on(turn, answer)
-            if longer is not None:
-                found[number] = longer
-                break
-        else:
-            found.append(Conversation(turn.call.messages, (Said(answer, turn),)))
+        asked = said_in(turn.call.messages)
+        reached = [(one, more) for one in found if (more := one.more_in(turn, asked)) is not None]
+        earlier, between = max(reached, key=lambda one: len(one[0].said), default=(None, ()))
+        if earlier is not None and earlier.choice == 0:
+            found.remove(earlier)
+        before = () if earlier is None else (*earlier.spoken, *map(Spoken, between))
+        prompt = turn.call.messages if earlier is None else earlier.prompt
+        for number, choice in enumerate(turn.call.choices):
+            spoken = (*(before if number == 0 else map(_history, before)), Spoken(choice.message, turn))
+            said = tuple(said_in((*prompt, *(one.message for one in spoken))))
+            tools = turn.call.tools or (earlier.tools if earlier is not None else ())
+            found.append(Conversation(prompt, spoken, said, tools, number))
     return found
+
+
+def _history(spoken: Spoken) -> Spoken:
+    """The same as part of what the model was given: its answer stands in another conversation."""
+    return Spoken(spoken.message)

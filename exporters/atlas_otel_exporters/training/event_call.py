@@ -67,7 +67,7 @@ def _answer(output: JsonValue, responses: JsonValue) -> Answer:
     the database reorders the keys of the raw one's arguments."""
     raw = read_answer(output) if output is not None else Answer()
     read = read_answer(responses)
-    if not read.choices:
+    if not read.choices or len(read.choices) < len(raw.choices):  # several choices read as one answer in parts
         return raw
     tokens = [choice.tokens for choice in raw.choices]
     choices = tuple(

@@ -41,7 +41,15 @@ _ORIGIN: Final[dict[str, Feature]] = {
 _MESSAGES: Final[Feature] = ("json",)
 
 FEATURES: Final[Mapping[str, Mapping[str, Feature]]] = {
-    "chat": {"messages": _MESSAGES, "tools": "json", **_ORIGIN},
+    "chat": {
+        "messages": _MESSAGES,
+        "tools": "json",
+        "omitted_parts": "int64",
+        "omitted_messages": "int64",
+        "omitted_bytes": "int64",
+        "unread": ("string",),
+        **_ORIGIN,
+    },
     "preference": {
         "prompt": _MESSAGES,
         "chosen": _MESSAGES,
@@ -69,6 +77,26 @@ FEATURES: Final[Mapping[str, Mapping[str, Feature]]] = {
         "advantage": "float64",
         "reward_group": "string",
         **_ORIGIN,
+    },
+    "tokens": {
+        "prompt_ids": ("int64",),
+        "response_ids": ("int64",),
+        "loss_mask": ("int64",),
+        "logprobs": ("float64",),
+        **_ORIGIN,
+    },
+    "verl": {
+        "data_source": "string",
+        "prompt": _MESSAGES,
+        "ability": "string",
+        "reward_model": {"style": "string", "ground_truth": "string"},
+        "extra_info": {"index": "int64", "tools": "json", **_ORIGIN},
+    },
+    "openai": {"messages": _MESSAGES, "tools": "json", "parallel_tool_calls": "bool"},
+    "openai-preference": {
+        "input": "json",
+        "preferred_output": _MESSAGES,
+        "non_preferred_output": _MESSAGES,
     },
     "kto": {
         "prompt": _MESSAGES,

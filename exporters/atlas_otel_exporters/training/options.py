@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from atlas_otel.errors import UsageError
 from atlas_otel_exporters.training.turn import GOVERNANCE
@@ -12,6 +12,7 @@ from atlas_otel_exporters.training.turn import GOVERNANCE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from atlas_otel.models.json_types import JsonObject, JsonValue
     from atlas_otel_exporters.training.turn import Turn
 
 PairSource: TypeAlias = Literal["attempts", "siblings", "samples"]
@@ -136,3 +137,22 @@ _CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "arguments": get_args(Arguments),
     "events": get_args(Events),
 }
+
+
+def options_of(held: JsonObject) -> RowOptions:
+    """The options that :func:`dataclasses.asdict` made ``held`` of; what else stands there is not looked at.
+
+    Raises UsageError where they are none.
+    """
+    calls = held.get("calls")
+    named = {one.name for one in fields(RowOptions)} - {"calls"}
+    try:
+        filters = {key: _as_set(value) for key, value in calls.items()} if isinstance(calls, dict) else {}
+        given = {key: _as_set(value) for key, value in held.items() if key in named}
+        return RowOptions(calls=CallFilter(**filters), **given)
+    except TypeError as error:
+        raise UsageError(f"options that this version does not know: {error}") from None
+
+
+def _as_set(value: JsonValue) -> Any:
+    return frozenset(value) if isinstance(value, list) else value

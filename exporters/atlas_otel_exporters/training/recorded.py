@@ -5,11 +5,12 @@ Reads what the projection wrote into ``trajectory_events``; what was recorded by
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atlas_otel.calls.model_call import Place
 from atlas_otel.models.evaluation import finite, score_of
-from atlas_otel_exporters.json_text import load, load_object
+from atlas_otel_exporters.json_text import dump, load, load_object
 from atlas_otel_exporters.rewards import session_score
 from atlas_otel_exporters.training.event_call import model_call
 from atlas_otel_exporters.training.task_group import task_group
@@ -78,6 +79,8 @@ def read_run(session: StoredSession) -> Run:
         agent=_text(metadata.get("agent_name")),
         tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
         created_at=None if session.created_at is None else session.created_at.isoformat(),
+        ground_truth=_as_text(metadata.get("ground_truth")),
+        version=_text(metadata.get("agent_version")) or _text(metadata.get("service_version")),
     )
 
 
@@ -109,7 +112,9 @@ def _spans(events: Iterable[StoredEvent]) -> dict[tuple[str, str], _Span]:
 
 def _attempts(session: StoredSession, spans: Mapping[tuple[str, str], _Span]) -> dict[tuple[int, int], Attempt]:
     evaluations: dict[tuple[int, int], JsonObject] = {}
+    truths: dict[int, str | None] = {}
     for step in session.steps:
+        truths[step.step_id] = _as_text(load_object(step.metadata).get("ground_truth"))
         for attempt in step.history:
             evaluations[step.step_id, attempt.attempt] = load_object(attempt.evaluation)
     found: dict[tuple[int, int], Attempt] = {}
@@ -139,7 +144,7 @@ def _attempts(session: StoredSession, spans: Mapping[tuple[str, str], _Span]) ->
             failed=known.failed,
             guidance=known.guidance,
         )
-    return found
+    return {key: replace(attempt, ground_truth=truths.get(key[0])) for key, attempt in found.items()}
 
 
 def _step_of(span: _Span) -> tuple[int, int] | None:
@@ -215,6 +220,10 @@ def _failure(error: JsonValue) -> str | None:
     if isinstance(error, dict):
         return ": ".join(part for key in ("type", "message") if (part := _text(error.get(key)))) or "failed"
     return _text(error)
+
+
+def _as_text(value: JsonValue) -> str | None:
+    return value if value is None or isinstance(value, str) else dump(value).decode()
 
 
 def _text(value: JsonValue) -> str | None:

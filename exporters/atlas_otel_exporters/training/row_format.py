@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from atlas_otel_exporters.json_text import dump
 from atlas_otel_exporters.training.options import RowOptions
 from atlas_otel_exporters.training.recorded import Recorded, read_session
+
+_SPANS: Final = ""
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -40,11 +42,21 @@ class RowFormat:
 
     def __call__(self, session: StoredSession, *, revision: int | None = None) -> Iterable[bytes]:
         """The lines of one session by itself. Raises RecordError where a stored value cannot be read."""
-        return [dump(row) for row in self.rows(self.read(session), revision)]
+        return [traced_line(row)[0] for row in self.rows(self.read(session), revision)]
+
+    def traced(self, session: StoredSession) -> list[tuple[bytes, list[str]]]:
+        """The lines of one session, each with the ids of the spans that it is made of."""
+        return [traced_line(row) for row in self.rows(self.read(session), None)]
+
+    def traced_runs(self, sessions: Iterable[StoredSession]) -> list[tuple[bytes, list[str]]]:
+        """The same of what several runs of one task make together."""
+        return [
+            traced_line(row) for row in self.rows_of_runs([self.read(session, count=False) for session in sessions])
+        ]
 
     def lines_of_runs(self, sessions: Iterable[StoredSession]) -> Iterable[bytes]:
         """The lines that only several runs of one task together make."""
-        return [dump(row) for row in self.rows_of_runs([self.read(session, count=False) for session in sessions])]
+        return [line for line, _ in self.traced_runs(sessions)]
 
     def read(self, session: StoredSession, *, count: bool = True) -> Recorded:
         """The session's calls that are wanted; ``count`` those that are not."""
@@ -74,3 +86,16 @@ class RowFormat:
     def rows_of_runs(self, runs: Sequence[Recorded]) -> Iterator[JsonObject]:
         """The rows that several runs of one task make."""
         return iter(())
+
+
+def made_of(*turns: Turn) -> JsonObject:
+    """What a row says of its spans where the format has no place for them; no line holds it."""
+    return {_SPANS: [turn.span_id for turn in turns]}
+
+
+def traced_line(row: JsonObject) -> tuple[bytes, list[str]]:
+    """A row as its line, with the spans that it says it is made of."""
+    extra = row.get("extra_info")
+    held = row.get(_SPANS) or row.get("span_ids") or (extra.get("span_ids") if isinstance(extra, dict) else None)
+    shown = {key: value for key, value in row.items() if key != _SPANS}
+    return dump(shown), [one for one in held if isinstance(one, str)] if isinstance(held, list) else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from atlas_otel_exporters.encode import REVISION
 
@@ -10,7 +10,28 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from atlas_otel.models.json_types import JsonObject
-    from atlas_otel_exporters.training.turn import Turn
+    from atlas_otel_exporters.training.turn import Run, Turn
+
+_OF_A_CALL: Final = ("trace_id", "actor", "model", "step_id", "attempt", "finish_reason", "valid")
+
+
+def no_origin(run: Run) -> JsonObject:
+    """The same keys for a row that is made of no model call."""
+    return {
+        **dict.fromkeys(_OF_A_CALL),
+        "session_id": run.id,
+        "session_key": run.key,
+        "span_ids": [],
+        "task_group": run.task_group,
+        "agent": run.agent,
+        "status": run.status,
+        "reward": run.reward,
+        "reward_source": None if run.reward is None else "session",
+        "session_reward": run.reward,
+        "truncated": False,
+        "stream_incomplete": False,
+        "unread_parts": 0,
+    }
 
 
 def origin(turns: Sequence[Turn], revision: int | None = None) -> JsonObject:

@@ -30,6 +30,10 @@ class Run:
     agent: str | None
     tags: tuple[str, ...]
     created_at: str | None
+    ground_truth: str | None = None
+    """The right answer, where the caller said so; anything but a text as JSON."""
+    version: str | None = None
+    """The agent's, else the service's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Attempt:
     failed: bool = False
     guidance: tuple[str, ...] = ()
     """What the teacher had said before it began."""
+    ground_truth: str | None = None
+    """The step's right answer, where the caller said so."""
 
     @property
     def passed(self) -> bool | None:
@@ -99,6 +105,12 @@ class Turn:
     def finish_reason(self) -> str | None:
         """Why the model stopped, in its provider's word."""
         return self.call.choices[0].finish_reason if self.call.choices else None
+
+    @property
+    def ground_truth(self) -> str | None:
+        """The right answer: the step's, else the session's; None where nobody said."""
+        of_step = None if self.attempt is None else self.attempt.ground_truth
+        return of_step if of_step is not None else self.run.ground_truth
 
     @property
     def model(self) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import atlas_otel as atlas
 from atlas_otel.testing import recording
+from atlas_otel_exporters.training.options import RowOptions
 from tests.support.stored_sessions import lines
 
 Json = dict[str, Any]
@@ -23,6 +24,11 @@ def search(query: str) -> list[str]:
 @atlas.llm(model="m")
 def complete(messages: list[Json], reply: Json) -> Json:
     return reply
+
+
+def trained(line: Json) -> list[int]:
+    """Where the messages stand that are trained on."""
+    return [number for number, message in enumerate(line["messages"]) if message["train"]]
 
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "search", "arguments": '{"query": "x"}'}}
@@ -42,12 +48,13 @@ def test_calls_that_go_on_from_each_other_are_one_conversation() -> None:
             with contextlib.suppress(TypeError):
                 complete()  # type: ignore[call-arg]
         atlas_lines = lines("chat", records.rows())
-    assert [len(line["messages"]) for line in atlas_lines] == [2, 5]
+    assert [trained(line) for line in atlas_lines] == [[1], [2, 4]]
     whole = atlas_lines[1]
     assert [message["role"] for message in whole["messages"]] == ["system", "user", "assistant", "tool", "assistant"]
-    assert whole["messages"][2]["tool_calls"] == [CALL]
+    function = {"name": "search", "arguments": {"query": "x"}}
+    assert whole["messages"][2]["tool_calls"] == [{**CALL, "function": function}]
     assert whole["messages"][3]["tool_call_id"] == "c1"
-    assert whole["messages"][-1] == said
+    assert whole["messages"][-1] == {**said, "train": True}
     spans = [span for span in records.spans if span.kind == "llm" and span.status != 2]
     assert whole["span_ids"] == [spans[0].span_id, spans[2].span_id]
     assert (whole["session_id"], whole["session_key"]) == (5, "k")
@@ -59,11 +66,12 @@ def test_without_model_messages_the_task_the_tools_and_the_answer_are_the_conver
         with contextlib.suppress(ValueError):
             search("")
         session.final_answer = "x it is"
-    (line,) = lines("chat", records.rows())
+    (line,) = lines("chat", records.rows(), RowOptions(arguments="text"))
+    assert trained(line) == []
     asked, first, found, second, failed, answer = line["messages"]
     assert (asked, answer) == (
-        {"role": "user", "content": "Find x"},
-        {"role": "assistant", "content": "x it is"},
+        {"role": "user", "content": "Find x", "train": False},
+        {"role": "assistant", "content": "x it is", "train": False},
     )
     assert json.loads(first["tool_calls"][0]["function"]["arguments"]) == {"query": "x"}
     assert (found["content"], found["name"]) == ('["x"]', "search")

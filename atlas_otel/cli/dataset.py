@@ -1,0 +1,239 @@
+"""``atlas-otel dataset``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from atlas_otel.cli import row_options as rows
+from atlas_otel.cli.options import AsJson, DatabaseUrl, Quiet, command_app, moment, print_json, the_database
+from atlas_otel.cli.progress import progress_bar
+from atlas_otel.cli.settings import review_settings
+from atlas_otel_exporters import review_statuses
+from atlas_otel_exporters.formats import FORMATS, FormatName
+from atlas_otel_exporters.selection import Selection
+from atlas_otel_exporters.training.options import RowOptions
+
+if TYPE_CHECKING:
+    from atlas_otel_exporters.datasets.manifest import Manifest
+
+app = command_app("Folders of training rows: split by task, described, checkable.")
+
+Folder: TypeAlias = Annotated[Path, typer.Argument(metavar="DIR", help="The dataset's folder.")]
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the dataset is called.")],
+    output: Annotated[Path, typer.Option(metavar="DIR", help="The folder to make; it must not hold anything.")],
+    format: Annotated[
+        FormatName, typer.Option(metavar="|".join(FORMATS), help="What a row is; see docs/reference/formats.md.")
+    ],
+    database_url: DatabaseUrl = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A YAML file whose runtime_safety.review is used.")
+    ] = None,
+    session_id: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this session: its number or its key. Repeatable.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=0, help="At most so many sessions.")] = None,
+    status: Annotated[
+        list[str] | None, typer.Option(metavar="STATUS", help="Only running, succeeded or failed. May be repeated.")
+    ] = None,
+    include_status: Annotated[
+        list[str] | None, typer.Option(metavar="STATUS", help="This review status too. May be repeated.")
+    ] = None,
+    include_all_statuses: Annotated[bool, typer.Option("--include-all-statuses", help="Every review status.")] = False,
+    since: Annotated[
+        datetime | None, typer.Option(parser=moment, metavar="TIME", help="Only sessions created at TIME or later.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(parser=moment, metavar="TIME", help="Only sessions created before TIME.")
+    ] = None,
+    min_reward: Annotated[
+        float | None, typer.Option(metavar="NUMBER", help="Only sessions with a reward of at least this.")
+    ] = None,
+    learning_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Only sessions with this learning key.")
+    ] = None,
+    actor: rows.Actors = None,
+    agent: rows.Agents = None,
+    model: rows.Models = None,
+    step: rows.Steps = None,
+    finish_reason: rows.FinishReasons = None,
+    tag: rows.Tags = None,
+    valid: rows.Valid = None,
+    min_call_reward: rows.CallMinReward = None,
+    max_call_reward: rows.CallMaxReward = None,
+    only_good: rows.OnlyGood = False,
+    pairs: rows.Pairs = None,
+    min_margin: rows.MinMargin = 0.0,
+    same_prompt: rows.SamePrompt = False,
+    unit: rows.RlUnit = "attempt",
+    normalise: rows.Normalised = "none",
+    arguments: rows.ToolArguments = "objects",
+    events: rows.EventText = "text",
+    label_threshold: rows.LabelThreshold = 0.5,
+    split: Annotated[
+        str, typer.Option(metavar="SHARES", help="How many of the tasks go to each split.")
+    ] = "train=0.9,validation=0.05,test=0.05",
+    seed: Annotated[int, typer.Option(help="Which tasks go where: another seed, another division.")] = 0,
+    files: Annotated[str, typer.Option(metavar="parquet|jsonl", help="What the rows are written as.")] = "parquet",
+    exclude: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Tasks or requests, one a line, that must not be in it: a hit fails."),
+    ] = None,
+    keep_duplicates: Annotated[
+        bool, typer.Option("--keep-duplicates", help="Keep rows that say what another one says.")
+    ] = False,
+    join_near_duplicates: Annotated[
+        bool, typer.Option("--join-near-duplicates", help="Keep tasks that are nearly the same in one split.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a dataset of recorded sessions: files of rows, a card, a manifest, and where each row comes from."""
+    from atlas_otel_exporters.datasets.create import Plan, create_dataset
+    from atlas_otel_exporters.datasets.exclusion import Exclusion
+    from atlas_otel_exporters.datasets.shards import file_kind
+    from atlas_otel_exporters.datasets.splitting import parse_splits
+
+    statuses = review_statuses(
+        include=include_status or (),
+        include_all=include_all_statuses,
+        settings=review_settings(config),
+        env=os.environ,
+    )
+    plan = Plan(
+        name=name,
+        format=format,
+        selection=Selection(
+            session_ids=tuple(session_id or ()),
+            statuses=tuple(status or ()),
+            review_statuses=statuses,
+            since=since,
+            until=until,
+            min_reward=min_reward,
+            learning_key=learning_key,
+            limit=limit,
+        ),
+        options=RowOptions(
+            calls=rows.call_filter(
+                actor=actor,
+                agent=agent,
+                model=model,
+                step=step,
+                finish_reason=finish_reason,
+                tag=tag,
+                valid=valid,
+                min_call_reward=min_call_reward,
+                max_call_reward=max_call_reward,
+                only_good=only_good,
+            ),
+            pairs=rows.pair_sources(pairs),
+            min_margin=min_margin,
+            same_prompt=same_prompt,
+            unit=unit,
+            normalise=normalise,
+            arguments=arguments,
+            events=events,
+            label_threshold=label_threshold,
+        ),
+        split=parse_splits(split),
+        seed=seed,
+        files=file_kind(files),
+        exclude=None if exclude is None else Exclusion(exclude),
+        keep_duplicates=keep_duplicates,
+        join_near_duplicates=join_near_duplicates,
+    )
+    with progress_bar("Reading", shown=not quiet and sys.stderr.isatty()) as progress:
+        manifest = create_dataset(output, plan, database_url=the_database(database_url), progress=progress)
+    if not quiet:
+        typer.echo(f"{name}, in {output}", err=True)
+        _print(manifest, err=True)
+
+
+@app.command()
+def show(folder: Folder, as_json: AsJson = False) -> None:
+    """Show what is in a dataset, what it was selected by, and what was left out."""
+    from atlas_otel_exporters.datasets.manifest import MANIFEST, read_manifest
+
+    manifest = read_manifest(folder)
+    if as_json:
+        typer.echo((folder / MANIFEST).read_text(encoding="utf-8"), nl=False)
+        return
+    typer.echo(f"{manifest.name}  {manifest.format}  {manifest.content_hash[:16]}")
+    _print(manifest, err=False)
+    for key, value in sorted(manifest.selection.items()):
+        typer.echo(f"  selected by {key}: {value}")
+    typer.echo(f"  from {manifest.database}, by {manifest.writer}")
+
+
+@app.command("list")
+def list_(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to look for datasets.")] = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """List the datasets below a folder."""
+    from atlas_otel_exporters.datasets.manifest import datasets_below
+
+    found = datasets_below(folder)
+    if as_json:
+        print_json([{"folder": str(path), "name": m.name, "format": m.format, **m.counts} for path, m in found])
+        return
+    for path, manifest in found:
+        typer.echo(f"{path}  {manifest.name}  {manifest.format}  {manifest.counts.get('rows', 0)} rows")
+    if not found:
+        typer.echo(f"no dataset below {folder}", err=True)
+
+
+@app.command()
+def diff(
+    first: Annotated[Path, typer.Argument(metavar="A", help="A dataset's folder.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another one's.")],
+    as_json: AsJson = False,
+) -> None:
+    """Compare two datasets: rows by what they say, sessions by their names, and what was asked otherwise."""
+    from atlas_otel_exporters.datasets.checking import compare_datasets
+
+    found = compare_datasets(first, second)
+    if as_json:
+        print_json(found._asdict())
+        return
+    typer.echo(f"{found.both} rows in both ({found.moved} of them in another split)")
+    typer.echo(f"{found.only_first} rows only in {first}, {found.only_second} only in {second}")
+    for where, sessions in ((first, found.sessions_only_first), (second, found.sessions_only_second)):
+        if sessions:
+            typer.echo(f"sessions only in {where}: {', '.join(sessions)}")
+    for line in found.settings:
+        typer.echo(line)
+
+
+@app.command()
+def verify(folder: Folder, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
+    """Say what of a dataset no longer is what the database says: 1 is returned where something is not.
+
+    Its files; its rows' spans and what they say; sessions that were quarantined, erased or scored anew since.
+    """
+    from atlas_otel_exporters.datasets.checking import check_dataset
+
+    found = list(check_dataset(folder, database_url=the_database(database_url)))
+    if as_json:
+        print_json([one._asdict() for one in found])
+    for one in found if not as_json else ():
+        typer.echo(f"{one.cause}: {one.what} ({one.rows} rows)")
+    if found:
+        raise typer.Exit(1)
+    if not as_json:
+        typer.echo("every row is what the database says", err=True)
+
+
+def _print(manifest: Manifest, *, err: bool) -> None:
+    for what, count in manifest.counts.items():
+        typer.echo(f"  {what}: {count}", err=err)
+    for reason, count in manifest.left_out.items():
+        typer.echo(f"  left out: {count} ({reason})", err=err)

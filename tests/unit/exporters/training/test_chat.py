@@ -1,0 +1,86 @@
+"""``chat`` rows: whole conversations, and each generated answer trained on exactly once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import atlas_otel as atlas
+from atlas_otel.testing import recording
+from atlas_otel_exporters.training.options import RowOptions
+from tests.support.stored_sessions import lines
+
+Json = dict[str, Any]
+
+
+@atlas.llm(model="m")
+def complete(messages: list[Json], replies: list[str]) -> Json:
+    choices = [{"index": n, "message": {"role": "assistant", "content": one}} for n, one in enumerate(replies)]
+    return {"choices": choices}
+
+
+def user(text: str) -> Json:
+    return {"role": "user", "content": text}
+
+
+def said(text: str) -> Json:
+    return {"role": "assistant", "content": text}
+
+
+# What a call is given: the conversation so far whole, its beginning cut off, or a summary of it.
+histories = st.lists(st.sampled_from(["whole", "compacted", "new", "branched"]), min_size=1, max_size=8)
+
+
+@given(histories, st.integers(1, 2))
+def test_each_generated_answer_is_trained_on_exactly_once(histories: list[str], choices: int) -> None:
+    generated = []
+    with recording() as records, atlas.session("t"):
+        messages: list[Json] = []
+        for number, history in enumerate(histories):
+            if history == "new":
+                messages = []
+            elif history == "compacted" and messages:
+                messages = [user("In short: …"), said("a summary")]
+            elif history == "branched":
+                messages = messages[:-2]
+            messages = [*messages, user(f"question {number}")]
+            replies = [f"answer {number}.{n}" for n in range(choices)]
+            complete(messages, replies)
+            generated += replies
+            messages = [*messages, said(replies[0])]
+    rows = lines("chat", records.rows())
+    trained = [m["content"] for row in rows for m in row["messages"] if m["train"]]
+    assert sorted(trained) == sorted(generated)
+    assert all(row["messages"][-1]["train"] for row in rows)
+    calls = {span.span_id for span in records.spans if span.kind == "llm"}
+    assert {span for row in rows for span in row["span_ids"]} == calls
+
+
+def test_a_compacted_history_begins_another_conversation() -> None:
+    with recording() as records, atlas.session("t"):
+        complete([user("a")], ["b"])
+        complete([user("a"), said("b"), user("c")], ["d"])
+        complete([said("a, b, c, d in short"), user("e")], ["f"])
+    rows = lines("chat", records.rows())
+    assert [[m["content"] for m in row["messages"]] for row in rows] == [
+        ["a", "b", "c", "d"],
+        ["a, b, c, d in short", "e", "f"],
+    ]
+    assert [m["train"] for m in rows[1]["messages"]] == [False, False, True]
+
+
+def test_rows_say_whose_they_are_and_tools_are_text_on_request() -> None:
+    with recording() as records, atlas.session("t", name="me"), atlas.step("Look", id=2):
+        complete([user("a")], ["b"])
+        atlas.record_reward(0.5)
+    (row,) = lines("chat", records.rows(), RowOptions(arguments="text"))
+    assert (row["agent"], row["step_id"], row["attempt"], row["reward"], row["reward_source"]) == (
+        "me",
+        2,
+        1,
+        0.5,
+        "step",
+    )
+    assert (row["session_reward"], row["unread_parts"], row["truncated"]) == (None, 0, False)
