@@ -44,6 +44,27 @@ def collect(
     max_body_mib: Annotated[
         int, typer.Option(metavar="N", min=1, max=1024, help="The largest body, sent and unpacked, in MiB.")
     ] = 64,
+    max_decoded_mib: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=64, help="The most that bodies at one time may decode to, in each worker, in MiB."
+        ),
+    ] = 1024,
+    max_connections: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Connections of each worker; silent ones make room for new ones.")
+    ] = 512,
+    max_peer_connections: Annotated[
+        int, typer.Option(metavar="N", min=1, help="The same, of one address. Behind a proxy: as many as in all.")
+    ] = 256,
+    health_port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT",
+            min=0,
+            max=65535,
+            help="Where health is asked for. [default: the one after --port, if free]",
+        ),
+    ] = None,
     spool_mib: Annotated[
         int, typer.Option(metavar="N", min=8, help="The most that waits in files while the database is away, in MiB.")
     ] = 1024,
@@ -74,6 +95,10 @@ def collect(
             tls_key=tls_key,
             max_body_bytes=max_body_mib * 1024 * 1024,
             max_held_bytes=4 * max_body_mib * 1024 * 1024,
+            max_decoded_bytes=max_decoded_mib * 1024 * 1024,
+            max_connections=max_connections,
+            max_peer_connections=max_peer_connections,
+            health_port=health_port,
             spool_bytes=spool_mib * 1024 * 1024,
             workers=workers,
         ),

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel.collect import answers
 from atlas_otel.collect.body import Body, Budget, Disconnected, Refusal
+from atlas_otel.collect.decoding import cost_of, decoded_parts
 from atlas_otel.collect.metrics import CONTENT_TYPE as METRICS_TYPE
 from atlas_otel.collect.metrics import Received, prometheus_text
 from atlas_otel.errors import RecordError
-from atlas_otel.otlp.json import decode_json
-from atlas_otel.otlp.logs import decode_logs_json, decode_logs_protobuf
-from atlas_otel.otlp.protobuf import decode_protobuf
+from atlas_otel.otlp.claims import ANYBODY
+from atlas_otel.otlp.parts import TooMuch
 from atlas_otel.otlp.spans import Decoded
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from atlas_otel.capture.capture import Capture
     from atlas_otel.collect.answers import Encoding
     from atlas_otel.collect.body import Receive
+    from atlas_otel.collect.decoding import Signal
     from atlas_otel.collect.intake import Intake, ReceivedAccounts
     from atlas_otel.collect.shared_numbers import SharedNumbers
 
@@ -35,10 +37,16 @@ METRICS: Final = "/v1/metrics"
 _SIGNALS: Final = (TRACES, LOGS, METRICS)
 _NO_METRICS: Final = "metrics are not kept here: traces are, and what logs say of model calls"
 _RETRY_FULL_S: Final = 5
+_LARGE: Final = 256 * 1024
+_MAX_REASONS: Final = 3
 _SHARE_S: Final = 1.0
 """How old another worker's numbers may be."""
-_AT_ONCE: Final = 8
+_AT_ONCE: Final = 4
 """Requests that are decoded and stored at one time: they share one interpreter anyway."""
+_ANSWER_S: Final = 8.0
+"""From a whole body to its answer, where the database must commit first: OTLP senders wait for 10 s."""
+_TURN_S: Final = 4.0
+"""Of these: how long a body may wait for its turn."""
 
 _log = logging.getLogger("atlas_otel.collect")
 
@@ -55,6 +63,7 @@ class Collector:
         token: str | None,
         max_body_bytes: int,
         max_held_bytes: int,
+        max_decoded_bytes: int,
         shared: SharedNumbers | None = None,
     ) -> None:
         self._intake = intake
@@ -63,6 +72,7 @@ class Collector:
         self._token = token.encode() if token else None
         self._max_body_bytes = max_body_bytes
         self._budget = Budget(max_held_bytes)
+        self._decoding = Budget(max_decoded_bytes)
         self._working = asyncio.Semaphore(_AT_ONCE)
         self._requests: Counter[int] = Counter()
         self._shared = shared
@@ -101,6 +111,17 @@ class Collector:
             defect = Refusal(503, "the collector failed on this request; send it again", retry_after=_RETRY_FULL_S)
             await _refuse(send, defect, encoding or "protobuf")
 
+    async def health(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request at the listener of health (ASGI 3): everything but telemetry."""
+        if scope["type"] != "http":
+            return
+        try:
+            headers = {name.lower(): value for name, value in scope["headers"]}
+            status, body, kind = self._look(scope["path"], scope["method"], headers)
+            await _answer(send, status, body, kind)
+        except Refusal as refusal:
+            await _refuse(send, refusal, "json")
+
     async def keep_shared(self) -> None:
         """Let the other workers know this one's numbers, until cancelled."""
         while self._shared is not None:
@@ -124,31 +145,53 @@ class Collector:
         body = Body(gzip=packing == b"gzip", max_bytes=self._max_body_bytes, budget=self._budget)
         try:
             data = await body.read(receive)
-            async with self._working:
-                decoded, taken = await asyncio.to_thread(self._take, path, data, encoding)
+            summary = await self._kept(path, data, encoding, time.monotonic() + _ANSWER_S)
         finally:
             body.release()
         self._bytes += len(data)
-        if not taken:
-            raise Refusal(503, "there is no room for more just now; send it again", retry_after=_RETRY_FULL_S)
-        self._refused += decoded.refused
-        message = decoded.message if path == TRACES else "; ".join(decoded.reasons)
-        answer = answers.success(encoding, refused=decoded.refused, message=message)
+        self._refused += summary.refused
+        message = summary.message if path == TRACES else "; ".join(summary.reasons)
+        answer = answers.success(encoding, refused=summary.refused, message=message)
         return 200, answer, answers.content_type(encoding)
 
-    def _take(self, path: str, data: bytes, encoding: Encoding) -> tuple[Decoded, bool]:
+    async def _kept(self, path: str, data: bytes, encoding: Encoding, deadline: float) -> Decoded:
+        """What became of a body's records, which are durable now. Raises Refusal."""
+        if path == METRICS:
+            # A sender of all signals is to go on with the others, and not to try this one for ever.
+            return Decoded([], 0, 0, (_NO_METRICS,))
+        cost = await asyncio.to_thread(cost_of, data, encoding) if len(data) > _LARGE else cost_of(data, encoding)
+        if cost > self._decoding.most:
+            raise Refusal(413, f"the body decodes to more than {self._decoding.most} bytes; send it in several")
+        self._decoding.take(cost)
         try:
-            if path == TRACES:
-                decoded = (decode_json if encoding == "json" else decode_protobuf)(data, self._capture)
-            elif path == LOGS:
-                decode = decode_logs_json if encoding == "json" else decode_logs_protobuf
-                decoded = Decoded([*decode(data, self._capture)], 0, 0, ())
-            else:
-                # A sender of all signals is to go on with the others, and not to try this one for ever.
-                decoded = Decoded([], 0, 0, (_NO_METRICS,))
+            try:
+                await asyncio.wait_for(self._working.acquire(), _TURN_S)
+            except asyncio.TimeoutError:
+                raise Refusal(429, "too much is being decoded at once; send it again", retry_after=1) from None
+            try:
+                return await asyncio.to_thread(self._take, path, data, encoding, deadline)
+            finally:
+                self._working.release()
+        finally:
+            self._decoding.give_back(cost)
+
+    def _take(self, path: str, data: bytes, encoding: Encoding, deadline: float) -> Decoded:
+        signal: Signal = "traces" if path == TRACES else "logs"
+        spans = refused = 0
+        reasons: dict[str, None] = {}
+        try:
+            for part in decoded_parts(data, signal, encoding, self._capture, ANYBODY):
+                if not self._intake.take(part.records):
+                    raise _no_room()
+                spans, refused = spans + part.spans, refused + part.refused
+                reasons.update(dict.fromkeys(part.reasons))
+        except TooMuch as error:
+            raise Refusal(413, str(error)) from None
         except RecordError as error:
             raise Refusal(400, str(error)) from None
-        return decoded, self._intake.take(decoded.records)
+        if not self._intake.committed(deadline - time.monotonic()):
+            raise _no_room()
+        return Decoded([], spans, refused, tuple(reasons)[:_MAX_REASONS])
 
     def _look(self, path: str, method: str, headers: Mapping[bytes, bytes]) -> tuple[int, bytes, str]:
         if path not in ("/healthz", "/readyz", "/metrics"):
@@ -181,6 +224,10 @@ class Collector:
         scheme, _, shown = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer" or not hmac.compare_digest(shown.strip(), self._token):
             raise Refusal(401, "expected the collector's bearer token")
+
+
+def _no_room() -> Refusal:
+    return Refusal(503, "there is no room for more just now; send it again", retry_after=_RETRY_FULL_S)
 
 
 def _media_type(header: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 _READ_S: Final = 30.0
 """How long the next piece of a body may take."""
+_LEAST_RATE: Final = 16 * 1024
+"""Bytes a second, on average, below which a body that has taken longer than that is given up."""
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
@@ -31,9 +34,10 @@ class Disconnected(Exception):
 
 
 class Budget:
-    """How many bytes of bodies may be in memory at once, over all requests."""
+    """How many bytes may be in memory at once, over all requests."""
 
     def __init__(self, max_bytes: int) -> None:
+        self.most = max_bytes
         self._left = max_bytes
 
     def take(self, size: int) -> None:
@@ -60,12 +64,14 @@ class Body:
         """All of it, unpacked. Raises Refusal and Disconnected."""
         sent = 0
         parts: list[bytes] = []
+        began = time.monotonic()
         while True:
+            left = began + _READ_S + sent / _LEAST_RATE - time.monotonic()
             try:
-                message = await asyncio.wait_for(receive(), _READ_S)
+                message = await asyncio.wait_for(receive(), max(0.0, min(left, _READ_S)))
             except asyncio.TimeoutError:
                 # Not 408, at which a sender by the specification gives the body up.
-                slow = f"no more of the body came for {_READ_S:.0f} s; send it again"
+                slow = f"the body came too slowly, or no more of it for {_READ_S:.0f} s; send it again"
                 raise Refusal(503, slow, retry_after=1) from None
             if message["type"] == "http.disconnect":
                 raise Disconnected

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
+from contextlib import ExitStack
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from atlas_otel.collect.app import TRACES
 from atlas_otel.collect.server import serve
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from atlas_otel.collect.options import CollectOptions
     from atlas_otel.settings import Settings
+
+_log: Final = logging.getLogger("atlas_otel.collect")
 
 
 def collect(settings: Settings, options: CollectOptions, listening: Callable[[str], None]) -> bool:
@@ -32,13 +36,28 @@ def collect(settings: Settings, options: CollectOptions, listening: Callable[[st
     _check_tls(options)
     assert settings.database_url is not None
     check_database_url(settings.database_url)
-    with _bind(options.host, options.port) as listener:
+    with ExitStack() as held:
+        listener = held.enter_context(_bind(options.host, options.port))
         scheme = "https" if options.tls_cert else "http"
         host, port = listener.getsockname()[:2]
-        address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{TRACES}"
-        if options.workers == 1:
-            return serve(settings, options, listener, lambda: listening(address))
-        return supervise(settings, options, listener, lambda: listening(address))
+        place = f"{scheme}://{f'[{host}]' if ':' in host else host}"
+        health = _health(options, port)
+        if health is not None:
+            held.enter_context(health)
+            _log.info("health at %s:%s/healthz", place, health.getsockname()[1])
+        serving = serve if options.workers == 1 else supervise
+        return serving(settings, options, listener, lambda: listening(f"{place}:{port}{TRACES}"), health=health)
+
+
+def _health(options: CollectOptions, port: int) -> socket.socket | None:
+    """Where health is asked for: at the port that is named, else at the next one after ``port``, if that is free."""
+    if options.health_port is not None:
+        return _bind(options.host, options.health_port)
+    try:
+        return _bind(options.host, 0 if options.port == 0 else port + 1)
+    except ConfigError as error:
+        _log.warning("no listener for health alone: %s", error)
+        return None
 
 
 def _bind(host: str, port: int) -> socket.socket:

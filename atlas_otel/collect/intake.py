@@ -43,18 +43,15 @@ class ReceivedAccounts(Accounts):
 class Intake:
     """Hands records to a storage. Its methods wait (for a disk, or a database): not for an event loop."""
 
-    def __init__(self, storage: Storage, accounts: ReceivedAccounts, *, wait_s: float) -> None:
-        """``wait_s``: how long the database may take to commit, where there is no spool."""
+    def __init__(self, storage: Storage, accounts: ReceivedAccounts) -> None:
         self._storage = storage
         self._accounts = accounts
-        self._wait_s = wait_s
         self.full = False
         """Whether the last request found no room."""
 
     def take(self, records: Sequence[Record]) -> bool:
-        """Make ``records`` durable: in the spool, or committed. False where they must be sent again.
-
-        Some of them may then be stored already, and are the same when they come again.
+        """Take ``records``: in the spool they are durable with that, else once they are :meth:`committed`. False where
+        they must be sent again: some of them may then be stored already, and are the same when they come again.
         """
         journal, drain = self._storage.journal, self._storage.drain
         for record in records:
@@ -68,7 +65,11 @@ class Intake:
         self.full = False
         if journal.idle:
             drain.wake()
-        return journal.durable or not records or drain.stored(self._wait_s)
+        return True
+
+    def committed(self, wait_s: float) -> bool:
+        """Whether all that was taken is durable, within ``wait_s`` seconds where the database must commit first."""
+        return self._storage.journal.durable or self._storage.drain.stored(max(0.0, wait_s))
 
     @property
     def store_failures(self) -> int:

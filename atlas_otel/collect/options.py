@@ -17,8 +17,13 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True)
 class CollectOptions:
-    """How to listen, and how much to take. ``max_held_bytes``: of all bodies in memory at one time, in each worker;
-    ``spool_bytes``: of what waits for the database in files. ``workers``: processes that share the port."""
+    """How to listen, and how much to take.
+
+    In each worker: ``max_held_bytes`` of all bodies in memory at one time, ``max_decoded_bytes`` of what they are
+    decoded to; ``max_connections`` in all, ``max_peer_connections`` of one address. ``spool_bytes``: of what waits for
+    the database in files. ``workers``: processes that share the port. ``health_port``: where health is asked for,
+    beside ``port``; None: the next one, where it is free.
+    """
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
@@ -28,6 +33,10 @@ class CollectOptions:
     tls_key: Path | None = None
     max_body_bytes: int = 64 * 1024 * 1024
     max_held_bytes: int = 256 * 1024 * 1024
+    max_decoded_bytes: int = 1024 * 1024 * 1024
+    max_connections: int = 512
+    max_peer_connections: int = 256
+    health_port: int | None = None
     spool_bytes: int | None = None
     workers: int = 1
 

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import signal
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel.capture.capture import Capture
 from atlas_otel.collect.app import Collector
@@ -28,10 +28,9 @@ _DRAIN_S: Final = 10.0
 """How long what was taken may then still take to be stored; in the spool it waits for the next process."""
 _DRAIN_AWAY_S: Final = 1.0
 """The same where the database is away already, and the spool keeps it."""
-_COMMIT_S: Final = 20.0
-"""How long a sender waits for the commit where there is no spool."""
 _PROJECT_EVERY_S: Final = 2.0
-_MAX_CONNECTIONS: Final = 1_000
+_HEALTH_CONNECTIONS: Final = 64
+_HEALTH_PEER_CONNECTIONS: Final = 32
 
 _log = logging.getLogger("atlas_otel.collect")
 
@@ -42,11 +41,15 @@ def serve(
     listener: socket.socket,
     listening: Callable[[], None],
     *,
+    health: socket.socket | None = None,
     shared: SharedNumbers | None = None,
 ) -> bool:
     """Take traces at ``listener``, in this process, until SIGTERM or SIGINT; whether all that was taken is stored (else
-    it waits in the spool). ``shared``: the numbers of all workers at one port."""
+    it waits in the spool). ``health``: answers there too, however busy ``listener`` is. ``shared``: the numbers of all
+    workers at one port."""
     import uvicorn
+
+    from atlas_otel.collect.connections import Connections, guarded
 
     accounts = ReceivedAccounts()
     capture = Capture.from_settings(settings, on_loss=accounts.absorbed)
@@ -82,31 +85,48 @@ def serve(
                 for one, handler in before.items():
                     signal.signal(one, handler)
 
-    async def run() -> None:
-        app = Collector(
-            Intake(storage, accounts, wait_s=_COMMIT_S),
-            accounts,
-            capture,
-            token=options.token,
-            max_body_bytes=options.max_body_bytes,
-            max_held_bytes=options.max_held_bytes,
-            shared=shared,
-        )
-        config = uvicorn.Config(
+    class _HealthServer(uvicorn.Server):
+        """Beside the other: signals are that one's."""
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    def config(app: Any, connections: Connections) -> uvicorn.Config:
+        return uvicorn.Config(
             app,
+            interface="asgi3",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
             ws="none",
-            limit_concurrency=_MAX_CONNECTIONS,
+            http=guarded(connections),  # type: ignore[arg-type]
             timeout_graceful_shutdown=_STOP_S,
             ssl_certfile=options.tls_cert,
             ssl_keyfile=options.tls_key,
         )
+
+    async def run() -> None:
+        app = Collector(
+            Intake(storage, accounts),
+            accounts,
+            capture,
+            token=options.token,
+            max_body_bytes=options.max_body_bytes,
+            max_held_bytes=options.max_held_bytes,
+            max_decoded_bytes=options.max_decoded_bytes,
+            shared=shared,
+        )
         keeping = asyncio.create_task(app.keep_shared())
-        await _Server(config).serve(sockets=[listener])
+        beside = _HealthServer(config(app.health, Connections(_HEALTH_CONNECTIONS, _HEALTH_PEER_CONNECTIONS)))
+        answering = asyncio.create_task(beside.serve(sockets=[health])) if health is not None else None
+        connections = Connections(options.max_connections, options.max_peer_connections)
+        await _Server(config(app, connections)).serve(sockets=[listener])
         keeping.cancel()
+        if answering is not None:
+            beside.should_exit = True
+            await answering
 
     asyncio.run(run())
     away = storage.journal.durable and storage.drain.failures > 0

@@ -41,7 +41,12 @@ _processes = multiprocessing.get_context("spawn")
 
 
 def supervise(
-    settings: Settings, options: CollectOptions, listener: socket.socket, listening: Callable[[], None]
+    settings: Settings,
+    options: CollectOptions,
+    listener: socket.socket,
+    listening: Callable[[], None],
+    *,
+    health: socket.socket | None = None,
 ) -> bool:
     """Run ``options.workers`` of them until SIGTERM or SIGINT; whether all stored what they took.
 
@@ -49,15 +54,22 @@ def supervise(
     """
     with ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="atlas-otel-collect-")))
-        workers = _Workers(settings, options, listener, folder)
+        workers = _Workers(settings, options, listener, health, folder)
         for one in (signal.SIGTERM, signal.SIGINT):
             held.callback(signal.signal, one, signal.signal(one, workers.asked_to_stop))
         return workers.run(listening)
 
 
 class _Workers:
-    def __init__(self, settings: Settings, options: CollectOptions, listener: socket.socket, folder: Path) -> None:
-        self._arguments = (settings, options, listener, folder)
+    def __init__(
+        self,
+        settings: Settings,
+        options: CollectOptions,
+        listener: socket.socket,
+        health: socket.socket | None,
+        folder: Path,
+    ) -> None:
+        self._arguments = (settings, options, listener, health, folder)
         self._listener = listener
         self._count = options.workers
         self._folder = folder
@@ -129,14 +141,22 @@ class _Workers:
         return all(process.exitcode == 0 for process in self._running)
 
 
-def _work(settings: Settings, options: CollectOptions, listener: socket.socket, folder: Path, told: Connection) -> None:
+def _work(
+    settings: Settings,
+    options: CollectOptions,
+    listener: socket.socket,
+    health: socket.socket | None,
+    folder: Path,
+    told: Connection,
+) -> None:
     """One worker, in its process."""
     log_to_stderr()
     over = multiprocessing.parent_process()
     assert over is not None
     threading.Thread(target=_stop_after, args=(over.sentinel,), daemon=True).start()
     try:
-        complete = serve(settings, options, listener, lambda: _tell(told), shared=SharedNumbers(folder))
+        shared = SharedNumbers(folder)
+        complete = serve(settings, options, listener, lambda: _tell(told), health=health, shared=shared)
     except AtlasOtelError as error:
         _log.error("%s", error)
         raise SystemExit(2) from None

@@ -6,7 +6,7 @@ openai SDK, unless told otherwise) still send them as log records; evaluations m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import orjson
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from atlas_otel.otlp.claims import Sender
     from atlas_otel.records.record import AttributeValue
 
+Taken: TypeAlias = "dict[tuple[str, str, int], EventRecord]"
 _HEX: Final = frozenset("0123456789abcdef")
 _EVENT_NAME: Final = "event.name"
 """Where the name of an event stood before log records had a field for it."""
@@ -45,8 +46,13 @@ class RawLog(NamedTuple):
     body: AttributeValue
 
 
-def decode_logs_protobuf(body: bytes, capture: Capture, sender: Sender = ANYBODY) -> list[EventRecord]:
-    """The event records of an ``ExportLogsServiceRequest``. Raises RecordError where ``body`` is none."""
+def decode_logs_protobuf(
+    body: bytes, capture: Capture, sender: Sender = ANYBODY, taken: Taken | None = None
+) -> list[EventRecord]:
+    """The event records of an ``ExportLogsServiceRequest``. Raises RecordError where ``body`` is none.
+
+    ``taken``: those of earlier parts of the same request.
+    """
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from opentelemetry.proto.logs.v1 import logs_pb2
 
@@ -60,7 +66,7 @@ def decode_logs_protobuf(body: bytes, capture: Capture, sender: Sender = ANYBODY
             request = logs_pb2.LogsData.FromString(in_utf8(body, logs_pb2, "LogsData"))
     except DecodeError:
         raise RecordError("the body is not an ExportLogsServiceRequest in protobuf") from None
-    return event_records(_of_protobuf(request), capture, sender)
+    return event_records(_of_protobuf(request), capture, sender, taken)
 
 
 def decode_logs_json(body: bytes, capture: Capture, sender: Sender = ANYBODY) -> list[EventRecord]:
@@ -71,29 +77,33 @@ def decode_logs_json(body: bytes, capture: Capture, sender: Sender = ANYBODY) ->
     return event_records(_of_json(tree), capture, sender)
 
 
-def decode_logs_tree(tree: Mapping[str, Any], capture: Capture) -> Decoded:
+def decode_logs_tree(tree: Mapping[str, Any], capture: Capture, sender: Sender = ANYBODY) -> Decoded:
     """The same of JSON that is parsed already, such as a line that the Collector's file exporter wrote."""
-    return Decoded([*event_records(_of_json(tree), capture)], 0, 0, ())
+    return Decoded([*event_records(_of_json(tree), capture, sender)], 0, 0, ())
 
 
-def event_records(logs: Iterable[RawLog], capture: Capture, sender: Sender = ANYBODY) -> list[EventRecord]:
+def event_records(
+    logs: Iterable[RawLog], capture: Capture, sender: Sender = ANYBODY, taken: Taken | None = None
+) -> list[EventRecord]:
     """The records of those logs that are GenAI events on a span.
 
     An event is known by its span and its time: of two at one time in a request, the second counts as a nanosecond
     later, so that a request that is sent again gives the same records.
     """
-    found: dict[tuple[str, str, int], EventRecord] = {}
+    found: Taken = {}
+    before: Taken = {} if taken is None else taken
     for log in logs:
         payload = _payload(log)
         if payload is None or not _has_ids(log) or not 0 < log.time_ns < MAX_NS:
             continue
         sequence = log.time_ns
-        while (log.trace_id, log.span_id, sequence) in found:
+        while (place := (log.trace_id, log.span_id, sequence)) in found or place in before:
             sequence += 1
         text = orjson.dumps(to_tree(payload).tree).decode()
         record = sanitize_event(EventRecord(log.trace_id, log.span_id, sequence, None, log.name, text), capture)
         if record is not None:
             found[record.key] = as_claim(record._replace(payload=capture.bounded_json(record.payload)), sender)
+    before.update(found)
     return list(found.values())
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel.errors import RecordError
 from atlas_otel.otlp.claims import ANYBODY
+from atlas_otel.otlp.parts import TREE_BYTES, large_tree
 from atlas_otel.otlp.spans import Decoded, RawSpan, Receiver
 from atlas_otel.records.record import SpanEvent, SpanLink
 
@@ -98,6 +99,8 @@ class _Pairs(dict[bytes, "tuple[str, AttributeValue]"]):
         self._parse = parse
 
     def __missing__(self, wire: bytes) -> tuple[str, AttributeValue]:
+        if len(wire) > TREE_BYTES and (tree := large_tree(wire)) is not None:
+            return self._keeper.pair(tree[0], f"[a list or mapping of {tree[1]} bytes: too large to be read]")
         attribute = self._parse(wire)
         value = attribute.value
         pair = self._keeper.pair(attribute.key, value.string_value or _value(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -40,6 +41,11 @@ class Collecting:
 
     def said(self) -> str:
         return self._log.read_text()
+
+    @property
+    def health_port(self) -> int:
+        """Where it says that it answers about its health."""
+        return int(re.findall(r"health at \S+:(\d+)/healthz", self.said())[0])
 
     def kill(self) -> None:
         self.process.kill()
