@@ -33,6 +33,10 @@ def import_traces(
     trace_id: Annotated[
         list[str] | None, typer.Option(metavar="ID", help="Which trace of that Jaeger. May be repeated.")
     ] = None,
+    max_document_mib: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, help="The largest line, or document over many lines, in MiB; also unpacked."),
+    ] = 256,
     quiet: Quiet = False,
 ) -> None:
     """Import everything that is named, then say what came of it."""
@@ -58,7 +62,7 @@ def import_traces(
 
     url = the_database(database_url or in_force.database_url)
     with PostgresStore(url) as store:
-        importer = Importer(store, capture, show)
+        importer = Importer(store, capture, show, max_document_bytes=max_document_mib * 1024 * 1024)
         for name in files or ():
             importer.add_file(name)
         for one in trace_id or ():

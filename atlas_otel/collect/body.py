@@ -7,6 +7,8 @@ import time
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
+from atlas_otel.collect.gunzip import Gunzip
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -16,7 +18,6 @@ _READ_S: Final = 30.0
 """How long the next piece of a body may take."""
 _LEAST_RATE: Final = 16 * 1024
 """Bytes a second, on average, below which a body that has taken longer than that is given up."""
-_GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 class Refusal(Exception):
@@ -55,7 +56,7 @@ class Body:
     """One body. ``max_bytes`` bounds it before and after unpacking. ``taken``: what it holds of the budget."""
 
     def __init__(self, *, gzip: bool, max_bytes: int, budget: Budget) -> None:
-        self._unpacker = _Unpacker() if gzip else None
+        self._unpacker = Gunzip() if gzip else None
         self._max_bytes = max_bytes
         self._budget = budget
         self.taken = 0
@@ -117,34 +118,3 @@ class Body:
 
     def _too_large(self) -> Refusal:
         return Refusal(413, f"the body is over {self._max_bytes} bytes, sent or unpacked")
-
-
-class _Unpacker:
-    """Gzip in pieces, never more than asked for; several members one behind the other are one body."""
-
-    _PIECE: Final = 1024 * 1024
-
-    def __init__(self) -> None:
-        self._inflate = zlib.decompressobj(_GZIP)
-        self._waiting = b""
-        self._begun = False
-
-    def feed(self, data: bytes) -> None:
-        self._waiting += data
-
-    def next(self, most: int) -> bytes:
-        """The next piece, at most ``most`` bytes; empty where more has to be fed first."""
-        while self._waiting:
-            if self._inflate.eof:
-                self._inflate = zlib.decompressobj(_GZIP)
-            self._begun = True
-            part = self._inflate.decompress(self._waiting, max(1, min(most, self._PIECE)))
-            self._waiting = self._inflate.unconsumed_tail or self._inflate.unused_data
-            if part:
-                return part
-        return b""
-
-    @property
-    def complete(self) -> bool:
-        """Whether the last member is whole. A body of no bytes at all is, too."""
-        return self._inflate.eof or not self._begun

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import sys
 import zlib
@@ -11,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, cast
 
+from atlas_otel.collect.decoding import cost_of
+from atlas_otel.collect.gunzip import reading
 from atlas_otel.errors import RecordError, StoreError, UsageError
 from atlas_otel.otlp.documents import decode_document
 from atlas_otel.otlp.json import load_json
@@ -29,6 +30,8 @@ _BATCH: Final = 512
 _GZIP: Final = b"\x1f\x8b"
 _MAX_PROBLEMS: Final = 20
 _JAEGER_S: Final = 60.0
+MAX_DOCUMENT_BYTES: Final = 256 * 1024 * 1024
+_DECODED: Final = 8
 
 
 @dataclass
@@ -59,7 +62,16 @@ class Imported:
 class Importer:
     """Imports into ``store``. ``capture``: what may be kept. ``progress`` is told now and then how far it is."""
 
-    def __init__(self, store: Store, capture: Capture, progress: Callable[[Imported], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        capture: Capture,
+        progress: Callable[[Imported], None],
+        *,
+        max_document_bytes: int = MAX_DOCUMENT_BYTES,
+    ) -> None:
+        """``max_document_bytes``: of one line, or one document over many; decoded it may take eight times that."""
+        self._max_bytes = max_document_bytes
         self._store = store
         self._capture = capture
         self._progress = progress
@@ -95,9 +107,9 @@ class Importer:
             self.imported.sessions += done
         return self.imported
 
-    def _add_lines(self, name: str, file: Iterable[bytes]) -> None:
-        lines = _Lines(file)
-        for number, document in _documents(lines):
+    def _add_lines(self, name: str, file: IO[bytes]) -> None:
+        lines = _Lines(file, self._max_bytes)
+        for number, document in _documents(lines, self._max_bytes):
             self._add(f"{name}, line {number}", document)
         if lines.broken is not None:
             self.imported.unread += 1
@@ -106,6 +118,8 @@ class Importer:
 
     def _add(self, place: str, document: bytes) -> None:
         try:
+            if cost_of(document, "json") > _DECODED * self._max_bytes:
+                raise RecordError(f"it decodes to over {_DECODED * self._max_bytes} bytes: split it")
             decoded = decode_document(load_json(document), self._capture)
         except RecordError as error:
             self.imported.unread += 1
@@ -139,37 +153,44 @@ def _opened(name: str) -> Iterator[IO[bytes]]:
         else:
             source = held.enter_context(Path(name).open("rb"))
         packed = source.peek(2)[:2] == _GZIP
-        yield cast("IO[bytes]", held.enter_context(gzip.open(source))) if packed else source
+        yield reading(source) if packed else source
 
 
 class _Lines:
     """The lines of a file, as far as it can be read. ``broken``: why it could be no further."""
 
-    def __init__(self, file: Iterable[bytes]) -> None:
+    def __init__(self, file: IO[bytes], max_bytes: int) -> None:
         self._file = file
+        self._max_bytes = max_bytes
         self.read = 0
         self.broken: str | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            for line in self._file:
+            while line := self._file.readline(self._max_bytes + 1):
+                if len(line) > self._max_bytes:
+                    self.broken = f"the next line is over {self._max_bytes} bytes"
+                    return
                 self.read += 1
                 yield line
         except EOFError:
             self.broken = "the gzip file ends in the midst"
-        except (zlib.error, gzip.BadGzipFile):
+        except zlib.error:
             self.broken = "the gzip file is broken"
         except OSError as error:
             self.broken = error.strerror or "it cannot be read"
 
 
-def _documents(file: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """JSON documents with their line: one on each line, or over many lines, one after the other."""
+def _documents(file: Iterable[bytes], max_bytes: int) -> Iterator[tuple[int, bytes]]:
+    """JSON documents with their line: one on each line, or over many lines, one after the other. Of what goes on for
+    over ``max_bytes`` each line is one."""
+    size = 0
     lines = ((number, line) for number, line in enumerate(file, 1) if line.strip())
     waiting: list[tuple[int, bytes]] = []
     for number, line in lines:
         if not waiting:
             if _goes_on(line):
+                size = len(line)
                 waiting.append((number, line))
             else:
                 yield number, line
@@ -180,6 +201,11 @@ def _documents(file: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
             yield number, line
             continue
         waiting.append((number, line))
+        size += len(line)
+        if size > max_bytes:
+            yield from waiting
+            waiting = []
+            continue
         if _is_end(line) and _is_json(whole := _joined(waiting)):
             yield waiting[0][0], whole
             waiting = []
@@ -216,6 +242,8 @@ def _is_object(line: bytes) -> bool:
 
 
 def _is_json(text: bytes) -> bool:
+    if cost_of(text, "json") > _DECODED * MAX_DOCUMENT_BYTES:
+        return False
     try:
         load_json(text)
     except RecordError:

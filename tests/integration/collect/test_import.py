@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -250,3 +252,56 @@ def test_messages_that_come_as_logs_in_the_same_file(database_url: str, tmp_path
     assert (code, "imported 1 spans and 2 events" in out) == (0, True)
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT task FROM sessions").fetchall() == [("Hi",)]
+
+
+# --- bounds ------------------------------------------------------------------------------------------------------
+
+
+def _import_of(path: Path, url: str, *arguments: str) -> tuple[subprocess.CompletedProcess[str], int]:
+    """The command in a process of its own, and the most memory that it took, in MiB."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, "import", str(path), "--database-url", url, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done, int(done.stderr.splitlines()[-1])
+
+
+_PROGRAM = """
+import sys
+from pathlib import Path
+from atlas_otel.cli import main
+try:
+    sys.exit(main())
+finally:
+    status = Path("/proc/self/status").read_text()
+    print(int(status.partition("VmHWM:")[2].split()[0]) // 1024, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("kind", ["one line", "one document", "many small things"])
+def test_a_bomb_takes_no_more_memory_than_is_allowed(database_url: str, tmp_path: Path, kind: str) -> None:
+    whole = json.dumps(line(1)).encode() + b"\n"
+    bomb = {
+        "one line": b'{"resourceSpans":"' + b"x" * (600 * 1024 * 1024),
+        "one document": b"{\n" + (b'"a": "' + b"x" * 1024 * 1024 + b'",\n') * 600,
+        "many small things": b'{"resourceSpans":[' + b"[]," * (60 * 1024 * 1024 // 3) + b"[]]}\n",
+    }[kind]
+    path = tmp_path / "bomb.json.gz"
+    path.write_bytes(gzip.compress(whole) + gzip.compress(bomb, 1))
+    done, mib = _import_of(path, database_url, "--max-document-mib", "64")
+    assert done.returncode == 1, done.stderr
+    assert "imported 1 spans" in done.stdout
+    assert mib < 700
+    assert "over" in done.stderr or "JSON" in done.stderr
+
+
+def test_members_without_anything_end_an_import(database_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "empty.json.gz"
+    path.write_bytes(gzip.compress(json.dumps(line(1)).encode() + b"\n") + gzip.compress(b"") * 500_000)
+    done, _ = _import_of(path, database_url)
+    assert done.returncode == 1
+    assert "imported 1 spans" in done.stdout
+    assert "the gzip file is broken; what stands before it is taken" in done.stderr
