@@ -31,6 +31,26 @@ class AgentAdapter:
 
     An object need not inherit from this class: the methods it has are used. ``aclose``, where it has one, is called
     when the session is over.
+
+    Example:
+        >>> from atlas_otel.adapters import AdapterCapabilities, AgentAdapter
+        >>> class Adder(AgentAdapter):
+        ...     async def aopen_session(self, *, task, metadata=None, emit_event=None):
+        ...         return AdapterCapabilities(control_loop="self", supports_stepwise=False)
+        ...
+        ...     async def aplan(self, task, metadata=None):
+        ...         return {"steps": [{"id": 1, "description": "Add"}]}
+        ...
+        ...     async def aexecute(self, task, plan, step, metadata=None):
+        ...         return {"trace": "2 + 2 = 4", "output": "Four."}
+        ...
+        ...     async def asynthesize(self, task, plan, step_results, metadata=None):
+        ...         return step_results[-1]["output"]
+        >>> import sys, types
+        >>> sys.modules["my_adapter"] = types.SimpleNamespace(Adder=Adder)
+        >>> agent = {"type": "python", "name": "adder", "import_path": "my_adapter", "attribute": "Adder"}
+        >>> atlas.run("What is 2 + 2?", config={"agent": agent}, stream_progress=False).final_answer
+        'Four.'
     """
 
     async def aopen_session(

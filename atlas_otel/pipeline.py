@@ -184,27 +184,37 @@ def configure(
     Each setting: the argument, else the environment (OpenTelemetry's variable, then ``ATLAS_OTEL_<NAME>``), else the
     YAML file that ``ATLAS_OTEL_CONFIG`` names; an argument equal to its default counts as not given.
 
-    - ``service_name``: the resource's ``service.name`` (``OTEL_SERVICE_NAME``).
-    - ``database_url``: a Postgres URL, or ``embedded`` or ``embedded:<folder>`` for the server in the wheel
-      (``atlas-otel[embedded]``). None: nothing is stored.
-    - ``durability``: ``spool`` (what was recorded survives the process) or ``memory``.
-    - ``otlp_endpoint``: where spans are sent, such as ``http://localhost:4318``; None: ``OTEL_EXPORTER_OTLP_*``, and
-      nothing is sent where that is unset. HTTP unless the environment says ``grpc``.
-    - ``tracer_provider``: the provider to add to; else the global one is adopted where one was set. Never replaced.
-    - ``span_processors``: get every span, redacted.
-    - ``capture_content``: False keeps everything but an allowlist from leaving the process (``docs/privacy.md``).
-    - ``redact``: a callable ``(text, where) -> text``, or names of shipped patterns.
-    - ``console``: show the run on stderr; None: where that is a terminal.
-    - ``instrument_threads``: threads, pools and greenlets take the context of who starts them or hands them work.
-    - ``max_string_bytes``, ``max_value_bytes``: longer strings and larger values are bounded, saying so.
-    - ``enabled``: False records nothing (``OTEL_SDK_DISABLED``).
-    - ``metadata``: stands in every session's metadata.
-    - ``accept_session``: which session that a caller's W3C baggage names is joined: ``never``, ``same-host`` (signed by
-      a process of this user on this machine, or with ``ATLAS_OTEL_SESSION_SECRET``), ``signed`` or ``always``.
-    - ``expected``: exception types that are no failure whoever raises them, such as ``(GraphInterrupt, Retry)``.
+    Args:
+        service_name: The resource's ``service.name`` (``OTEL_SERVICE_NAME``).
+        database_url: A Postgres URL, or ``embedded`` or ``embedded:<folder>`` for the server in the wheel
+            (``atlas-otel[embedded]``). None: nothing is stored.
+        durability: ``spool`` (what was recorded survives the process) or ``memory``.
+        otlp_endpoint: Where spans are sent, such as ``http://localhost:4318``; None: ``OTEL_EXPORTER_OTLP_*``, and
+            nothing is sent where that is unset. HTTP unless the environment says ``grpc``.
+        tracer_provider: The provider to add to; else the global one is adopted where one was set. Never replaced.
+        span_processors: Get every span, redacted.
+        capture_content: False keeps everything but an allowlist from leaving the process (``docs/privacy.md``).
+        redact: A callable ``(text, where) -> text``, or names of shipped patterns.
+        console: Show the run on stderr; None: where that is a terminal.
+        instrument_threads: Threads, pools and greenlets take the context of who starts them or hands them work.
+        max_string_bytes, max_value_bytes: Longer strings and larger values are bounded, saying so.
+        enabled: False records nothing (``OTEL_SDK_DISABLED``).
+        metadata: Stands in every session's metadata.
+        accept_session: Which session that a caller's W3C baggage names is joined: ``never``, ``same-host`` (signed by
+            a process of this user on this machine, or with ``ATLAS_OTEL_SESSION_SECRET``), ``signed`` or ``always``.
+        expected: Exception types that are no failure whoever raises them, such as ``(GraphInterrupt, Retry)``.
 
-    Raises ConfigError, in one line, for a setting that is wrong. A database that cannot be reached is no error here:
-    the agent runs, and what it records waits.
+    Returns:
+        What was put in place: flush it, look at its accounts, shut it down.
+
+    Raises:
+        ConfigError: A setting is wrong; one line says which and where it came from. A database that cannot be reached
+            is no error here: the agent runs, and what it records waits.
+
+    Example:
+        >>> telemetry = atlas.configure("helpdesk", capture_content=False)
+        >>> telemetry.shutdown()
+        True
     """
     arguments = {
         "service_name": service_name,

@@ -147,9 +147,24 @@ def recording(
 ) -> Iterator[Recording]:
     """Record in memory what runs in the block: real OTel spans, fixed ids, a stepped clock, nothing global but ours.
 
-    ``new_key`` makes the sessions' keys (default: ``session-1``, ``session-2``, …). ``sdk_spans``: our spans are the
-    SDK's, as they are on a provider that is not ours; they are too where there are ``processors`` or ``limits``.
-    Threads and pools take the context of who starts them or hands them work, as ``configure`` has it by default.
+    Args:
+        capture: What becomes of values; None: as ``configure()`` without arguments has it.
+        clock: The time; None: a stepped one.
+        processors: Get our spans, as the SDK's.
+        limits: The SDK's span limits.
+        new_key: Makes the sessions' keys; None: ``session-1``, ``session-2``, …
+        sdk_spans: Our spans are the SDK's, as they are on a provider that is not ours.
+
+    Yields:
+        What was recorded, by then and later.
+
+    Example:
+        >>> from atlas_otel.testing import recording
+        >>> with recording() as recorded:
+        ...     with atlas.session("Count") as session, atlas.step("Look", id=1):
+        ...         atlas.record_reward(1.0)
+        >>> recorded.span("step 1: Look").status, recorded.rows().steps[0].evaluation["reward"]["score"]
+        (0, 1.0)
     """
     carry_context()
     recorder = Recording()

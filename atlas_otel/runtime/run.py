@@ -40,15 +40,34 @@ async def arun(
     stream_progress: bool | None = None,
     publisher: Publisher | None = None,
 ) -> RunResult:
-    """Run ``task`` with the agent that the config names, and record it as one session.
+    """Run ``task`` with the agent that a config names, and record it as one session.
 
-    Give a config file (``config_path``) or a config. Where ``configure`` was not called, it is called here, with the
-    config's ``storage.database_url``. ``session_metadata`` stands at the top of the session's metadata.
-    ``stream_progress``: show the run on stderr; None: where that is a terminal. ``publisher`` follows the run: its
-    ``attach`` is given a manager to subscribe to (unless ``orchestration.emit_intermediate_steps`` is false).
+    Where ``configure`` was not called, it is called here, with the config's ``storage.database_url``. A teacher, judge,
+    probe or triage adapter that fails never raises.
 
-    Raises ConfigError before anything runs, and AdapterError (with its cause) where the handshake or a hook fails:
-    the session is then recorded as failed. A teacher, judge, probe or triage adapter that fails never raises.
+    Args:
+        task: What the agent is to do.
+        config_path: A config file; or give ``config``.
+        config: A config, as an object or as the mapping that a file would hold.
+        session_metadata: Stands at the top of the session's metadata.
+        stream_progress: Show the run on stderr; None: where that is a terminal.
+        publisher: Follows the run: its ``attach`` is given a manager to subscribe to, unless
+            ``orchestration.emit_intermediate_steps`` is false.
+
+    Returns:
+        The final answer, the plan, the outcome of each step, the reward and the session's ids.
+
+    Raises:
+        ConfigError: The config is wrong; nothing has run.
+        AdapterError: The handshake or a hook failed, with its cause. The session is recorded as failed.
+
+    Example:
+        >>> import asyncio, sys, types
+        >>> sys.modules["my_agent"] = types.SimpleNamespace(main=lambda prompt, metadata: "Four.")
+        >>> agent = {"type": "python", "name": "adder", "import_path": "my_agent"}
+        >>> result = asyncio.run(atlas.arun("What is 2 + 2?", config={"agent": agent}, stream_progress=False))
+        >>> result.final_answer
+        'Four.'
     """
     assembly = _assembly(config_path, config)
     return await run_session(assembly, task, dict(session_metadata or {}), console=stream_progress, publisher=publisher)
@@ -132,7 +151,32 @@ def run(
     stream_progress: bool | None = None,
     publisher: Publisher | None = None,
 ) -> RunResult:
-    """:func:`arun` where no event loop runs. Raises UsageError inside one: await :func:`arun` there."""
+    """Run :func:`arun` where no event loop runs.
+
+    Args:
+        task: What the agent is to do; this and the rest as of :func:`arun`.
+        config_path: As of :func:`arun`.
+        config: As of :func:`arun`.
+        session_metadata: As of :func:`arun`.
+        stream_progress: As of :func:`arun`.
+        publisher: As of :func:`arun`.
+
+    Returns:
+        What :func:`arun` returns.
+
+    Raises:
+        UsageError: An event loop runs here: ``await arun(...)``.
+        ConfigError: The config is wrong; nothing has run.
+        AdapterError: The handshake or a hook failed, with its cause.
+
+    Example:
+        >>> import sys, types
+        >>> sys.modules["my_agent"] = types.SimpleNamespace(main=lambda prompt, metadata: "Four.")
+        >>> agent = {"type": "python", "name": "adder", "import_path": "my_agent"}
+        >>> result = atlas.run("What is 2 + 2?", config={"agent": agent}, stream_progress=False)
+        >>> result.final_answer, result.review_status
+        ('Four.', 'pending')
+    """
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -76,12 +76,29 @@ def session(
     given: str | None = None, /, *, task: str | None = None, new: bool = False, **options: Unpack[Options]
 ) -> Instrument[Session]: ...
 def session(given: Any = None, /, *, task: str | None = None, new: bool = False, **options: Unpack[Options]) -> Any:
-    """One task given to an agent, with its final answer.
+    """Record one task given to an agent, with its final answer.
 
-    As a decorator the task is the call's first argument (or ``task``), the final answer what the function returns. As
-    a context manager: ``with atlas.session("Summarise", name="notes", tags=[...], metadata={...}) as s``; set
-    ``s.final_answer``. Metadata keys such as ``learning_key`` and ``tenant`` mean what the Atlas contract says. A
-    session inside a session is recorded as a sub-agent of it, unless ``new``.
+    As a decorator, the task is the call's first argument and the final answer is what the function returns. As a
+    context manager, set ``final_answer`` on its handle. A session inside a session is recorded as a sub-agent of it.
+
+    Args:
+        given: The function to decorate, or the task.
+        task: The task, where it is not the call's first argument.
+        new: Start a session of its own, also inside another one.
+        **options: See :class:`Options`. Metadata keys such as ``learning_key`` and ``tenant`` mean what the Atlas
+            contract says.
+
+    Returns:
+        The decorated function, or an object that decorates and can be entered with ``with`` or ``async with``.
+
+    Example:
+        >>> @atlas.session(name="helpdesk", tags=["support"])
+        ... def answer(question: str) -> str:
+        ...     return "Restart it."
+        >>> answer("The printer is stuck.")
+        'Restart it.'
+        >>> with atlas.session("Summarise the ticket", metadata={"tenant": "acme"}) as session:
+        ...     session.final_answer = "A stuck printer."
     """
     function, text = _split(given)
     instrument = Instrument[Session]("session", text=text if text is not None else task, new=new, **options)
@@ -109,11 +126,29 @@ def step(
     attempt: SupportsIndex | None = None,
     **options: Unpack[Options],
 ) -> Any:
-    """A step of the session's plan, one attempt at it.
+    """Record one attempt at a step of the session's plan.
 
-    Which step: ``id`` where given; else the first step of the plan with this description that has not run; else a new
-    one. The same ``id`` again is the next attempt. ``with atlas.step("Collect", id=1) as step: step.output = ...``
-    Both are whole numbers, numpy's too: TypeError for an ``id`` below 0, an ``attempt`` below 1 and anything else.
+    The step is the one with ``id``; else the first step of the plan with this description that has not run; else a new
+    one. The same ``id`` again is the next attempt.
+
+    Args:
+        given: The function to decorate, or the step's description.
+        description: The description, where a decorated function's name is not.
+        id: The step's number in the plan, a whole number from 0.
+        attempt: Which attempt this is, from 1; None counts.
+        **options: See :class:`Options`.
+
+    Returns:
+        The decorated function, or an object that decorates and can be entered with ``with`` or ``async with``.
+
+    Raises:
+        TypeError: ``id`` or ``attempt`` is no whole number in its range.
+
+    Example:
+        >>> with atlas.session("Count the files"), atlas.step("Collect", id=1) as step:
+        ...     step.output = ["a", "b"]
+        >>> step.id, step.attempt
+        (1, 1)
     """
     function, text = _split(given)
     text = text if text is not None else description
@@ -126,7 +161,22 @@ def tool(function: Callable[P, R], /) -> Callable[P, R]: ...
 @overload
 def tool(given: str | None = None, /, **options: Unpack[Options]) -> Instrument[Observation]: ...
 def tool(given: Any = None, /, **options: Unpack[Options]) -> Any:
-    """A tool call: its arguments and its result or error (span ``execute_tool {name}``)."""
+    """Record a tool call: its arguments, and its result or error (span ``execute_tool {name}``).
+
+    Args:
+        given: The function to decorate, or the tool's name.
+        **options: See :class:`Options`.
+
+    Returns:
+        The decorated function, or an object that decorates and can be entered with ``with`` or ``async with``.
+
+    Example:
+        >>> @atlas.tool(ignore_inputs=["token"])
+        ... def search(query: str, token: str) -> list[str]:
+        ...     return [query.upper()]
+        >>> search("a", token="secret")
+        ['A']
+    """
     return _named("tool", given, options)
 
 
@@ -144,11 +194,27 @@ def llm(
 def llm(
     given: Any = None, /, *, model: str | None = None, provider: str | None = None, **options: Unpack[Options]
 ) -> Any:
-    """A model call: its messages, answer and tokens (span ``chat {model}``).
+    """Record a model call: its messages, answer and tokens (span ``chat {model}``).
 
     An argument named ``messages`` is kept as chat messages; tokens, model and finish reasons are read from what the
     function returns where it is shaped like OpenAI's or Anthropic's answer. A generator's items are joined where they
     are text; ``output_reducer`` makes something better of them.
+
+    Args:
+        given: The function to decorate, or the span's name.
+        model: The model that is asked.
+        provider: Who serves it, such as ``openai``.
+        **options: See :class:`Options`. ``output_reducer`` makes one answer of a stream's items.
+
+    Returns:
+        The decorated function, or an object that decorates and can be entered with ``with`` or ``async with``.
+
+    Example:
+        >>> @atlas.llm(model="gpt-5-mini", provider="openai")
+        ... def complete(messages: list[dict[str, str]]) -> str:
+        ...     return "Paris."
+        >>> complete([{"role": "user", "content": "The capital of France?"}])
+        'Paris.'
     """
     named = {semconv.GEN_AI_REQUEST_MODEL: model, semconv.GEN_AI_PROVIDER_NAME: provider}
     return _named("llm", given, options, {key: value for key, value in named.items() if value is not None})
@@ -159,7 +225,22 @@ def agent(function: Callable[P, R], /) -> Callable[P, R]: ...
 @overload
 def agent(given: str | None = None, /, **options: Unpack[Options]) -> Instrument[Observation]: ...
 def agent(given: Any = None, /, **options: Unpack[Options]) -> Any:
-    """A call of a sub-agent inside a session (span ``invoke_agent {name}``)."""
+    """Record a call of a sub-agent inside a session (span ``invoke_agent {name}``).
+
+    Args:
+        given: The function to decorate, or the agent's name.
+        **options: See :class:`Options`.
+
+    Returns:
+        The decorated function, or an object that decorates and can be entered with ``with`` or ``async with``.
+
+    Example:
+        >>> @atlas.agent("reviewer")
+        ... def review(text: str) -> str:
+        ...     return "Fine."
+        >>> review("A draft.")
+        'Fine.'
+    """
     return _named("agent", given, options)
 
 
@@ -168,32 +249,74 @@ def observe(function: Callable[P, R], /) -> Callable[P, R]: ...
 @overload
 def observe(given: str | None = None, /, **options: Unpack[Options]) -> Instrument[Observation]: ...
 def observe(given: Any = None, /, **options: Unpack[Options]) -> Any:
-    """Any other call worth seeing."""
+    """Record any other call worth seeing.
+
+    Args:
+        given: The function to decorate, or the span's name.
+        **options: See :class:`Options`.
+
+    Returns:
+        The decorated function, or an object that decorates and can be entered with ``with`` or ``async with``.
+
+    Example:
+        >>> with atlas.observe("rank results", metadata={"method": "bm25"}) as ranking:
+        ...     ranking.output = [3, 1, 2]
+    """
     return _named("function", given, options)
 
 
 def current_session() -> Session | None:
-    """The session in force that this process opened; None where there is none."""
+    """Return the session in force that this process opened, or None.
+
+    Example:
+        >>> with atlas.session("t") as session:
+        ...     atlas.current_session() == session
+        True
+        >>> atlas.current_session() is None
+        True
+    """
     found = current_frame().session
     return Session(found.root, found) if found is not None and found.root is not None else None
 
 
 def current_step() -> Step | None:
-    """The step in force; None where there is none."""
+    """Return the step in force, or None.
+
+    Example:
+        >>> with atlas.session("t"), atlas.step("Look", id=4):
+        ...     atlas.current_step().id
+        4
+    """
     found = current_frame().step
     return Step(found) if found is not None else None
 
 
 def get_trace_id() -> str | None:
-    """The trace in force, as 32 hex digits; None where there is none."""
+    """Return the trace in force, as 32 hex digits, or None.
+
+    Example:
+        >>> with atlas.session("t"):
+        ...     len(atlas.get_trace_id())
+        32
+    """
     ids = trace.get_current_span().get_span_context()
     return format(ids.trace_id, "032x") if ids.is_valid else None
 
 
 def get_trace_url(trace_id: str | None = None) -> str | None:
-    """Where to look at a trace (default: the one in force) in Jaeger; None where there is none.
+    """Return where to look at a trace in Jaeger, or None where there is no trace or no address.
 
     The address is ``ATLAS_OTEL_JAEGER_URL`` (default ``http://localhost:16686``).
+
+    Args:
+        trace_id: 32 hex digits; None: the trace in force.
+
+    Example:
+        >>> telemetry = atlas.configure("docs")
+        >>> atlas.get_trace_url("0af7651916cd43dd8448eb211c80319c")
+        'http://localhost:16686/trace/0af7651916cd43dd8448eb211c80319c'
+        >>> telemetry.shutdown()
+        True
     """
     trace_id = trace_id or get_trace_id()
     template = state.current().trace_url

@@ -33,11 +33,19 @@ if TYPE_CHECKING:
 
 
 def set_plan(steps: Sequence[str | Mapping[str, Any]] | Mapping[str, Any], *, execution_mode: str = "stepwise") -> None:
-    """The session's plan: descriptions, or steps ``{id, description, tool, tool_params, depends_on}``, or a whole plan
-    ``{"steps": [...], "execution_mode": ...}``.
+    """Set the session's plan.
 
-    Steps without an id are numbered from 1. A later plan replaces an earlier one; steps that ran keep their numbers.
-    ``execution_mode`` is ``stepwise`` or ``single_shot``. A plan with a step that is neither is refused.
+    A later plan replaces an earlier one; steps that ran keep their numbers. A plan that cannot be read is refused, with
+    a line in the log.
+
+    Args:
+        steps: Descriptions; or steps ``{id, description, tool, tool_params, depends_on}``, numbered from 1 where they
+            have no id; or a whole plan ``{"steps": [...], "execution_mode": ...}``.
+        execution_mode: ``stepwise`` or ``single_shot``.
+
+    Example:
+        >>> with atlas.session("Count the files"):
+        ...     atlas.set_plan(["Collect", {"description": "Count", "tool": "wc", "depends_on": [1]}])
     """
     with REFUSING:
         _set_plan(steps, execution_mode)
@@ -94,14 +102,31 @@ def record_reward(
     primary: bool = False,
     raw: Mapping[str, Any] | None = None,
 ) -> None:
-    """A score for a step or the session: a finite number (NaN and infinity are refused).
+    """Record a score for a step, a span or the session.
 
-    Inside a session it goes to the step that is named, else to the step in force, else to the session. It may also
-    come late and from another process: name the session by its key (``session_id``) or by its trace (``trace_id``, 32
-    hex digits), and in it a ``step`` or a ``span_id`` (16 hex digits).
+    Inside a session it goes to the step that is named, else to the step in force, else to the session. It may also come
+    late and from another process: name the session or its trace, and in it a step or a span. Several names may be
+    scored; of one name the latest counts. The session's reward is the ``primary`` one, else the one named ``reward``,
+    else the latest. A score that is no finite number is refused, with a line in the log.
 
-    Several names may be scored; of one name the latest counts. The session's reward is the ``primary`` one, else the
-    one named ``reward``, else the latest. ``judges`` and ``raw`` are kept whole (contract §3, "A reward").
+    Args:
+        score: A finite number.
+        rationale: Why.
+        step: The step's number in the plan.
+        attempt: Which attempt at the step, from 1; None: the one in force, else the latest.
+        session_id: The session's key, for a late reward.
+        trace_id: The session's trace, 32 hex digits, for a late reward.
+        span_id: One span of the trace, 16 hex digits, for a late reward.
+        name: What is scored.
+        judge: Who scored.
+        judges: All who scored, each ``{identifier, score, rationale, ...}``; kept whole.
+        primary: This name is the session's reward.
+        raw: What the judge said; kept whole.
+
+    Example:
+        >>> with atlas.session("t") as session, atlas.step("Look", id=1):
+        ...     atlas.record_reward(0.5, rationale="half of it")
+        >>> atlas.record_reward(1.0, session_id=session.id, name="solved", primary=True)
     """
     with REFUSING:
         payload: dict[str, Any] = {"name": name, "score": finite_score(score)}
@@ -177,7 +202,17 @@ def finite_score(score: float) -> float:
 
 
 def add_guidance(note: str, *, step: SupportsIndex | None = None, attempt: SupportsIndex | None = None) -> None:
-    """A teacher's note, such as one that precedes a retry."""
+    """Record a teacher's note, such as one that precedes a retry.
+
+    Args:
+        note: The note.
+        step: The step's number in the plan; None: the step in force, else the session.
+        attempt: Which attempt at the step, from 1.
+
+    Example:
+        >>> with atlas.session("t"), atlas.step("Look", id=1):
+        ...     atlas.add_guidance("Check the newest first.")
+    """
     with REFUSING:
         _report_on_target(semconv.EVENT_GUIDANCE, {"note": str(note)}, step, attempt, {})
 
@@ -189,7 +224,18 @@ def set_validation(
     attempt: SupportsIndex | None = None,
     **details: Any,
 ) -> None:
-    """Whether a step's result holds: True or False, or a mapping with ``valid`` in it; ``details`` are kept beside."""
+    """Record whether a step's result holds.
+
+    Args:
+        valid: True or False, or a mapping with ``valid`` in it.
+        step: The step's number in the plan; None: the step in force, else the session.
+        attempt: Which attempt at the step, from 1.
+        **details: Kept beside the verdict.
+
+    Example:
+        >>> with atlas.session("t"), atlas.step("Look", id=1):
+        ...     atlas.set_validation(False, reason="two rows are missing")
+    """
     with REFUSING:
         verdict = dict(valid) if isinstance(valid, Mapping) else {"valid": bool(valid)}
         payload = {**verdict, **details}
@@ -198,9 +244,16 @@ def set_validation(
 
 
 def emit_event(name: str, payload: Any = None, *, opening: bool = False) -> None:
-    """Something the agent reports while it works (an ``ADAPTER_EVENT`` step, contract §1), on the span in force.
+    """Record something the agent reports while it works, on the span in force (``ADAPTER_EVENT``, contract §1).
 
-    ``opening``: it belongs to the adapter's handshake, which comes before the session's workflow (contract §5).
+    Args:
+        name: What kind of event.
+        payload: Any value; it is captured as any other.
+        opening: It belongs to the adapter's handshake, before the session's workflow (contract §5).
+
+    Example:
+        >>> with atlas.session("t"):
+        ...     atlas.emit_event("progress", {"done": 3, "of": 10})
     """
     with REFUSING:
         frame = current_frame()
@@ -213,7 +266,17 @@ def emit_event(name: str, payload: Any = None, *, opening: bool = False) -> None
 def set_metadata(
     metadata: Mapping[str, Any] | None = None, /, *, step: SupportsIndex | None = None, **more: Any
 ) -> None:
-    """Merge into the session's metadata (top level), or with ``step`` into that step's."""
+    """Merge into the session's metadata, or into a step's.
+
+    Args:
+        metadata: A mapping.
+        step: The step's number in the plan; None: the session.
+        **more: More entries.
+
+    Example:
+        >>> with atlas.session("t"):
+        ...     atlas.set_metadata({"tenant": "acme"}, ticket=17)
+    """
     with REFUSING:
         if metadata is not None and not isinstance(metadata, Mapping):
             raise UsageError(f"metadata is a mapping, not {type(metadata).__name__}")
@@ -246,7 +309,17 @@ def using_attributes(
     tags: Sequence[str] = (),
     metadata: Mapping[str, Any] | None = None,
 ) -> Iterator[None]:
-    """Put a user, tags and metadata on every span of ours that starts in the block."""
+    """Put a user, tags and metadata on every span of ours that starts in the block.
+
+    Args:
+        user_id: The user.
+        tags: Added to those of enclosing blocks.
+        metadata: Merged into that of enclosing blocks.
+
+    Example:
+        >>> with atlas.using_attributes(user_id="u-1", tags=["beta"]), atlas.session("t"):
+        ...     pass
+    """
     frame = current_frame()
     before = frame.inherited or {}
     inherited = dict(before)

@@ -23,7 +23,13 @@ def suppressed() -> bool:
 
 @contextmanager
 def suppress_tracing() -> Iterator[None]:
-    """Record nothing in the block: no span of ours, none of instrumentations that obey OpenTelemetry's suppression."""
+    """Record nothing in the block: no span of ours, none of instrumentations that obey OpenTelemetry's suppression.
+
+    Example:
+        >>> with atlas.suppress_tracing(), atlas.session("t") as session:
+        ...     atlas.get_trace_id() is None
+        True
+    """
     token = activate(otel_context.set_value(_KEY, True))
     try:
         yield
