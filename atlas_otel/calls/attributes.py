@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonObject
     from atlas_otel.records.record import AttributeValue
 
-_USAGE: Final[Mapping[str, str]] = {
+USAGE: Final[Mapping[str, str]] = {
     "input_tokens": semconv.GEN_AI_USAGE_INPUT_TOKENS,
     "output_tokens": semconv.GEN_AI_USAGE_OUTPUT_TOKENS,
     "total_tokens": semconv.GEN_AI_USAGE_TOTAL_TOKENS,
@@ -33,6 +33,7 @@ _USAGE: Final[Mapping[str, str]] = {
     "cache_write_tokens": semconv.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS,
     "reasoning_tokens": semconv.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS,
 }
+"""Field of a usage → its attribute."""
 _TEXTS: Final[Mapping[str, str]] = {
     "provider": semconv.GEN_AI_PROVIDER_NAME,
     "request_model": semconv.GEN_AI_REQUEST_MODEL,
@@ -64,7 +65,7 @@ def to_attributes(call: ModelCall) -> dict[str, AttributeValue]:
         if (text := getattr(call, field)) is not None:
             found[key] = text
     if call.usage is not None:
-        for field, key in _USAGE.items():
+        for field, key in USAGE.items():
             if (count := getattr(call.usage, field)) is not None:
                 found[key] = count
     if call.unread:
@@ -82,7 +83,7 @@ def from_attributes(attributes: Mapping[str, Any], *, span: str | None = None) -
     answer = read_answer(_json(attributes, semconv.GEN_AI_OUTPUT_MESSAGES))
     parameters = _value(attributes, semconv.ATLAS_LLM_PARAMETERS)
     tokens = _value(attributes, semconv.ATLAS_LLM_TOKENS)
-    usage = Usage(**{field: number(attributes, key) for field, key in _USAGE.items()})
+    usage = Usage(**{field: number(attributes, key) for field, key in USAGE.items()})
     call = ModelCall(
         messages=apart + messages.items,
         choices=answer.choices,

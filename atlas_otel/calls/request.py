@@ -7,7 +7,7 @@ request (``request``, ``payload``, ``config``, …) are opened.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from atlas_otel.calls.messages import is_message, read_messages
 from atlas_otel.calls.model_call import Cut, Message, Text, Tool
@@ -15,7 +15,7 @@ from atlas_otel.calls.parts import read_parts
 from atlas_otel.calls.tools import read_tools
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from atlas_otel.calls.model_call import Part
 
@@ -43,7 +43,7 @@ _DEPTH: Final = 3
 
 
 class Request(NamedTuple):
-    """What a model was given. ``taken`` are the top names that hold nothing beside messages and tools."""
+    """What a model was given. ``taken``: where in the arguments messages, system text and tools stand, as paths."""
 
     messages: tuple[Message, ...] = ()
     tools: tuple[Tool, ...] = ()
@@ -51,7 +51,7 @@ class Request(NamedTuple):
     model: str | None = None
     previous_response_id: str | None = None
     cut: Cut | None = None
-    taken: frozenset[str] = frozenset()
+    taken: frozenset[tuple[str, ...]] = frozenset()
 
 
 def read_request(arguments: Mapping[str, Any]) -> Request:
@@ -59,37 +59,55 @@ def read_request(arguments: Mapping[str, Any]) -> Request:
 
     read_request({"prompt": "hi", "temperature": 0}).messages[0].text   # "hi"
     """
-    levels = list(_levels(arguments, 0))
+    levels = dict(_levels(arguments, ()))
     top, system, tools = _messages(levels), _system(levels), _tools(levels)
-    taken = frozenset(found.name for found in (top, system, tools) if found is not None and found.top)
+    taken = frozenset(found.path for found in (top, system, tools) if found is not None)
     read = read_messages(top.value) if top is not None else read_messages(None)
     apart = _apart(system.value) if system is not None else ()
     messages = (Message("system", apart, apart=True), *read.items) if apart else read.items
-    names = frozenset(found.name for found in (top, system, tools) if found is not None)
+    beside = _last_of_cohere(levels, top)
     return Request(
-        messages + _last_of_cohere(levels, top),
+        messages + beside,
         read_tools(tools.value) if tools is not None else (),
-        _parameters(levels, names),
-        next((level[name] for level in levels for name in _MODELS if isinstance(level.get(name), str)), None),
-        next((one for level in levels if isinstance(one := level.get("previous_response_id"), str)), None),
+        _parameters(levels, taken),
+        next((level[name] for level in levels.values() for name in _MODELS if isinstance(level.get(name), str)), None),
+        next((one for level in levels.values() if isinstance(one := level.get("previous_response_id"), str)), None),
         read.cut,
         taken,
     )
 
 
+def without(arguments: Mapping[str, Any], taken: frozenset[tuple[str, ...]]) -> Mapping[str, Any]:
+    """The arguments without what stands at these paths."""
+    if not taken:
+        return arguments
+    tops = {path[0] for path in taken}
+    kept: dict[str, Any] = {}
+    for name, value in arguments.items():
+        if name not in tops:
+            kept[name] = value
+        elif (name,) not in taken and isinstance(value, dict):
+            inner = without(value, frozenset(path[1:] for path in taken if path[0] == name and len(path) > 1))
+            if inner:
+                kept[name] = inner
+    return kept
+
+
 class _Found(NamedTuple):
-    name: str
+    path: tuple[str, ...]
     value: Any
-    top: bool
 
 
-def _levels(arguments: Mapping[str, Any], depth: int) -> Iterator[Mapping[str, Any]]:
-    """The arguments, and those within that hold the request or a part of it."""
-    yield arguments
-    if depth < _DEPTH:
+_Levels: TypeAlias = "Mapping[tuple[str, ...], Mapping[str, Any]]"
+
+
+def _levels(arguments: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """The arguments, and those within that hold the request or a part of it, each with its path."""
+    yield path, arguments
+    if len(path) < _DEPTH:
         for name, value in arguments.items():
             if isinstance(value, dict) and not is_message(value) and (name in _OPENED or _is_request(value)):
-                yield from _levels(value, depth + 1)
+                yield from _levels(value, (*path, name))
 
 
 def _is_request(value: Mapping[str, Any]) -> bool:
@@ -100,21 +118,21 @@ def _is_messages(value: object) -> bool:
     return isinstance(value, list) and bool(value) and any(map(is_message, value))
 
 
-def _messages(levels: list[Mapping[str, Any]]) -> _Found | None:
+def _messages(levels: _Levels) -> _Found | None:
     """Messages under a usual name, else under any, else a text under a name that is the user's."""
-    for number, level in enumerate(levels):
+    for path, level in levels.items():
         for name in _MESSAGES:
             value = level.get(name)
             if _is_messages(value) or (isinstance(value, dict) and is_message(value)):
-                return _Found(name, value, number == 0)
+                return _Found((*path, name), value)
         for name, value in level.items():
             if name not in _SYSTEM and _is_messages(value):
-                return _Found(name, value, number == 0)
-    for number, level in enumerate(levels):
+                return _Found((*path, name), value)
+    for path, level in levels.items():
         for name in _MESSAGES:
             value = level.get(name)
             if (isinstance(value, str) and value and name in _SAID) or _are_parts(value):
-                return _Found(name, [{"role": "user", "content": value}], number == 0)
+                return _Found((*path, name), [{"role": "user", "content": value}])
     return None
 
 
@@ -125,19 +143,22 @@ def _are_parts(value: object) -> bool:
     return all(isinstance(one, str) or (isinstance(one, dict) and isinstance(one.get("type"), str)) for one in value)
 
 
-def _system(levels: list[Mapping[str, Any]]) -> _Found | None:
+def _system(levels: _Levels) -> _Found | None:
     return _named(levels, _SYSTEM, lambda value: bool(_apart(value)))
 
 
-def _tools(levels: list[Mapping[str, Any]]) -> _Found | None:
-    return _named(levels, _TOOLS, lambda value: bool(read_tools(value)))
+def _tools(levels: _Levels) -> _Found | None:
+    """The tools, where every entry is read as one: else they stay among the arguments."""
+    found = _named(levels, _TOOLS, lambda value: bool(read_tools(value)))
+    listed = found.value if found is not None else None
+    return None if isinstance(listed, list) and len(read_tools(listed)) < len(listed) else found
 
 
-def _named(levels: list[Mapping[str, Any]], names: tuple[str, ...], holds: Any) -> _Found | None:
-    for number, level in enumerate(levels):
+def _named(levels: _Levels, names: tuple[str, ...], holds: Callable[[Any], bool]) -> _Found | None:
+    for path, level in levels.items():
         for name in names:
             if level.get(name) and holds(level[name]):
-                return _Found(name, level[name], number == 0)
+                return _Found((*path, name), level[name])
     return None
 
 
@@ -150,22 +171,22 @@ def _apart(value: object) -> tuple[Part, ...]:
     return read_parts(value) if isinstance(value, list) else ()
 
 
-def _last_of_cohere(levels: list[Mapping[str, Any]], found: _Found | None) -> tuple[Message, ...]:
+def _last_of_cohere(levels: _Levels, found: _Found | None) -> tuple[Message, ...]:
     """Version 1 of Cohere's has the user's last message beside the history."""
-    if found is None or found.name != "chat_history":
+    if found is None or found.path[-1] != "chat_history":
         return ()
-    said = next((level["message"] for level in levels if isinstance(level.get("message"), str)), None)
-    return () if said is None else (Message("user", (Text(said),)),)
+    said = levels[found.path[:-1]].get("message")
+    return (Message("user", (Text(said),)),) if isinstance(said, str) and said else ()
 
 
-def _parameters(levels: list[Mapping[str, Any]], taken: frozenset[str]) -> Mapping[str, Any]:
+def _parameters(levels: _Levels, taken: frozenset[tuple[str, ...]]) -> Mapping[str, Any]:
     """All else that the model was given, but for what was not set and what is no value."""
     found: dict[str, Any] = {}
-    for number, level in enumerate(levels):
+    for path, level in levels.items():
         for name, value in level.items():
-            opened = isinstance(value, dict) and any(value is inner for inner in levels[1:])
-            skipped = name in taken or name in _MODELS or name in _NO_PARAMETERS or opened or value is None
-            if not skipped and not (isinstance(value, str) and value.startswith("<") and number == 0):
+            held = (*path, name)
+            known = held in taken or held in levels or name in _MODELS or name in _NO_PARAMETERS
+            if not known and value is not None and not (isinstance(value, str) and value.startswith("<")):
                 found.setdefault(name, value)
     found.pop("previous_response_id", None)
     return found

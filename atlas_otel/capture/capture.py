@@ -16,6 +16,7 @@ import orjson
 from atlas_otel import semconv
 from atlas_otel.capture import allowlist
 from atlas_otel.capture.bounding import bound_strings, bound_text_as_json, bound_tree, strings_fit
+from atlas_otel.capture.message_bounding import bound_messages, is_messages
 from atlas_otel.capture.normalise import is_plain, to_tree
 from atlas_otel.capture.redaction import BUDGET_S, FAILED, LOSS_FAILED, Guard, build_redactor
 from atlas_otel.capture.truncation import bound_text
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.capture.normalise import Normalised
     from atlas_otel.capture.redaction import Redactor
-    from atlas_otel.models.json_types import JsonValue
+    from atlas_otel.models.json_types import JsonObject, JsonValue
     from atlas_otel.records.record import AttributeValue
     from atlas_otel.settings import Settings
 
@@ -254,7 +255,34 @@ class Capture:
             return value if cut is tree else cut
         return value
 
+    def messages(self, messages: list[JsonObject], where: str) -> Captured | None:
+        """Messages (JSON) within the limit of a value: of too many the oldest are left out, whole; None where content
+        is not captured. The limit of one text holds for none of theirs."""
+        if not self.content:
+            return None
+        try:
+            data = _plain_json(messages) if self._plain else None
+            if data is not None and len(data) <= self._value_bytes:
+                return Captured(data, 0)
+            tree = self._cleared(to_tree(messages, opaque=self._plain), where)
+            whole = orjson.dumps(tree)
+            if len(whole) <= self._value_bytes or not is_messages(tree):
+                return Captured(whole, 0)
+            kept = orjson.dumps(bound_messages(tree, self._value_bytes))
+            return Captured(kept, max(len(whole) - len(kept), 1))
+        except Exception:  # as in value()
+            return Captured(self._last_resort(messages), 0)
+
     def _cut(self, tree: JsonValue) -> JsonValue:
+        """Within the limits; messages are cut between each other, before one is cut inside."""
+        if isinstance(tree, list) and is_messages(tree):
+            return bound_messages(tree, self._value_bytes)
+        if isinstance(tree, dict) and is_messages(held := tree.get("messages")):
+            others = {key: value for key, value in tree.items() if key != "messages"}
+            rest = self._cut(others) if others else others
+            room = self._value_bytes - len(orjson.dumps(rest))
+            kept = bound_messages(held, max(room, self._value_bytes // 2))
+            return tree if kept is held and rest is others else {**_object(rest), "messages": kept}
         return bound_tree(bound_strings(tree, self._string_bytes), self._value_bytes)
 
     def _redacted_attributes(self, held: Mapping[str, AttributeValue], where: str) -> dict[str, AttributeValue]:
@@ -318,6 +346,10 @@ class Capture:
     def _last_resort(self, value: object) -> bytes:
         self._on_loss(LOSS_CAPTURE)
         return orjson.dumps(describe(value))
+
+
+def _object(tree: JsonValue) -> JsonObject:
+    return tree if isinstance(tree, dict) else {}
 
 
 def _plain_json(value: object) -> bytes | None:

@@ -29,6 +29,11 @@ def bound_text(text: str, limit: int) -> str:
     return cut(data, limit).decode(errors="surrogatepass") if len(data) > limit else text
 
 
+def cut_marker(size: int) -> str:
+    """What stands in place of what was cut out of a text of ``size`` bytes."""
+    return f"…[{size} bytes, cut by atlas-otel]…"
+
+
 def cut(data: bytes, limit: int) -> bytes:
     """UTF-8 of more than ``limit`` bytes, cut at the bounds of code points."""
     marker, head, tail = _shares(len(data), limit)
@@ -42,7 +47,7 @@ def cut(data: bytes, limit: int) -> bytes:
 
 def _shares(size: int, limit: int) -> tuple[str, int, int]:
     """The marker of a text of ``size`` bytes, and how many are kept before and behind it."""
-    marker = f"…[{size} bytes, cut by atlas-otel]…"
+    marker = cut_marker(size)
     keep = min(max(limit - len(marker.encode()), 0), size)
     tail = keep // _TAIL
     return marker, keep - tail, tail

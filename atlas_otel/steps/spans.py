@@ -11,7 +11,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atlas_otel import semconv
-from atlas_otel.calls import chat
+from atlas_otel.calls.answers import read_answer
+from atlas_otel.calls.attributes import USAGE
+from atlas_otel.calls.describing import describe_answer, describe_request
+from atlas_otel.calls.messages import is_message
+from atlas_otel.calls.tools import read_tools
+from atlas_otel.calls.usage import read_usage
+from atlas_otel.calls.writing import write_tools
 from atlas_otel.models.plan import step_number
 from atlas_otel.records.json_text import dump
 
@@ -162,17 +168,20 @@ def _describe_llm(name: str, given: _Given, payload: JsonObject, attributes: dic
     attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_CHAT
     attributes[semconv.GEN_AI_REQUEST_MODEL] = name
     metadata = payload.get("metadata")
-    chat_inputs = metadata.get("chat_inputs") if isinstance(metadata, dict) else None
+    held = metadata if isinstance(metadata, dict) else {}
     value, rest = given.value, given
-    messages: object = chat_inputs
-    if chat.is_messages(value):
-        messages, rest = value, _NOTHING
-    elif isinstance(value, Mapping) and chat.is_messages(value.get("messages")):
-        messages = value["messages"]
-        others: JsonObject = {key: one for key, one in value.items() if key != "messages"}
+    arguments = value if isinstance(value, dict) and not is_message(value) else {"messages": value}
+    asked = describe_request(arguments)
+    if semconv.GEN_AI_INPUT_MESSAGES in asked.structures:
+        others = dict(asked.rest)
         rest = _Given(others, dump(others)) if others else _NOTHING
-    if chat.is_messages(messages):
-        attributes[semconv.GEN_AI_INPUT_MESSAGES] = dump(chat.to_convention(messages))
+    else:
+        asked = describe_request({"messages": held.get("chat_inputs")})
+    structures = {**asked.structures}
+    if tools := read_tools(held.get("tools_schema")):
+        structures.setdefault(semconv.GEN_AI_TOOL_DEFINITIONS, write_tools(tools))
+    for key, structure in structures.items():
+        attributes[key] = dump(structure)
     _keep_input(rest, attributes)
     return f"{semconv.OPERATION_CHAT} {name}"
 
@@ -187,24 +196,14 @@ _DESCRIBE: Final = {
 
 
 def _describe_answer(output: JsonValue, payload: JsonObject, attributes: dict[str, AttributeValue]) -> None:
-    answer = chat.read_answer(output)
-    if answer.messages:
-        attributes[semconv.GEN_AI_OUTPUT_MESSAGES] = dump(answer.messages)
-    if answer.model is not None:
-        attributes[semconv.GEN_AI_RESPONSE_MODEL] = answer.model
-    if answer.finish_reasons:
-        attributes[semconv.GEN_AI_RESPONSE_FINISH_REASONS] = answer.finish_reasons
-    used = payload.get("usage_info")
-    usage = used if isinstance(used, dict) else {}
-    for key, name, read in (
-        (semconv.GEN_AI_USAGE_INPUT_TOKENS, "prompt_tokens", answer.input_tokens),
-        (semconv.GEN_AI_USAGE_OUTPUT_TOKENS, "completion_tokens", answer.output_tokens),
-        (semconv.GEN_AI_USAGE_TOTAL_TOKENS, "total_tokens", None),
-    ):
-        said = usage.get(name)
-        tokens = said if isinstance(said, int) and not isinstance(said, bool) else read
-        if tokens is not None:
-            attributes[key] = tokens
+    said = describe_answer(read_answer(output))
+    for key, structure in said.structures.items():
+        attributes[key] = dump(structure)
+    attributes.update(said.facts)
+    counted = read_usage(payload.get("usage_info"))
+    if counted is not None:
+        given = ((key, getattr(counted, field)) for field, key in USAGE.items())
+        attributes.update({key: count for key, count in given if count is not None})
 
 
 def _keep_input(given: _Given, attributes: dict[str, AttributeValue]) -> None:

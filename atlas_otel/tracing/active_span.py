@@ -73,6 +73,7 @@ class ActiveSpan(Activation):
         "instrumentation",
         "items",
         "items_seen",
+        "join",
         "kind",
         "name",
         "output_key",
@@ -115,7 +116,10 @@ class ActiveSpan(Activation):
         self.status_message: str | None = None
         self.output_key: str | None = semconv.ATLAS_OUTPUT
         self.reducer: Callable[[list[Any]], Any] | None = None
-        self.describe: Callable[[ActiveSpan, object], None] | None = None
+        self.describe: Callable[[ActiveSpan, object], object] | None = None
+        """Says what the output says of itself, and returns what to keep of it."""
+        self.join: Callable[[list[Any]], object | None] | None = None
+        """Makes one answer of a stream's pieces; None where they are of no form that it knows."""
         self.expected: Expected = instrumentation.expected
         self.items: list[Any] | None = None
         self.items_seen = 0
@@ -302,16 +306,18 @@ class ActiveSpan(Activation):
 
     def output(self, result: object) -> None:
         """Capture what the span produced, and what it says of itself (a model's answer does)."""
-        self._describe(result)
+        kept = self._describe(result)
         if self.output_key is not None:
-            self.set_value(self.output_key, result)
+            self.set_value(self.output_key, kept)
 
-    def _describe(self, result: object) -> None:
+    def _describe(self, result: object) -> object:
+        """Say what the output says of itself; what is to be kept of it."""
         if self.describe is not None:
             try:
-                self.describe(self, result)
+                return self.describe(self, result)
             except Exception:  # a user's object whose attributes raise
                 absorbed("capture")
+        return result
 
     def ended_by(self, error: BaseException) -> None:
         """Record that ``error`` ended the span: as a failure, unless it is the program's way to go on elsewhere."""
@@ -359,8 +365,7 @@ class ActiveSpan(Activation):
             self.output(self._reduced() if returned is None else returned)
             return
         reduced = self._reduced()
-        self._describe(reduced)
-        self._describe(returned)
+        reduced, returned = self._describe(reduced), self._describe(returned)
         if self.output_key is not None:
             self.set_value(self.output_key, {"yielded": reduced, "returned": returned})
 
@@ -375,6 +380,13 @@ class ActiveSpan(Activation):
                 absorbed("output_reducer")
         if items and all(issubclass(type(item), str) for item in items):
             return "".join(items)
+        if self.join is not None and items:
+            try:
+                whole = self.join(items)
+            except Exception:  # pieces that are not what their type promises
+                absorbed("stream")
+            else:
+                return items if whole is None else whole
         return items
 
     # --- the end -------------------------------------------------------------------------------------------------

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 from opentelemetry.trace import INVALID_SPAN, SpanKind, set_span_in_context
 
 from atlas_otel import semconv
-from atlas_otel.calls import chat
 from atlas_otel.capture.capture import with_types
 from atlas_otel.capture.value_forms import clean
 from atlas_otel.records.utf8 import keep
-from atlas_otel.tracing import state
+from atlas_otel.tracing import model_span, state
 from atlas_otel.tracing.active_span import ActiveSpan, around
 from atlas_otel.tracing.context import Frame, SessionState, current_frame, session_key_of, with_session_in_baggage
 from atlas_otel.tracing.control_flow import expected_types
@@ -336,13 +335,8 @@ class Instrument(Generic[H]):
         described: tuple[str, ...] = ()
         if arguments is not None and self.capture_input:
             rest: Mapping[str, Any] = arguments
-            if self.kind == "llm" and (messages := _messages_of(arguments)) is not None:
-                rest = {key: value for key, value in arguments.items() if key != "messages"}
-                captured = capture.value(messages, semconv.GEN_AI_INPUT_MESSAGES)
-                if captured is not None:
-                    attributes[semconv.GEN_AI_INPUT_MESSAGES] = keep(captured.data, parts.utf8_over)
-                    truncated += captured.truncated
-                    described += captured.described
+            if self.kind == "llm":
+                rest, truncated, described = model_span.describe_request(parts, arguments, attributes)
             key = semconv.GEN_AI_TOOL_CALL_ARGUMENTS if self.kind == "tool" else semconv.ATLAS_INPUT
             captured = capture.value(rest, key) if rest or self.kind != "llm" else None
             if captured is not None:
@@ -379,7 +373,8 @@ class Instrument(Generic[H]):
         elif self.kind == "tool":
             active.output_key = semconv.GEN_AI_TOOL_CALL_RESULT
         if self.kind == "llm" and self.capture_output:
-            active.describe = describe_answer
+            active.describe = model_span.describe_answer
+            active.join = model_span.join_stream
         return active
 
 
@@ -396,32 +391,3 @@ def _first_text(parts: state.Instrumentation, arguments: Mapping[str, Any] | Non
         return str.__str__(value)
     captured = parts.capture.value(value, semconv.ATLAS_TASK)
     return captured.json if captured is not None else ""
-
-
-def _messages_of(arguments: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-    """The argument ``messages`` as chat messages; None where it is none, or cannot be read: then it is a value."""
-    messages = arguments.get("messages")
-    if not issubclass(type(messages), (list, tuple)):
-        return None
-    try:
-        return chat.to_convention(messages) if chat.is_messages(messages) else None
-    except Exception:  # a mapping of its own kind
-        state.absorbed("capture")
-        return None
-
-
-def describe_answer(active: ActiveSpan, result: object) -> None:
-    """What a model's answer says of itself, as GenAI attributes."""
-    answer = chat.read_answer(result)
-    if answer.messages:
-        active.set_value(semconv.GEN_AI_OUTPUT_MESSAGES, answer.messages)
-    facts: tuple[tuple[str, AttributeValue], ...] = (
-        (semconv.GEN_AI_RESPONSE_MODEL, answer.model),
-        (semconv.GEN_AI_RESPONSE_ID, answer.response_id),
-        (semconv.GEN_AI_RESPONSE_FINISH_REASONS, answer.finish_reasons),
-        (semconv.GEN_AI_USAGE_INPUT_TOKENS, answer.input_tokens),
-        (semconv.GEN_AI_USAGE_OUTPUT_TOKENS, answer.output_tokens),
-    )
-    said = {key: value for key, value in facts if value is not None and key not in active.attributes}
-    for key, value in active.instrumentation.capture.facts(said).items():
-        active.set(key, value)

@@ -375,7 +375,7 @@ def test_a_model_call_tells_messages_tokens_and_reasons(atlas_recording: Recordi
     ]
     assert attributes[semconv.ATLAS_INPUT] == '{"temperature":0.5}'
     assert json.loads(str(attributes[semconv.GEN_AI_OUTPUT_MESSAGES])) == [
-        {"role": "assistant", "parts": [{"type": "text", "content": "hi"}]}
+        {"role": "assistant", "parts": [{"type": "text", "content": "hi"}], "finish_reason": "stop"}
     ]
     assert attributes[semconv.GEN_AI_RESPONSE_MODEL] == "m-2026"
     assert attributes[semconv.GEN_AI_RESPONSE_FINISH_REASONS] == ["stop"]
