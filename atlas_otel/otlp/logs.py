@@ -19,6 +19,7 @@ from atlas_otel.otlp import json as otlp_json
 from atlas_otel.otlp import protobuf
 from atlas_otel.otlp.claims import ANYBODY, as_claim
 from atlas_otel.otlp.spans import MAX_NS, Decoded, NotASpan
+from atlas_otel.projection.dialects import calling
 from atlas_otel.projection.dialects.genai_events import is_message_event
 from atlas_otel.records.record import EventRecord
 
@@ -115,7 +116,8 @@ def _has_ids(log: RawLog) -> bool:
 def _payload(log: RawLog) -> dict[str, object] | None:
     """What an event record holds: a message's body and attributes, or a score in our own form; None for other logs."""
     if is_message_event(log.name):
-        return {**log.attributes, **(log.body if isinstance(log.body, dict) else {})}
+        body = calling.opened(log.body)  # Semantic Kernel's is JSON text
+        return {**log.attributes, **(body if isinstance(body, dict) else {"content": body} if body else {})}
     if log.name != semconv.EVENT_REWARD:
         return None
     said = {
@@ -123,6 +125,7 @@ def _payload(log: RawLog) -> dict[str, object] | None:
         "score": finite(log.attributes.get(semconv.GEN_AI_EVALUATION_SCORE)),
         "label": log.attributes.get(semconv.GEN_AI_EVALUATION_LABEL),
         "rationale": log.attributes.get(semconv.GEN_AI_EVALUATION_EXPLANATION),
+        "target": {"span_id": log.span_id},
     }
     return {name: value for name, value in said.items() if value is not None}
 

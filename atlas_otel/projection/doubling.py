@@ -1,9 +1,10 @@
 """Model calls that two instrumentations saw: a framework's own span, and one of a model's SDK below or beside it.
 
 Two spans are taken for one call where one is within the other (or both hang under the same span, since some frameworks
-never make theirs current, and the times are within each other), they come from different instrumentations, and
-whatever both say agrees: model, outcome, the response's id, else what was said or how many tokens it took. Of several
-calls below one, a client's retries, at most one is the call itself; the others are calls of their own. Pure.
+never make theirs current, and the times are within each other), they come from different instrumentations (or one
+writes the same call twice, the inner one saying the same or nothing), and whatever both say agrees: model, outcome, the
+response's id, else what was said or how many tokens it took. Of several calls below one, a client's retries, at most
+one is the call itself; the others are calls of their own. Pure.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from bisect import bisect_right
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from atlas_otel import semconv
 from atlas_otel.projection.messages import message_text, messages_of, parts_of, text_of
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonValue
     from atlas_otel.projection.facts import Facts
     from atlas_otel.projection.tree import SpanKey, SpanTree
+    from atlas_otel.records.json_text import JsonText
     from atlas_otel.records.record import SpanRecord
 
 _ENCLOSING: Final = frozenset({"llm", "tool", "agent", "session"})
@@ -52,6 +53,8 @@ class Doubles:
         self._scopes: dict[SpanKey, str] = {}
         self._compared: dict[tuple[SpanKey, SpanKey], _Compared] = {}
         self._inner: defaultdict[SpanKey, list[SpanKey]] = defaultdict(list)
+        self._nested = False
+        """Whether a call was ever seen within a call."""
         self.outer: dict[SpanKey, SpanKey] = {}
         """Each span that is a call seen again → the outermost span of that call."""
 
@@ -62,9 +65,10 @@ class Doubles:
             if self._facts[key].kind == "llm":
                 self._scopes[key] = self._tree.spans[key].scope
                 calls = True
+                self._nested = self._nested or self._around(key) is not None
             else:
                 calls = self._scopes.pop(key, None) is not None or calls
-        if not calls or (not self.outer and len(set(self._scopes.values())) < 2):
+        if not calls or not (self.outer or self._nested or len(set(self._scopes.values())) > 1):
             return set()
         before, self.outer = self.outer, self._pairs()
         self._inner.clear()
@@ -87,6 +91,11 @@ class Doubles:
             other = self._facts[inner]
             facts = facts._replace(usage=other.usage or facts.usage)
             gaps = {name: getattr(other, name) for name in _GAPS if not getattr(facts, name) and getattr(other, name)}
+            gaps |= {
+                name: getattr(other, name)
+                for name in _FULLEST
+                if _is_fuller(getattr(other, name), getattr(facts, name))
+            }
             facts = facts._replace(**gaps) if gaps else facts
         return facts
 
@@ -94,8 +103,8 @@ class Doubles:
         groups: defaultdict[tuple[SpanKey, str], list[SpanKey]] = defaultdict(list)
         beside: list[SpanKey] = []
         for key in sorted(self._scopes, key=self._by_start):
-            around = self._tree.nearest(key, lambda above: self._facts[above].kind in _ENCLOSING)
-            if around is None or self._facts[around].kind != "llm":
+            around = self._around(key)
+            if around is None:
                 beside.append(key)
             elif self._compare(around, key).one:
                 groups[around, self._scopes[key]].append(key)
@@ -106,6 +115,11 @@ class Doubles:
                 pairs[(proven or inner)[-1]] = around
         pairs |= self._pairs_beside(beside)
         return {inner: _outermost(pairs, inner) for inner in pairs}
+
+    def _around(self, key: SpanKey) -> SpanKey | None:
+        """The call that encloses this one, with nothing between them that calls a model for itself."""
+        around = self._tree.nearest(key, lambda above: self._facts[above].kind in _ENCLOSING)
+        return around if around is not None and self._facts[around].kind == "llm" else None
 
     def _pairs_beside(self, calls: list[SpanKey]) -> dict[SpanKey, SpanKey]:
         """Of calls that no other one encloses; in order of time."""
@@ -118,7 +132,7 @@ class Doubles:
             if under is None:
                 continue
             for other in reversed(calls[max(0, last - _LOOK_BACK) : last]):
-                if other == key or other in pairs or (other, scope) in taken:
+                if other == key or other in pairs or (other, scope) in taken or self._scopes[other] == scope:
                     continue
                 if under not in self._tree.ancestors(other) or not self._is_within(other, key):
                     continue
@@ -149,15 +163,30 @@ class Doubles:
 
 _GAPS: Final = (
     "model", "provider", "input_messages", "output_messages", "system_instructions", "tool_definitions",
-    "finish_reasons",
+    "finish_reasons", "response_id",
 )  # fmt: skip
+_FULLEST: Final = ("input_messages", "output_messages", "tool_definitions")
+
+
+def _is_fuller(one: JsonText | None, other: JsonText | None) -> bool:
+    """Whether one says more than the other: by how many messages (or tools), then by how many parts they hold."""
+    return one is not None and other is not None and _fullness(one) > _fullness(other)
+
+
+def _fullness(text: JsonText) -> tuple[int, int]:
+    listed = text.value if isinstance(text.value, list) else []
+    return len(listed), sum(
+        len(parts) for one in listed if isinstance(one, dict) and isinstance(parts := one.get("parts"), list)
+    )
 
 
 def is_one_call(outer: Call, inner: Call) -> bool:
     """Whether ``inner`` may be ``outer``, as another instrumentation saw it."""
     begun, ended = outer.span.start_ns, outer.span.end_ns
-    if outer.span.scope == inner.span.scope or inner.span.start_ns < begun:
+    if inner.span.start_ns < begun:
         return False
+    if outer.span.scope == inner.span.scope and not (_is_silent(inner.facts) or agreement(outer, inner)):
+        return False  # one instrumentation writes a call twice only where it is the same to the word
     if ended is not None and inner.span.start_ns > ended:
         return False
     if (inner.facts.error is not None) != (outer.facts.error is not None):
@@ -166,9 +195,13 @@ def is_one_call(outer: Call, inner: Call) -> bool:
     return first is None or second is None or _is_one_model(first, second)
 
 
+def _is_silent(facts: Facts) -> bool:
+    return facts.input_messages is None and facts.output_messages is None and facts.usage is None
+
+
 def agreement(outer: Call, inner: Call) -> bool | None:
     """Whether what both say of the response agrees; None where there is nothing that both say."""
-    ids = [call.span.attributes.get(semconv.GEN_AI_RESPONSE_ID) for call in (outer, inner)]
+    ids = [call.facts.response_id for call in (outer, inner)]
     if all(ids):
         return bool(ids[0] == ids[1])
     compared = []

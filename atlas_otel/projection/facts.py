@@ -62,6 +62,8 @@ class Facts(NamedTuple):
     system_instructions: JsonText | None = None
     tool_definitions: JsonText | None = None
     tool_call_id: str | None = None
+    response_id: str | None = None
+    """The provider's id of what it answered."""
     usage: Usage | None = None
     finish_reasons: tuple[str, ...] = ()
     error: Failure | None = None

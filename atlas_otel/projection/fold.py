@@ -13,8 +13,10 @@ from atlas_otel.projection.events import span_events
 from atlas_otel.projection.messages import reasoning_texts
 from atlas_otel.projection.note_index import NoteIndex
 from atlas_otel.projection.pace import at_once
-from atlas_otel.projection.session import SessionParts, session_row, session_task
+from atlas_otel.projection.session import SessionParts, session_answer, session_row, session_task
 from atlas_otel.projection.span_placer import SpanPlacer
+from atlas_otel.projection.speakers import reply
+from atlas_otel.projection.statements import is_repr
 from atlas_otel.projection.step_numbering import StepNumbering
 from atlas_otel.projection.step_rows import AttemptParts, step_view
 from atlas_otel.projection.target_resolver import TargetResolver
@@ -81,6 +83,7 @@ class SessionFold:
         self._views: dict[int, tuple[object, StepView]] = {}
         self._quiescence = Quiescence.EXPIRED
         self._rows: SessionRows | None = None
+        self._answer: str | None = None
 
     def add(self, record: Record) -> None:
         """Join one record in: any record of the session, in any order, any number of times."""
@@ -149,7 +152,9 @@ class SessionFold:
         resolved = TargetResolver(placer, self._numbering.attempt_of, self._numbering.latest).resolve(
             note_index.about()
         )
-        task = session_task(placer.root_node, placer.first_model)
+        who = placer.speakers
+        task = session_task(placer.root_node, who)
+        self._answer = session_answer(placer.root_node, who)
         plan = stated.with_observed(self._numbering.observed(task))
         views = self._step_views(plan, resolved)
         return SessionRows(
@@ -275,14 +280,28 @@ class SessionFold:
         key = self._numbering.span_of(parts.owners)
         until_ns = _NEVER_NS if parts.until_ns is None else parts.until_ns
         began = [(self._records.spans[one].start_ns, one) for one in self._reasoning.keys() & spans]
+        node = self._placer.nodes[key] if key is not None else None
+        implied = self._numbering.implied is not None and self._numbering.implied.number == parts.number
         return AttemptParts(
             number=parts.number,
-            node=self._placer.nodes[key] if key is not None else None,
+            node=node,
+            said=(self._answer or "") if implied else self._said(node, spans),
             entries=[entry for one in spans for entry in self._entries[one] if entry.time_ns <= until_ns],
             reasoning=[said for at, one in sorted(began) if at <= until_ns for said in self._reasoning[one]],
             notes=parts.notes,
             span_rewards=parts.span_rewards,
         )
+
+    def _said(self, node: Node | None, spans: Sequence[SpanKey]) -> str:
+        """What an attempt answered, where its span does not state it: the last reply of a model in it."""
+        if node is None or node.failure is not None or (node.facts.output is not None and node.facts.kind == "step"):
+            return ""
+        stated = reply(node.facts) if node.role == "step" else ""
+        if stated and not is_repr(stated):
+            return stated
+        calls = [self._placer.nodes[one] for one in spans if self._placer.nodes[one].role == "llm"]
+        last = max(calls, key=lambda one: (one.span.start_ns, one.span.key), default=None)
+        return reply(last.facts) if last is not None else ""
 
     def _session_parts(self, key: str, task: str, resolved: ResolvedNotes, views: Sequence[StepView]) -> SessionParts:
         placer = self._placer
@@ -301,6 +320,7 @@ class SessionFold:
             span_rewards=resolved.spans.get(None, []),
             unplaced=resolved.unplaced,
             anomalies=self._note_index.anomalies,
-            last_model=placer.last_model,
+            answer=self._answer,
+            conversation_id=placer.conversation_id,
             over=self._quiescence >= placer.awaits,
         )

@@ -14,6 +14,7 @@ from atlas_otel.events.note import NoteTarget, TargetedNote
 from atlas_otel.events.plan import PlanNote
 from atlas_otel.events.reward import RewardNote
 from atlas_otel.models.plan import Plan
+from atlas_otel.projection.dialects import atlas
 from atlas_otel.projection.results import task_input
 from atlas_otel.records.packing import packed_events
 from atlas_otel.records.record import RANK_ENDED_OTLP
@@ -60,7 +61,10 @@ class NoteIndex:
             # An evaluation of ours is shown on the OTel span too, at the very time of its record.
             if reward.time_ns not in events:
                 order = (reward.time_ns, f"{key[0]}:{key[1]}:{reward.time_ns}:{number}")
-                notes.append(RewardNote(order, NoteTarget(), replace(reward, claimed=_came_over_otlp(span))))
+                # One of ours is about the step in force; another instrumentation's, about the span that has it.
+                ours = facts is not None and facts.dialect == atlas.NAME
+                target = NoteTarget() if ours else NoteTarget(span_id=key[1])
+                notes.append(RewardNote(order, target, replace(reward, claimed=_came_over_otlp(span))))
         notes.extend(_repeated_guidance(key, span, facts) if span is not None and facts is not None else ())
         if key in self._notes:
             for held in (self._notes, self._about, self._plans, self._anomalies):

@@ -14,7 +14,8 @@ from atlas_otel.models.evaluation import choose_rewards, mean_and_deviation, rew
 from atlas_otel.models.learning_key import learning_key
 from atlas_otel.models.rows import ReviewStatus, SessionRow
 from atlas_otel.projection import governance
-from atlas_otel.projection.messages import first_user_text, last_reply_text
+from atlas_otel.projection.speakers import question, reply
+from atlas_otel.projection.statements import is_repr
 
 if TYPE_CHECKING:
     from atlas_otel.events.guidance import GuidanceNote
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from atlas_otel.models.rows import SessionStatus
     from atlas_otel.projection.facts import Facts
     from atlas_otel.projection.node import Node
+    from atlas_otel.projection.speakers import Speakers
 
 _REVIEW_STATUSES: Final[tuple[ReviewStatus, ...]] = get_args(ReviewStatus)
 DISPLACED: Final = "caller_metadata"
@@ -37,14 +39,25 @@ class TokenTotals:
     completion: int = 0
     total: int = 0
     calls: int = 0
+    cached: int | None = None
+    """Of the prompt: read from a cache. None where no call said so; so with the next two."""
+    cache_write: int | None = None
+    reasoning: int | None = None
+    """Of the completion."""
 
     def to_json(self) -> JsonObject:
         """``token_usage`` (contract §2)."""
+        details = {
+            "cached_tokens": self.cached,
+            "cache_write_tokens": self.cache_write,
+            "reasoning_tokens": self.reasoning,
+        }
         return {
             "prompt_tokens": self.prompt,
             "completion_tokens": self.completion,
             "total_tokens": self.total,
             "calls": self.calls,
+            **{name: number for name, number in details.items() if number is not None},
         }
 
 
@@ -52,8 +65,7 @@ class TokenTotals:
 class SessionParts:
     """What the session's row is made from. ``root`` is None until the session's own span has come.
 
-    ``notes`` are about the session itself; ``guidance`` is all of the session's, its steps' too. ``last_model`` is the
-    model call in which to look for an answer that the root doesn't state.
+    ``notes`` are about the session itself; ``guidance`` is all of the session's, its steps' too.
     """
 
     key: str
@@ -71,7 +83,8 @@ class SessionParts:
     span_rewards: Sequence[JsonObject] = ()
     unplaced: Sequence[TargetedNote] = ()
     anomalies: Mapping[str, int] | None = None
-    last_model: Node | None = None
+    answer: str | None = None
+    conversation_id: str | None = None
     over: bool = True
     """False: its root may have ended, but more is expected."""
 
@@ -102,6 +115,8 @@ def session_row(parts: SessionParts) -> SessionRow:
     if parts.governance.calls:
         computed["governance_token_usage"] = parts.governance.to_json()
     computed |= _about_root(root)
+    if root is not None and parts.conversation_id is not None:
+        computed["conversation_id"] = parts.conversation_id
     if reward is not None:
         computed["session_reward"] = reward
     if stats is not None:
@@ -126,7 +141,7 @@ def session_row(parts: SessionParts) -> SessionRow:
         metadata=_joined(given, claims, {**governed, **computed}),
         created_at=utc_time(created),
         completed_at=None if completed is None else utc_time(completed),
-        final_answer=_answer(parts),
+        final_answer=parts.answer,
         reward=reward,
         reward_stats=stats,
         reward_audit=audit or None,
@@ -166,8 +181,8 @@ def _completed(root: Node | None, last_ns: int) -> int | None:
     return root.span.end_ns if root.span.end_ns is not None else max(last_ns, root.span.start_ns)
 
 
-def session_task(root: Node | None, first_model: Node | None) -> str:
-    """The session's task: as its span states it, else the first that a user said to it, or to ``first_model``.
+def session_task(root: Node | None, who: Speakers) -> str:
+    """The session's task: as its span states it, else what it, an agent in it, or a model was asked first.
 
     Empty until the span has come; ``[not captured]`` where it was kept out of the record.
     """
@@ -177,33 +192,34 @@ def session_task(root: Node | None, first_model: Node | None) -> str:
         return root.facts.task
     if root.facts.kind == "session" and root.facts.pushed_uuid is None:
         return semconv.NOT_CAPTURED
-    for node in (root, first_model):
-        if node is None:
-            continue
-        for text in (node.facts.input_messages, node.facts.input):
-            if text is not None and (said := first_user_text(text.value)):
-                return said
+    first = () if who.first_model is None else (who.first_model,)
+    for node in (root, *who.agents, *first):
+        if said := question(node.facts):
+            return said
     return semconv.NOT_CAPTURED if _silent(root.facts) else ""
 
 
-def _answer(parts: SessionParts) -> str | None:
-    root = parts.root
+def session_answer(root: Node | None, who: Speakers) -> str | None:
+    """What the session came to: as its span states it, else the last reply of an agent in it, or of a model.
+
+    What only shows an object (``repr``), or is JSON of nobody's form, counts where there is no reply.
+    """
     if root is None:
         return None
     facts = root.facts
     if facts.kind == "session" and facts.pushed_uuid is None:
         return None if facts.output is None or facts.output.text.strip() == "null" else facts.output.plain
-    for text in (facts.output_messages, facts.output):
-        if text is not None and (said := last_reply_text(text.value)):
-            return said
-    if facts.output is not None and facts.output.text.strip() != "null":
-        return facts.output.plain
-    last = parts.last_model
-    if last is not None and root.status != "running":
-        for text in (last.facts.output_messages, last.facts.output):
-            if text is not None and (said := last_reply_text(text.value)):
+    stated = reply(facts)
+    if stated and not is_repr(stated):
+        return stated
+    if root.status != "running":
+        last = () if who.last_model is None else (who.last_model,)
+        for node in (*reversed(who.agents), *last):
+            if (said := reply(node.facts)) and not is_repr(said):
                 return said
-    return None
+    if facts.output is not None and facts.output.text.strip() != "null" and facts.kind != "llm":
+        return facts.output.plain
+    return stated or None
 
 
 def _silent(facts: Facts) -> bool:
@@ -237,8 +253,6 @@ def _about_root(root: Node | None) -> JsonObject:
         about["tags"] = list(facts.tags)
     if facts.user_id is not None:
         about["user_id"] = facts.user_id
-    if facts.conversation_id is not None:
-        about["conversation_id"] = facts.conversation_id
     service = root.span.resource.get(semconv.SERVICE_NAME)
     if isinstance(service, str):
         about["service_name"] = service

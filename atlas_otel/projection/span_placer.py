@@ -12,6 +12,7 @@ from atlas_otel.projection.dialects.genai_events import with_events
 from atlas_otel.projection.doubling import Doubles
 from atlas_otel.projection.node import Node
 from atlas_otel.projection.pace import at_once
+from atlas_otel.projection.speakers import Speakers, speakers
 from atlas_otel.projection.trace_sessions import TELLING
 from atlas_otel.projection.tree import SpanTree
 from atlas_otel.records.record import RANK_ENDED_OTLP
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from atlas_otel.projection.node import Owner
     from atlas_otel.projection.pace import Pace
     from atlas_otel.projection.tree import SpanKey
+    from atlas_otel.records.json_text import JsonText
     from atlas_otel.records.record import EventRecord, SpanRecord
     from atlas_otel.semconv import Kind
 
@@ -46,6 +48,7 @@ class SpanPlacer:
         """Whether the session is another instrumentation's: none of ours encloses it."""
         self._said: dict[SpanKey, dict[int, EventRecord]] = {}
         self._sessions: set[SpanKey] = set()
+        self._conversations: set[SpanKey] = set()
         self._declared: set[SpanKey] = set()
         self._tops: set[SpanKey] = set()
         self._cut: set[SpanKey] = set()
@@ -75,6 +78,7 @@ class SpanPlacer:
             self.tree.put(span)
             self.facts[span.key] = facts
             _keep(self._sessions, span.key, facts.kind == "session")
+            _keep(self._conversations, span.key, facts.conversation_id is not None)
             # A late reward names the session that it is for, and proves nothing of whose that is.
             _keep(self._declared, span.key, facts.declared_session is not None and facts.kind != "reward")
         # What hangs below a span that only went on, or ended, stays as it is.
@@ -145,22 +149,22 @@ class SpanPlacer:
         return sorted(self._trace_ids)
 
     @property
-    def first_model(self) -> Node | None:
-        """Of a session of another instrumentation: the first model call, which was given the task."""
-        return min(self._model_calls(), key=lambda node: self._by_start(node.span.key), default=None)
+    def speakers(self) -> Speakers:
+        """Who was asked and who answered, in a session of another instrumentation; nobody in one of ours."""
+        return speakers(self.nodes, self.tree, self.root) if self.foreign else Speakers()
 
     @property
-    def last_model(self) -> Node | None:
-        """The same: the last model call that was answered, which gave the answer."""
-        answered = [one for one in self._model_calls() if one.facts.output_messages or one.facts.output]
-        return max(answered, key=lambda node: self._by_start(node.span.key), default=None)
+    def conversation_id(self) -> str | None:
+        """What the root calls the conversation, else what the first span does that says so."""
+        root = self.root_node
+        if root is not None and root.facts.conversation_id is not None:
+            return root.facts.conversation_id
+        first = min(self._conversations, key=self._by_start, default=None)
+        return self.facts[first].conversation_id if first is not None else None
 
     def is_doubled(self, key: SpanKey) -> bool:
         """Whether a model call stands for itself although others are below it: one of those is the same call."""
         return self._doubles.is_seen_again(key)
-
-    def _model_calls(self) -> list[Node]:
-        return [node for node in self.nodes.values() if node.role == "llm"] if self.foreign else []
 
     def _find_root(self, session_key: str | None, *, still: bool) -> tuple[SpanKey | None, bool]:
         own = [
@@ -225,8 +229,16 @@ class SpanPlacer:
         if above is None:
             return False
         one, other = self.facts[above], self.facts[key]
+        if one.kind == "agent" and self._is_turn_again(one, other):
+            return True
         forms = (one.dialect, self.tree.spans[above].scope), (other.dialect, self.tree.spans[key].scope)
         return one.kind == "agent" and one.name == other.name and forms[0] != forms[1]
+
+    def _is_turn_again(self, outer: Facts, inner: Facts) -> bool:
+        """Whether two spans of one instrumentation are one agent's turn: two of its methods, given the same."""
+        names = {outer.name, outer.agent_name} & {inner.name, inner.agent_name}
+        given = outer.input is not None and outer.input == inner.input
+        return bool(names - {None}) and outer.dialect == inner.dialect and given
 
     def _is_graph_node(self, key: SpanKey) -> bool:
         return self.facts[key].operation == semconv.OPERATION_GRAPH_NODE
@@ -281,8 +293,15 @@ class SpanPlacer:
             cycle.append(key)
         return min(cycle)
 
+    def _offered(self, key: SpanKey) -> JsonText | None:
+        """The tools of the agent around a model call: they were offered to it."""
+        agent = self.tree.nearest(key, lambda above: self.facts[above].kind == "agent")
+        return self.facts[agent].tool_definitions if agent is not None else None
+
     def _place(self, key: SpanKey) -> Node:
         span, facts, role = self.tree.spans[key], self._doubles.completed(key), self._role(key)
+        if role == "llm" and facts.tool_definitions is None:
+            facts = facts._replace(tool_definitions=self._offered(key))
         parent_key = None if key in self._cut else self.tree.parent(key)
         parent = self.nodes.get(parent_key) if parent_key is not None else None
         owner: Owner = None
@@ -305,7 +324,8 @@ def _seen_from_below(span: SpanRecord, facts: Facts) -> tuple[object, ...]:
     """All of a span that the places and events of its descendants are made from."""
     return (
         *(span.parent_span_id, span.scope, span.attributes.get(semconv.ATLAS_ACTOR)),
-        *(facts.kind, facts.name, facts.dialect, facts.operation),
+        *(facts.kind, facts.name, facts.agent_name, facts.dialect, facts.operation),
+        *((facts.input, facts.tool_definitions) if facts.kind == "agent" else ()),
         *(facts.pushed_uuid, facts.step_id, facts.step_attempt),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from atlas_otel.events.guidance import GuidanceNote
@@ -34,6 +34,8 @@ class AttemptParts:
     reasoning: Sequence[JsonObject]
     notes: Sequence[TargetedNote]
     span_rewards: Sequence[JsonObject] = ()
+    said: str = ""
+    """What a model answered in it, or its span in a form of another instrumentation's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,8 @@ def step_view(step: PlanStep, parts: Sequence[AttemptParts]) -> StepView:
 def _attempt(parts: AttemptParts) -> AttemptView:
     node = parts.node
     result = read_result(node.facts) if node is not None else StepResult()
+    if parts.said and (not result.output or (node is not None and node.facts.kind != "step" and not result.metadata)):
+        result = replace(result, output=parts.said)
     told = transcript([*parts.entries, *note_entries(parts.notes, 0)])
     metadata: JsonObject = {}
     for note in sorted((one for one in parts.notes if isinstance(one, MetadataNote)), key=_order):

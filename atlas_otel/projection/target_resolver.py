@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.events.note import TargetedNote
     from atlas_otel.models.json_types import JsonObject
+    from atlas_otel.projection.node import Node
     from atlas_otel.projection.span_placer import SpanPlacer
     from atlas_otel.projection.tree import SpanKey
 
@@ -113,7 +114,7 @@ class TargetResolver:
         attempt = self._attempt_of(key)
         if key == self._placer.root:
             found.session.append(note)
-        elif attempt is not None and (node.role == "step" or not isinstance(note, RewardNote)):
+        elif attempt is not None and (_is_turn(node) or not isinstance(note, RewardNote)):
             found.attempts.setdefault(attempt, []).append(note)
         elif isinstance(note, RewardNote):
             found.spans.setdefault(attempt, []).append({"span_id": node.span.span_id, **note.reward.to_json()})
@@ -124,3 +125,8 @@ class TargetResolver:
 def _reported_first(pair: tuple[SpanKey, TargetedNote]) -> tuple[bool, tuple[int, str], SpanKey]:
     key, note = pair
     return (isinstance(note, GuidanceNote) and note.repeated, note.order, key)
+
+
+def _is_turn(node: Node) -> bool:
+    """Whether a span is its step, or the same agent's turn once more."""
+    return node.role == "step" or (node.role == "function" and node.facts.kind == "agent")

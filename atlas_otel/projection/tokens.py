@@ -1,17 +1,29 @@
-"""Tokens of a session, summed over the innermost model calls: what a call around them says may be their sum. One that
-two instrumentations saw (``doubling``) is one call."""
+"""Tokens of a session, summed over the innermost model calls that say what they used: what a call around them says may
+be their sum, and one within it that says nothing hides nothing. One that two instrumentations saw (``doubling``) is one
+call."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atlas_otel.projection.session import TokenTotals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from atlas_otel.projection.facts import Usage
     from atlas_otel.projection.span_placer import SpanPlacer
     from atlas_otel.projection.tree import SpanKey
+
+_DETAILS: Final = ("cached_tokens", "cache_write_tokens", "reasoning_tokens")
+
+
+class _Around(NamedTuple):
+    """The calls around a call: the nearest, and those whose use of tokens is this one's."""
+
+    nearest: SpanKey | None
+    spent: tuple[SpanKey, ...]
 
 
 class TokenCount:
@@ -23,15 +35,20 @@ class TokenCount:
     def __init__(self, placer: SpanPlacer, *, governance: bool = False) -> None:
         self._placer = placer
         self._wanted = governance
-        self._around: dict[SpanKey, SpanKey | None] = {}
-        self._inner: dict[SpanKey, int] = {}
-        self._counted: dict[SpanKey, TokenTotals] = {}
-        self._prompt = self._completion = self._total = self._calls = 0
+        self._around: dict[SpanKey, _Around] = {}
+        self._inner: Counter[SpanKey] = Counter()
+        self._spent_within: Counter[SpanKey] = Counter()
+        self._calls: set[SpanKey] = set()
+        self._counted: dict[SpanKey, Usage] = {}
+        self._sums: Counter[str] = Counter()
+        self._known: Counter[str] = Counter()
 
     @property
     def totals(self) -> TokenTotals:
         """The sum as it is now."""
-        return TokenTotals(self._prompt, self._completion, self._total, self._calls)
+        sums = self._sums
+        cached, written, reasoned = (sums[name] if self._known[name] else None for name in _DETAILS)
+        return TokenTotals(sums["input"], sums["output"], sums["total"], len(self._calls), cached, written, reasoned)
 
     def update(self, touched: Iterable[SpanKey]) -> None:
         """Count again what has changed its place or its facts."""
@@ -44,35 +61,56 @@ class TokenCount:
             if not held and not model:
                 continue
             again.add(key)
-            if held and (above := self._around.pop(key)) is not None:
-                self._inner[above] -= 1
-                again.add(above)
+            if held:
+                again.update(self._note(self._around.pop(key), -1))
             if model:
-                above = self._placer.tree.nearest(key, self._is_model)
-                self._around[key] = above
-                if above is not None:
-                    self._inner[above] = self._inner.get(above, 0) + 1
-                    again.add(above)
+                around = self._around[key] = self._look_around(key)
+                again.update(self._note(around, 1))
         for key in again:
             self._count(key)
+
+    def _note(self, around: _Around, sign: int) -> Iterable[SpanKey]:
+        if around.nearest is not None:
+            self._inner[around.nearest] += sign
+        for key in around.spent:
+            self._spent_within[key] += sign
+        return around.spent if around.nearest is None else (around.nearest, *around.spent)
+
+    def _look_around(self, key: SpanKey) -> _Around:
+        """What one says it used, those around it say too: up to the first that says so itself."""
+        tree = self._placer.tree
+        if self._usage(key) is None:
+            return _Around(tree.nearest(key, self._is_model), ())
+        models = []
+        for above in tree.ancestors(key):
+            if self._is_model(above):
+                models.append(above)
+                if self._usage(above) is not None:
+                    break
+        return _Around(models[0] if models else None, tuple(models))
 
     def _is_model(self, key: SpanKey) -> bool:
         node = self._placer.nodes[key]
         return node.role == "llm" and (node.actor is not None) is self._wanted
 
-    def _count(self, key: SpanKey) -> None:
-        self._add(self._counted.pop(key, None), -1)
-        if key in self._around and (not self._inner.get(key) or self._placer.is_doubled(key)):
-            usage = self._placer.nodes[key].facts.usage
-            tokens = TokenTotals(calls=1)
-            if usage is not None:
-                tokens = TokenTotals(usage.input_tokens or 0, usage.output_tokens or 0, usage.total, 1)
-            self._counted[key] = tokens
-            self._add(tokens, 1)
+    def _usage(self, key: SpanKey) -> Usage | None:
+        return self._placer.nodes[key].facts.usage
 
-    def _add(self, tokens: TokenTotals | None, sign: int) -> None:
-        if tokens is not None:
-            self._prompt += sign * tokens.prompt
-            self._completion += sign * tokens.completion
-            self._total += sign * tokens.total
-            self._calls += sign * tokens.calls
+    def _count(self, key: SpanKey) -> None:
+        held, doubled = key in self._around, self._placer.is_doubled(key)
+        (self._calls.add if held and (doubled or not self._inner[key]) else self._calls.discard)(key)
+        if (before := self._counted.pop(key, None)) is not None:
+            self._add(before, -1)
+        usage = self._usage(key) if held and (doubled or not self._spent_within[key]) else None
+        if usage is not None:
+            self._counted[key] = usage
+            self._add(usage, 1)
+
+    def _add(self, usage: Usage, sign: int) -> None:
+        self._sums["input"] += sign * (usage.input_tokens or 0)
+        self._sums["output"] += sign * (usage.output_tokens or 0)
+        self._sums["total"] += sign * usage.total
+        for name in _DETAILS:
+            if (number := getattr(usage, name)) is not None:
+                self._sums[name] += sign * number
+                self._known[name] += sign

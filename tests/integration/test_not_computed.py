@@ -10,9 +10,10 @@ import pytest
 
 import atlas_otel as atlas
 from atlas_otel.cli import main
-from atlas_otel.postgres import store as stores
 from atlas_otel.postgres.sessions import not_computed
 from atlas_otel.postgres.store import PostgresStore
+from atlas_otel.projection.project import SessionFold
+from atlas_otel.records.record import Record
 from atlas_otel.testing import recording
 
 NUL = r'{"out": "a\u0000b", "half": "\ud83d"}'
@@ -29,28 +30,19 @@ def agent(trace: str, name: str = "A", **attributes: str) -> str:
     return otlp(trace, {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": name, **attributes})
 
 
-class Refusing:
+class Refusing(SessionFold):
     """A fold that cannot compute the sessions of an agent called ``broken``."""
 
-    def __init__(self) -> None:
-        self._fold = stores_new_fold()
-
-    def add(self, record: object) -> None:
+    def add(self, record: Record) -> None:
         if "broken" in str(record):
             raise ValueError("a reader stumbled")
-        self._fold.add(record)  # type: ignore[arg-type]
-
-    def rows(self, *args: object) -> object:
-        return self._fold.rows(*args)  # type: ignore[arg-type]
-
-
-stores_new_fold = stores._new_session_fold
+        super().add(record)
 
 
 def test_import_rebuild_list_and_doctor_name_it(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(stores, "_new_session_fold", Refusing)
+    monkeypatch.setattr(PostgresStore, "_new_fold", lambda _: Refusing())
     file = tmp_path / "spans.jsonl"
     file.write_text(f"{agent('a', 'well')}\n{agent('b', 'broken')}\n")
     given = ["--database-url", database_url]

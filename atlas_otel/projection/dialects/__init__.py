@@ -8,7 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from atlas_otel.projection.dialects import atlas, genai, openinference, openllmetry, pydantic_ai
+from atlas_otel.projection.dialects import (
+    adk,
+    atlas,
+    claude_code,
+    gemini_cli,
+    genai,
+    haystack,
+    langfuse,
+    logfire,
+    mlflow,
+    openinference,
+    openllmetry,
+    pydantic_ai,
+    vercel_ai,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,8 +32,16 @@ if TYPE_CHECKING:
 
 DIALECTS: Final[Sequence[Callable[[SpanRecord], Facts | None]]] = (
     atlas.read,
+    logfire.read,
     openinference.read,
     openllmetry.read,
+    langfuse.read,
+    mlflow.read,
+    vercel_ai.read,
+    adk.read,
+    haystack.read,
+    claude_code.read,
+    gemini_cli.read,
     pydantic_ai.read,
     genai.read,
 )

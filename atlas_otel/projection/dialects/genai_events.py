@@ -7,30 +7,44 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel import semconv
-from atlas_otel.projection.dialects.conversation import as_messages, openai_message, opened
-from atlas_otel.projection.dialects.reading import as_json
-from atlas_otel.records.json_text import JsonText
+from atlas_otel.projection.dialects.calling import opened, opened_parts
+from atlas_otel.records.json_text import JsonText, dump
 from atlas_otel.records.record import SpanEvent
 
 if TYPE_CHECKING:
     from atlas_otel.records.record import EventRecord, SpanRecord
 
+_DETAILS: Final = (
+    (semconv.EVENT_GEN_AI_PROMPT, "input_messages", semconv.GEN_AI_PROMPT),
+    (semconv.EVENT_GEN_AI_COMPLETION, "output_messages", semconv.GEN_AI_COMPLETION),
+    (semconv.EVENT_GEN_AI_DETAILS, "input_messages", semconv.GEN_AI_INPUT_MESSAGES),
+    (semconv.EVENT_GEN_AI_DETAILS, "output_messages", semconv.GEN_AI_OUTPUT_MESSAGES),
+    (semconv.EVENT_GEN_AI_DETAILS, "system_instructions", semconv.GEN_AI_SYSTEM_INSTRUCTIONS),
+    (semconv.EVENT_GEN_AI_DETAILS, "tool_definitions", semconv.GEN_AI_TOOL_DEFINITIONS),
+)
+_MESSAGE_EVENTS: Final = frozenset(
+    {
+        semconv.EVENT_GEN_AI_CHOICE,
+        semconv.EVENT_GEN_AI_PROMPT,
+        semconv.EVENT_GEN_AI_COMPLETION,
+        semconv.EVENT_GEN_AI_DETAILS,
+    }
+)
+_PARTLY: Final = frozenset(
+    {"role", "content", "tool_calls", "id", "tool_call_id", "name", "refusal", "reasoning_content"}
+)
+"""What of an event's attributes belongs to its message."""
+
 
 def messages(span: SpanRecord) -> dict[str, JsonText]:
-    """``input_messages`` and ``output_messages``, as far as events of ``span`` hold them."""
+    """``input_messages``, ``output_messages`` and the like, as far as events of ``span`` hold them."""
     if not span.events:
         return {}
     found: dict[str, JsonText] = {}
     for event in span.events:
-        for name, fact, key in (
-            (semconv.EVENT_GEN_AI_PROMPT, "input_messages", semconv.GEN_AI_PROMPT),
-            (semconv.EVENT_GEN_AI_COMPLETION, "output_messages", semconv.GEN_AI_COMPLETION),
-            (semconv.EVENT_GEN_AI_DETAILS, "input_messages", semconv.GEN_AI_INPUT_MESSAGES),
-            (semconv.EVENT_GEN_AI_DETAILS, "output_messages", semconv.GEN_AI_OUTPUT_MESSAGES),
-            (semconv.EVENT_GEN_AI_DETAILS, "system_instructions", semconv.GEN_AI_SYSTEM_INSTRUCTIONS),
-        ):
-            if event.name == name and (text := as_json(event.attributes.get(key))) is not None:
-                found[fact] = text
+        for name, fact, key in _DETAILS:
+            if event.name == name and (held := event.attributes.get(key)) is not None:
+                found[fact] = JsonText(held) if isinstance(held, str) else JsonText(dump(held))
     for fact, text in from_bodies((event.name, event.attributes) for event in span.events).items():
         found.setdefault(fact, text)
     return found
@@ -53,16 +67,6 @@ def with_events(span: SpanRecord, events: Iterable[EventRecord]) -> SpanRecord:
     return span._replace(events=(*span.events, *said))
 
 
-_MESSAGE_EVENTS: Final = frozenset(
-    {
-        semconv.EVENT_GEN_AI_CHOICE,
-        semconv.EVENT_GEN_AI_PROMPT,
-        semconv.EVENT_GEN_AI_COMPLETION,
-        semconv.EVENT_GEN_AI_DETAILS,
-    }
-)
-
-
 def from_bodies(events: Iterable[tuple[object, Mapping[str, Any]]]) -> dict[str, JsonText]:
     """The same from (name, body) pairs: ``gen_ai.<role>.message`` and ``gen_ai.choice``."""
     inputs, outputs = [], []
@@ -70,12 +74,43 @@ def from_bodies(events: Iterable[tuple[object, Mapping[str, Any]]]) -> dict[str,
         if not isinstance(name, str):
             continue
         if name == semconv.EVENT_GEN_AI_CHOICE:
-            held = opened(body.get("message", body))
-            if isinstance(held, Mapping):
-                outputs.append(openai_message({**held, "finish_reason": body.get("finish_reason")}, "assistant"))
+            if (said := _choice(_whole(body))) is not None:
+                outputs.append(said)
         elif name.startswith(semconv.GEN_AI_PREFIX) and name.endswith(semconv.EVENT_GEN_AI_MESSAGE_SUFFIX):
             role = name[len(semconv.GEN_AI_PREFIX) : -len(semconv.EVENT_GEN_AI_MESSAGE_SUFFIX)]
-            calls = opened(body.get("tool_calls"))
-            inputs.append(openai_message({**body, "tool_calls": calls if isinstance(calls, list) else ()}, role))
-    both = {"input_messages": as_messages(inputs), "output_messages": as_messages(outputs)}
-    return {fact: text for fact, text in both.items() if text is not None}
+            inputs.append(_message(_whole(body), role))
+    both = {"input_messages": inputs, "output_messages": outputs}
+    return {fact: JsonText(dump(said)) for fact, said in both.items() if said}
+
+
+def _whole(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The body with what Azure's SDKs put into one attribute."""
+    held = opened(body.get(semconv.GEN_AI_EVENT_CONTENT))
+    return {**body, **held} if isinstance(held, Mapping) else body
+
+
+def _choice(body: Mapping[str, Any]) -> dict[str, Any] | None:
+    held = opened_parts(body.get("message", body))
+    held = opened(held) if isinstance(held, str) else held
+    if isinstance(held, Mapping):
+        said = _message(held, "assistant")
+    elif held is None or held == "":
+        return None
+    else:
+        said = {"role": "assistant", "content": held}
+    if isinstance(calls := opened(body.get("tool_calls")), list):
+        said.setdefault("tool_calls", calls)
+    reason = body.get("finish_reason")
+    return {**said, **({"finish_reason": reason} if isinstance(reason, str) else {})}
+
+
+def _message(body: Mapping[str, Any], role: str) -> dict[str, Any]:
+    """A message that an event holds; its content or its calls may be JSON text."""
+    if isinstance(body.get("parts"), list):
+        return {"role": role, **body}
+    said = {key: value for key, value in body.items() if key in _PARTLY and value is not None}
+    said = {"role": role, **said, "content": opened_parts(body.get("content"))}
+    calls = opened(said.pop("tool_calls", None))
+    if isinstance(calls, list):
+        said["tool_calls"] = calls
+    return said

@@ -6,14 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel import semconv
 from atlas_otel.models.evaluation import DEFAULT_REWARD_NAME, Reward, finite
-from atlas_otel.projection.dialects import reading
-from atlas_otel.projection.dialects.conversation import (
-    as_messages,
-    message,
-    reasoning_part,
-    text_part,
-    tool_call,
-)
+from atlas_otel.projection.dialects import calling, reading
 from atlas_otel.projection.dialects.indexed import listed, mapping, sequence
 from atlas_otel.records.json_text import JsonText, dump
 
@@ -41,7 +34,7 @@ _TABLE: Final[Table] = {
     semconv.OPENINFERENCE_TOKENS_CACHE_WRITE: ("cache_write_tokens", reading.as_number),
     semconv.OPENINFERENCE_TOKENS_REASONING: ("reasoning_tokens", reading.as_number),
     semconv.OPENINFERENCE_AGENT_NAME: ("agent_name", reading.as_text),
-    semconv.OPENINFERENCE_SESSION_ID: ("conversation_id", reading.as_text),
+    semconv.SESSION_ID: ("conversation_id", reading.as_text),
     semconv.OPENINFERENCE_TOOL_NAME: ("tool_name", reading.as_text),
     semconv.OPENINFERENCE_TOOL_CALL_ID: ("tool_call_id", reading.as_text),
     semconv.OPENINFERENCE_METADATA: ("metadata", reading.as_json),
@@ -108,27 +101,37 @@ def _payload(value: object, mime: object) -> JsonText | None:
 
 
 def _read_model_call(attributes: Attributes, fields: dict[str, Any]) -> None:
-    """Messages in place of the raw request and response; what else the call was given stands in ``input``."""
+    """Messages in place of the raw request and response, which are read where there are no messages; what else the call
+    was given stands in ``input``."""
     inputs = [_message(one, "user") for one in listed(attributes, semconv.OPENINFERENCE_INPUT_MESSAGES)]
     inputs = inputs or [
-        message("user", content=text)
+        {"role": "user", "content": text}
         for one in listed(attributes, semconv.OPENINFERENCE_PROMPTS)
         if (text := mapping(mapping(one).get("prompt")).get("text")) is not None
     ]
     outputs = [_message(one, "assistant") for one in listed(attributes, semconv.OPENINFERENCE_OUTPUT_MESSAGES)]
     outputs = outputs or [
-        message("assistant", content=text)
+        {"role": "assistant", "content": text}
         for one in listed(attributes, semconv.OPENINFERENCE_CHOICES)
         if (text := mapping(mapping(one).get("completion")).get("text")) is not None
     ]
-    if (messages := as_messages(inputs)) is not None:
-        fields["input_messages"] = messages
-        fields.pop("input", None)
-        if (invocation := reading.as_json(attributes.get(semconv.OPENINFERENCE_INVOCATION))) is not None:
-            fields["input"] = invocation
-    if (messages := as_messages(outputs)) is not None:
-        fields["output_messages"] = messages
-        fields.pop("output", None)
+    _read_tools(attributes, fields)
+    invocation = reading.as_json(attributes.get(semconv.OPENINFERENCE_INVOCATION))
+    given = fields.pop("input", None)
+    if inputs:
+        fields["input_messages"] = JsonText(dump(inputs))
+    elif given is not None and not calling.read_request(fields, given.value):
+        fields["input"] = given
+    if invocation is not None and "input_messages" in fields:
+        fields["input"] = invocation
+    said = fields.pop("output", None)
+    if outputs:
+        fields["output_messages"] = JsonText(dump(outputs))
+    elif said is not None and not calling.read_response(fields, said.value):
+        fields["output"] = said
+
+
+def _read_tools(attributes: Attributes, fields: dict[str, Any]) -> None:
     tools = [
         JsonText(schema)
         for one in listed(attributes, semconv.OPENINFERENCE_TOOLS)
@@ -153,34 +156,43 @@ def _read_documents(attributes: Attributes, fields: dict[str, Any]) -> None:
 
 
 def _message(held: object, role: str) -> dict[str, Any]:
+    """A message in OpenAI's form, whose contents may be parts of any provider's."""
     fields = mapping(mapping(held).get("message"))
     calls = []
     for one in sequence(fields.get("tool_calls")):
         call = mapping(mapping(one).get("tool_call"))
-        function = mapping(call.get("function"))
-        calls.append(tool_call(call.get("id"), function.get("name"), function.get("arguments")))
+        calls.append({"id": call.get("id"), "function": mapping(call.get("function"))})
     if "function_call_name" in fields:
-        calls.append(tool_call(None, fields["function_call_name"], fields.get("function_call_arguments_json")))
+        function = {"name": fields["function_call_name"], "arguments": fields.get("function_call_arguments_json")}
+        calls.append({"id": None, "function": function})
     contents = [_content(mapping(one).get("message_content")) for one in sequence(fields.get("contents"))]
-    return message(
-        fields.get("role", role),
-        content=contents or fields.get("content"),
-        tool_calls=calls,
-        tool_call_id=fields.get("tool_call_id"),
-        name=fields.get("name"),
-    )
+    content = contents or fields.get("content")
+    said = {
+        "role": fields.get("role", role),
+        "content": content,
+        "tool_calls": calls or None,
+        "tool_call_id": fields.get("tool_call_id"),
+        "name": fields.get("name"),
+        "reasoning_content": fields.get("reasoning_content"),
+    }
+    return {key: value for key, value in said.items() if value is not None or key == "content"}
 
 
 def _content(held: object) -> dict[str, Any]:
     fields = mapping(held)
     kind, text = fields.get("type"), fields.get("text")
     if kind in (None, "text"):
-        return text_part(text)
-    if kind == "reasoning":
-        return reasoning_part(text)
+        return {"type": "text", "text": text}
+    if kind in ("reasoning", "thinking"):
+        said = {"type": "reasoning", "content": text or fields.get("reasoning") or fields.get("thinking") or ""}
+        return {**said, **({"signature": fields["signature"]} if isinstance(fields.get("signature"), str) else {})}
     url = next((found for one in fields.values() if (found := _url(one)) is not None), None)
-    if url is not None:
-        return {"type": "uri", "modality": kind, "uri": url}
+    if isinstance(url, str):
+        return (
+            {"type": "image_url", "image_url": {"url": url}}
+            if kind == "image"
+            else {"type": "uri", "modality": kind, "uri": url}
+        )
     return dict(fields)
 
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from atlas_otel import semconv
+from atlas_otel.calls.messages import read_messages
+from atlas_otel.calls.tools import read_tools
+from atlas_otel.calls.writing import write_messages, write_tools
 from atlas_otel.projection.dialects import genai, genai_events, reading
-from atlas_otel.projection.dialects.conversation import as_messages
-from atlas_otel.records.json_text import JsonText
+from atlas_otel.records.json_text import JsonText, dump
 
 if TYPE_CHECKING:
     from atlas_otel.projection.facts import Facts
@@ -43,24 +45,22 @@ def read(span: SpanRecord) -> Facts | None:
             output=facts.output or reading.as_json(attributes.get(semconv.PYDANTIC_AI_RESULT)),
         )
     held = _from_events(attributes.get(semconv.PYDANTIC_AI_EVENTS))
+    offered = read_tools(attributes.get(semconv.PYDANTIC_AI_REQUEST_PARAMETERS))
     return facts._replace(
         dialect=NAME,
         input_messages=facts.input_messages or held.get("input_messages"),
         output_messages=facts.output_messages or held.get("output_messages"),
+        tool_definitions=facts.tool_definitions or (JsonText(dump(write_tools(offered))) if offered else None),
     )
 
 
 def _given(messages: JsonText | None) -> JsonText | None:
-    """Of a run's messages, those that it was given: all before the model's first."""
-    value = messages.value if messages is not None else None
-    if not isinstance(value, list):
+    """Of a run's messages, those that it was given: all before the model's first since the last thing a user said."""
+    read = list(read_messages(messages).items) if messages is not None else []
+    turn = next((at for at in reversed(range(len(read))) if read[at].role == "user" and read[at].text), None)
+    if turn is None:
         return None
-    given = []
-    for one in value:
-        if not isinstance(one, Mapping) or one.get("role") == "assistant":
-            break
-        given.append(one)
-    return as_messages(given)
+    return JsonText(dump(write_messages(read[: turn + 1])))
 
 
 def _from_events(value: object) -> dict[str, JsonText]:
@@ -69,4 +69,5 @@ def _from_events(value: object) -> dict[str, JsonText]:
     if not isinstance(events, list):
         return {}
     bodies = [one for one in events if isinstance(one, Mapping)]
-    return genai_events.from_bodies((one.get(semconv.PYDANTIC_AI_EVENT_NAME), one) for one in bodies)
+    found = genai_events.from_bodies((one.get(semconv.PYDANTIC_AI_EVENT_NAME), one) for one in bodies)
+    return {fact: JsonText(dump(write_messages(read_messages(text).items))) for fact, text in found.items()}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from atlas_otel import semconv
 from atlas_otel.models.evaluation import DEFAULT_REWARD_NAME, Reward, finite
 from atlas_otel.models.plan import step_number
+from atlas_otel.projection.dialects import calling
 from atlas_otel.projection.facts import Facts, Failure, Usage
 from atlas_otel.records.json_text import JsonText, dump
 from atlas_otel.records.record import STATUS_ERROR
@@ -112,6 +113,7 @@ COMMON: Final[Table] = {
     semconv.GEN_AI_TOOL_DEFINITIONS: ("tool_definitions", as_json),
     semconv.GEN_AI_TOOL_NAME: ("tool_name", as_text),
     semconv.GEN_AI_TOOL_CALL_ID: ("tool_call_id", as_text),
+    semconv.GEN_AI_RESPONSE_ID: ("response_id", as_text),
     semconv.GEN_AI_TOOL_CALL_ARGUMENTS: ("input", as_json),
     semconv.GEN_AI_TOOL_CALL_RESULT: ("output", as_json),
     semconv.GEN_AI_RESPONSE_FINISH_REASONS: ("finish_reasons", as_texts),
@@ -133,6 +135,9 @@ COMMON: Final[Table] = {
 
 FALLBACKS: Final[Table] = {
     semconv.GEN_AI_RESPONSE_MODEL: ("model", as_text),
+    semconv.SESSION_ID: ("conversation_id", as_text),
+    semconv.LANGFUSE_SESSION_ID: ("conversation_id", as_text),
+    semconv.THREAD_ID: ("conversation_id", as_text),
     semconv.ATLAS_INPUT: ("input", as_json),
     semconv.ATLAS_OUTPUT: ("output", as_json),
 }
@@ -141,13 +146,16 @@ FALLBACKS: Final[Table] = {
 
 def finish(span: SpanRecord, fields: dict[str, Any], kind: Kind, name: str | None, dialect: str) -> Facts:
     """Facts from what :func:`collect` found, with what stands on the span itself."""
-    usage = Usage(
-        fields.pop("input_tokens", None),
-        fields.pop("output_tokens", None),
-        fields.pop("total_tokens", None),
-        fields.pop("cached_tokens", None),
-        fields.pop("cache_write_tokens", None),
-        fields.pop("reasoning_tokens", None),
+    calling.canonical(fields, kind)
+    usage = whole_input(
+        Usage(
+            fields.pop("input_tokens", None),
+            fields.pop("output_tokens", None),
+            fields.pop("total_tokens", None),
+            fields.pop("cached_tokens", None),
+            fields.pop("cache_write_tokens", None),
+            fields.pop("reasoning_tokens", None),
+        )
     )
     return Facts(
         kind=kind,
@@ -158,6 +166,16 @@ def finish(span: SpanRecord, fields: dict[str, Any], kind: Kind, name: str | Non
         rewards=evaluations(span) if span.events else (),
         **fields,
     )
+
+
+def whole_input(usage: Usage) -> Usage:
+    """The use of tokens with the cached ones in its input (as the conventions count), where the total tells that a
+    producer counted them beside it (as Anthropic does)."""
+    given, came, total = usage.input_tokens, usage.output_tokens or 0, usage.total_tokens
+    beside = (usage.cached_tokens or 0) + (usage.cache_write_tokens or 0)
+    if given is None or not beside or total is None or given + came == total:
+        return usage
+    return usage._replace(input_tokens=given + beside) if given + beside + came == total else usage
 
 
 _NO_USAGE: Final = Usage()

@@ -87,7 +87,8 @@ def test_openinference_a_model_call() -> None:
     ]
     assert facts.usage == Usage(3, 4, 9, 1)
     assert (value(facts.input), facts.output) == ({"temperature": 0}, None)
-    assert (value(facts.tool_definitions), facts.finish_reasons) == ([{"name": "look"}], ("tool_calls",))
+    assert value(facts.tool_definitions) == [{"type": "function", "name": "look"}]
+    assert facts.finish_reasons == ("tool_calls",)
     assert (facts.conversation_id, facts.user_id, facts.tags, value(facts.metadata)) == (
         "thread",
         "u",
@@ -212,7 +213,7 @@ def test_openllmetry_s_older_model_calls() -> None:
     )
     assert (facts.kind, facts.finish_reasons, facts.usage) == ("llm", ("stop",), Usage(total_tokens=7))
     assert value(facts.output_messages) == [{"role": "assistant", "parts": [{"type": "text", "content": "Ho"}]}]
-    assert value(facts.tool_definitions) == [{"name": "look", "parameters": {"type": "object"}}]
+    assert value(facts.tool_definitions) == [{"type": "function", "name": "look", "parameters": {"type": "object"}}]
     assert facts_of(span({"llm.request.type": "embedding", "gen_ai.request.model": "m"})).kind == "function"
 
 
@@ -236,17 +237,22 @@ def test_openllmetry_s_older_model_calls_that_thought() -> None:
         )
     )
     assert value(facts.input_messages) == [
-        {"role": "user", "parts": [{"type": "text", "content": "Hi"}, parts[1]]},
+        {
+            "role": "user",
+            "parts": [{"type": "text", "content": "Hi"}, {"type": "uri", "modality": "image", "uri": "u"}],
+        },
         {"role": "user", "parts": [{"type": "text", "content": "[1, 2]"}]},
     ]
     assert value(facts.output_messages) == [
-        {"role": "assistant", "parts": [{"type": "reasoning", "content": "Hm."}]},
         {
             "role": "assistant",
-            "parts": [{"type": "reasoning", "content": "Well."}, {"type": "text", "content": "Ho"}],
+            "parts": [
+                {"type": "reasoning", "content": "Hm.Well."},
+                {"type": "text", "content": "Ho"},
+            ],
         },
     ]
-    assert reasoning_texts(facts.output_messages) == ["Hm.", "Well."]
+    assert reasoning_texts(facts.output_messages) == ["Hm.Well."]
 
 
 def test_messages_in_events() -> None:
@@ -283,7 +289,7 @@ def test_messages_in_events() -> None:
 )
 def test_messages_in_one_event(event: tuple[str, dict[str, Any]]) -> None:
     facts = facts_of(span({"gen_ai.operation.name": "chat"}, event))
-    assert value(facts.input_messages) == [{"role": "user", "content": "Hi"}]
+    assert value(facts.input_messages) == [{"role": "user", "parts": [{"type": "text", "content": "Hi"}]}]
 
 
 def test_pydantic_ai_s_formats() -> None:

@@ -86,8 +86,13 @@ OUTER = call(2, 1, FRAMEWORK, 10, 100)
         call(3, 2, SDK, 20, 90, request__model="openai/m-2026-01-01"),
         call(3, 2, SDK, 20, 90, tokens=None),
         call(3, 2, SDK, 20, 120),  # a stream that its framework left early
+        call(3, 2, FRAMEWORK, 20, 90),
+        call(3, 2, FRAMEWORK, 20, 90, tokens=None),
     ],
-    ids=["tokens agree", "the model's full name", "nothing to compare", "it ends later"],
+    ids=[
+        *("tokens agree", "the model's full name", "nothing to compare", "it ends later"),
+        *("one instrumentation writes it twice", "and says nothing the second time"),
+    ],
 )
 def test_a_call_within_a_call_is_the_same(inner: SpanRecord) -> None:
     assert counted([agent(), OUTER, inner]) == (1, 1, 5)
@@ -96,13 +101,13 @@ def test_a_call_within_a_call_is_the_same(inner: SpanRecord) -> None:
 @pytest.mark.parametrize(
     "inner",
     [
-        call(3, 2, FRAMEWORK, 20, 90),
+        call(3, 2, FRAMEWORK, 20, 90, tokens=6),
         call(3, 2, SDK, 20, 90, request__model="other"),
         call(3, 2, SDK, 20, 90, tokens=6),
         call(3, 2, SDK, 20, 90, failed=True),
         call(3, 2, SDK, 120, 130),
     ],
-    ids=["one instrumentation", "another model", "other tokens", "a failed try", "it begins later"],
+    ids=["one instrumentation, other tokens", "another model", "other tokens", "a failed try", "it begins later"],
 )
 def test_a_call_within_a_call_that_differs_is_a_call_of_its_own(inner: SpanRecord) -> None:
     assert counted([agent(), OUTER, inner])[:2] == (2, 1), "and what the outer one says may be the sum"

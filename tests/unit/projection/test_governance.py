@@ -272,7 +272,6 @@ def test_an_evaluation_that_stands_on_a_sender_s_span_is_a_claim() -> None:
 
 # --- whatever is said ----------------------------------------------------------------------------------------------
 
-
 storable_texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=5)
 
 
