@@ -19,6 +19,7 @@ from atlas_otel.capture.bounding import bound_strings, bound_text_as_json, bound
 from atlas_otel.capture.message_bounding import bound_messages, is_messages
 from atlas_otel.capture.normalise import is_plain, to_tree
 from atlas_otel.capture.redaction import BUDGET_S, FAILED, LOSS_FAILED, Guard, build_redactor
+from atlas_otel.capture.stream_items import StreamItems
 from atlas_otel.capture.truncation import bound_text
 from atlas_otel.capture.value_forms import clean, describe
 from atlas_otel.events.forms import is_id, is_name, is_type
@@ -141,6 +142,10 @@ class Capture:
         except Exception:
             # Something not foreseen (or the caller's stack is all but used up): the agent goes on, and it is counted.
             return Captured(self._last_resort(value), 0)
+
+    def stream_items(self, *, for_reducer: bool) -> StreamItems:
+        """What is to keep the items of a stream."""
+        return StreamItems(for_reducer=for_reducer, opaque=self._plain)
 
     def plain(self, value: object) -> bytes | None:
         """The JSON of a value of plain built-in types, whole, where nothing is to be redacted; None for any other. May

@@ -9,15 +9,16 @@ Nothing here raises an ``Exception`` into the code that runs inside: what goes w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanKind
 
 from atlas_otel import semconv
-from atlas_otel.capture.capture import with_types
+from atlas_otel.capture.capture import LOSS_CAPTURE, with_types
 from atlas_otel.capture.privacy import sanitize_events
+from atlas_otel.capture.stream_items import StreamItems
 from atlas_otel.process import fork
 from atlas_otel.records.record import (
     RANK_ENDED,
@@ -50,9 +51,6 @@ if TYPE_CHECKING:
     from atlas_otel.tracing.control_flow import Expected
     from atlas_otel.tracing.span_view import SpanView
 
-KEPT_ITEMS: Final = 100_000
-"""How many items of a stream are kept for its output; the rest is counted."""
-
 
 class ActiveSpan(Activation):
     """A span of ours while it runs."""
@@ -72,7 +70,6 @@ class ActiveSpan(Activation):
         "identity",
         "instrumentation",
         "items",
-        "items_seen",
         "join",
         "kind",
         "name",
@@ -121,8 +118,7 @@ class ActiveSpan(Activation):
         self.join: Callable[[list[Any]], object | None] | None = None
         """Makes one answer of a stream's pieces; None where they are of no form that it knows."""
         self.expected: Expected = instrumentation.expected
-        self.items: list[Any] | None = None
-        self.items_seen = 0
+        self.items: StreamItems | None = None
         self._errors: list[SpanEvent] = []
         self._reported: list[EventRecord] = []
         self._ended = False
@@ -281,19 +277,26 @@ class ActiveSpan(Activation):
 
     def stream(self) -> None:
         """What the call yields is its output, where that is kept."""
-        self.items = [] if self.output_key is not None else None
+        self.items = self.instrumentation.capture.stream_items(for_reducer=self.reducer is not None)
 
     def item(self, value: object) -> None:
         """A generator yielded ``value``."""
-        self.items_seen += 1
-        if self.items is not None and self.items_seen <= KEPT_ITEMS:
-            self.items.append(value)
+        items = self.items
+        if items is None or self.output_key is None:
+            if items is not None:
+                items.seen += 1
+            return
+        try:
+            items.add(value)
+        except Exception:
+            absorbed("capture")
 
     def broken_off(self) -> None:
         """The consumer closed the stream before it was exhausted."""
         self.leave()
         self.set(semconv.ATLAS_EXPECTED_EXCEPTION, "GeneratorExit")
-        message = f"the stream was closed by its consumer after {self.items_seen} items"
+        seen = f" after {self.items.seen} items" if self.items is not None else ""
+        message = f"the stream was closed by its consumer{seen}"
         self._errors.append(
             SpanEvent(
                 semconv.EVENT_EXCEPTION,
@@ -353,7 +356,7 @@ class ActiveSpan(Activation):
 
     def _keep_partial(self) -> None:
         try:
-            if self.items is not None:
+            if self.items is not None and self.output_key is not None:
                 self.set(semconv.ATLAS_STREAM_INCOMPLETE, True)
                 self._stream_output(None)
         except Exception:
@@ -361,7 +364,7 @@ class ActiveSpan(Activation):
 
     def _stream_output(self, returned: object) -> None:
         """The items, and beside them what the generator returned where that is anything; alone where no item came."""
-        if returned is None or self.items_seen == 0:
+        if returned is None or self.items is None or self.items.seen == 0:
             self.output(self._reduced() if returned is None else returned)
             return
         reduced = self._reduced()
@@ -371,8 +374,14 @@ class ActiveSpan(Activation):
 
     def _reduced(self) -> object:
         """What a stream's items come to: the reducer's answer, else the joined text, else the list."""
-        items = self.items or []
-        self.set(semconv.ATLAS_STREAM_CHUNKS, self.items_seen)
+        held = self.items or StreamItems()
+        items = held.all()
+        self.set(semconv.ATLAS_STREAM_CHUNKS, held.seen)
+        for _ in range(held.failures):
+            absorbed(LOSS_CAPTURE)
+        if held.described:
+            known = self.attributes.get(semconv.ATLAS_DESCRIBED)
+            self.set(semconv.ATLAS_DESCRIBED, with_types(known, tuple(held.described)))
         if self.reducer is not None:
             try:
                 return self.reducer(items)
