@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace.id_generator import IdGenerator
@@ -45,8 +45,14 @@ class SteppedClock(Clock):
     """A clock that goes one millisecond on at each look, from a fixed moment."""
 
     def __init__(self, first_ns: int = FIRST_NS, step_ns: int = STEP_NS) -> None:
-        moments = count(first_ns, step_ns)
-        super().__init__(lambda: next(moments))
+        moments = chain([0], count(0, step_ns))
+        self._passed = 0
+
+        def steady() -> int:
+            self._passed = next(moments)
+            return self._passed
+
+        super().__init__(lambda: first_ns + self._passed, steady)
 
 
 class SequentialIds(IdGenerator):

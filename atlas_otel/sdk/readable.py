@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 from atlas_otel import semconv
+from atlas_otel.process.clock import plausible_ns
 from atlas_otel.records.record import RANK_OPEN, Attributes, SpanEvent, SpanLink, SpanRecord
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def record_of(
         session_key = stamped if isinstance(stamped, str) else None
     kind = attributes.get(semconv.ATLAS_KIND)
     scope = span.instrumentation_scope
-    start = span.start_time or 0
+    start = plausible_ns(span.start_time or 0)
     return SpanRecord(
         trace_id=format(ids.trace_id, "032x"),
         span_id=format(ids.span_id, "016x"),
@@ -53,12 +54,12 @@ def record_of(
         kind=kind if isinstance(kind, str) else None,
         span_kind=span.kind.value,
         start_ns=start,
-        end_ns=None if rank == RANK_OPEN else (span.end_time or start),
+        end_ns=None if rank == RANK_OPEN else max(plausible_ns(span.end_time or start), start),
         status=span.status.status_code.value,
         status_message=span.status.description,
         attributes=cast("Attributes", attributes),
         events=tuple(
-            SpanEvent(event.name, event.timestamp, cast("Attributes", dict(event.attributes or {})))
+            SpanEvent(event.name, plausible_ns(event.timestamp), cast("Attributes", dict(event.attributes or {})))
             for event in span.events
         ),
         links=tuple(
@@ -72,7 +73,7 @@ def record_of(
         scope=scope.name if scope is not None else "",
         resource=resource if resource is not None else resource_of(span),
         rank=rank,
-        version=version,
+        version=plausible_ns(version),
         dropped_attributes=span.dropped_attributes,
         dropped_events=span.dropped_events,
         dropped_links=span.dropped_links,

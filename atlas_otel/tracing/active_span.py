@@ -20,6 +20,7 @@ from atlas_otel.capture.capture import LOSS_CAPTURE, with_types
 from atlas_otel.capture.privacy import sanitize_events
 from atlas_otel.capture.stream_items import StreamItems
 from atlas_otel.process import fork
+from atlas_otel.process.clock import plausible_ns
 from atlas_otel.records.record import (
     RANK_ENDED,
     RANK_OPEN,
@@ -63,6 +64,7 @@ class ActiveSpan(Activation):
         "_reported",
         "_utf8_over",
         "_view",
+        "anchor",
         "attributes",
         "describe",
         "expected",
@@ -124,7 +126,9 @@ class ActiveSpan(Activation):
         self._ended = False
         self._utf8_over = instrumentation.utf8_over
         self._generation = fork.generation()
-        self.start_ns = instrumentation.clock.now_ns() if start_ns is None else start_ns
+        clock = instrumentation.clock
+        self.anchor = frame.span.anchor if frame.span is not None else clock.anchor
+        self.start_ns = clock.since(self.anchor) if start_ns is None else plausible_ns(start_ns)
         parent = trace.get_current_span(context).get_span_context()
         self.parent_span_id = format(parent.span_id, "016x") if parent.is_valid else None
         self._view = self._start_span(context, parent)
@@ -136,6 +140,10 @@ class ActiveSpan(Activation):
         self.frame = inside
         # Where no tracer is at work, the program's own span stays current: it may record.
         self.context = with_frame(inside, context, None if ids.span_id == parent.span_id else self.span)
+
+    def _now_ns(self) -> int:
+        """The time, as the outermost span around this one counts it."""
+        return self.instrumentation.clock.since(self.anchor)
 
     @property
     def running(self) -> bool:
@@ -209,7 +217,7 @@ class ActiveSpan(Activation):
             event = EventRecord(
                 self.trace_id,
                 self.span_id,
-                self.instrumentation.clock.now_ns(),
+                self._now_ns(),
                 self.session.key if self.session is not None else None,
                 name,
                 payload,
@@ -227,7 +235,7 @@ class ActiveSpan(Activation):
         """The span as it is now; None once it has ended. From any thread."""
         if self._ended:
             return None
-        return readable(self._record(None, RANK_OPEN, self.instrumentation.clock.now_ns()))
+        return readable(self._record(None, RANK_OPEN, self._now_ns()))
 
     def renamed(self, name: str) -> None:
         """Somebody gave the span another name, through OpenTelemetry's interface. It may hold content."""
@@ -300,7 +308,7 @@ class ActiveSpan(Activation):
         self._errors.append(
             SpanEvent(
                 semconv.EVENT_EXCEPTION,
-                self.instrumentation.clock.now_ns(),
+                self._now_ns(),
                 {semconv.EXCEPTION_TYPE: "GeneratorExit", semconv.EXCEPTION_MESSAGE: message},
             )
         )
@@ -340,7 +348,7 @@ class ActiveSpan(Activation):
             if found.message is not None:
                 self.status_message = found.message
             self.set(semconv.ERROR_TYPE, found.type)
-            self._errors.append(SpanEvent(semconv.EVENT_EXCEPTION, self.instrumentation.clock.now_ns(), found.shown))
+            self._errors.append(SpanEvent(semconv.EVENT_EXCEPTION, self._now_ns(), found.shown))
         except Exception:
             absorbed("error")
 
@@ -352,7 +360,7 @@ class ActiveSpan(Activation):
         shown: dict[str, AttributeValue] = {semconv.EXCEPTION_TYPE: kind}
         if words:
             shown[semconv.EXCEPTION_MESSAGE] = words
-        self._errors.append(SpanEvent(semconv.EVENT_EXCEPTION, self.instrumentation.clock.now_ns(), shown))
+        self._errors.append(SpanEvent(semconv.EVENT_EXCEPTION, self._now_ns(), shown))
 
     def _keep_partial(self) -> None:
         try:
@@ -404,13 +412,15 @@ class ActiveSpan(Activation):
         """End the span and hand its record over. The first call counts."""
         if self._ended:
             return
+        if (jumped := self.instrumentation.clock.anchor - self.anchor) and end_ns is None:
+            self.set(semconv.ATLAS_CLOCK_JUMP, jumped)
         self._ended = True
         try:
             if fork.generation() != self._generation:
                 self.instrumentation.recorder.span_forked()
                 return
-            now = self.instrumentation.clock.now_ns()
-            record = self._record(now if end_ns is None else end_ns, RANK_ENDED, now)
+            now = self._now_ns()
+            record = self._record(now if end_ns is None else plausible_ns(end_ns), RANK_ENDED, now)
             sink.ended(self.instrumentation.recorder, record)
             self._view.ended(record, self._reported)
         except Exception:  # a guest's processor

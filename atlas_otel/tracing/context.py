@@ -45,6 +45,8 @@ class SpanInForce(Protocol):
     kind: Kind
     attributes: dict[str, AttributeValue]
     output_key: str | None
+    anchor: int
+    """The clock's anchor that its times count from."""
 
     @property
     def identity(self) -> StepAttempt | None:

@@ -22,9 +22,10 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 import atlas_otel as atlas
 from atlas_otel import semconv
 from atlas_otel.capture.capture import Capture
+from atlas_otel.process.clock import Clock
 from atlas_otel.process.quiet_log import QuietLog
 from atlas_otel.records.record import RANK_OPEN, SpanRecord
-from atlas_otel.testing import Recording, recording
+from atlas_otel.testing import FIRST_NS, Recording, recording
 from atlas_otel.tracing import refusing, state
 from atlas_otel.tracing.reward_records import late_reward_records
 from atlas_otel.tracing.session_trust import SessionTrust
@@ -535,3 +536,46 @@ def test_a_name_is_redacted_where_it_was_given_and_a_functions_own_is_code() -> 
     assert "look_up" not in asked
     assert "Alice" not in repr((found.spans, found.events))
     assert "Alice" not in "".join(span.to_json() for span in exporter.get_finished_spans())
+
+
+def test_times_go_on_evenly_where_the_systems_clock_is_set() -> None:
+    """Set for a while, or for good; a session counts from one anchor, the next one from the new one."""
+    hour, look = 3_600 * 10**9, 2 * 10**8
+    passed, off = [0], [0]
+    clock = Clock(lambda: FIRST_NS + passed[0] + off[0], lambda: passed[0])
+
+    def pass_time(times: int = 3) -> None:
+        for _ in range(times):
+            passed[0] += look
+            clock.now_ns()
+
+    @atlas.tool
+    def work(name: str) -> None:
+        pass_time()
+
+    with recording(clock=clock) as recorded:
+        for jump in (0, hour, -hour, 0):
+            with atlas.session(f"set by {jump}"):
+                work("before")
+                off[0] = jump
+                pass_time()
+                atlas.record_reward(1.0)
+                work("after")
+    sessions = [span for span in recorded.spans if span.kind == "session"]
+    tools = [span for span in recorded.spans if span.kind == "tool"]
+    assert all(abs(span.end_ns - span.start_ns - 3 * look) < 50 for span in tools if span.end_ns)
+    assert all(abs(span.end_ns - span.start_ns - 9 * look) < 50 for span in sessions if span.end_ns)
+    jumps = [span.attributes.get("atlas.clock_jump_ns") for span in sessions]
+    assert jumps == [None, hour, -2 * hour, hour]
+    starts = [span.start_ns - FIRST_NS - number * 9 * look for number, span in enumerate(sessions)]
+    assert all(abs(start - expected) < 100 for start, expected in zip(starts, (0, 0, hour, -hour), strict=True))
+    for session, event in zip(sessions, recorded.events, strict=True):
+        assert session.start_ns < event.sequence < (session.end_ns or 0)
+
+
+def test_times_that_no_store_holds_are_bounded() -> None:
+    clock = Clock(lambda: 2**63 + 10**18, lambda: 7)
+    with recording(clock=clock) as recorded, atlas.session("far ahead"):
+        atlas.record_reward(1.0)
+    (span,), (event,) = recorded.spans, recorded.events
+    assert all(0 < time < 2**63 for time in (span.start_ns, span.end_ns or 0, span.version, event.sequence))
