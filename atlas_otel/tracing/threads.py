@@ -70,17 +70,12 @@ def within(context: Context, function: Callable[..., Any]) -> Callable[..., Any]
 
 
 def _carry_in_threads() -> None:
-    start = threading.Thread.start
+    _carry_from_start(threading.Thread)
+    if "start" in vars(threading.Timer):  # another instrumentation was there first
+        _carry_from_start(threading.Timer)
     # The whole life of a thread, also where a subclass has a ``run`` of its own.
     begin_name = "_bootstrap_inner" if hasattr(threading.Thread, "_bootstrap_inner") else "run"
     begin: Callable[..., Any] = getattr(threading.Thread, begin_name)
-
-    @functools.wraps(start)
-    def start_within(self: threading.Thread) -> None:
-        context = otel_context.get_current()
-        if context and getattr(getattr(self, "_target", None), "__module__", None) not in _POOLS:
-            self.__dict__[_CARRIED] = context
-        start(self)
 
     @functools.wraps(begin)
     def begin_within(self: threading.Thread, *args: Any) -> Any:
@@ -89,8 +84,20 @@ def _carry_in_threads() -> None:
             activate(context)  # for good: the thread ends with it
         return begin(self, *args)
 
-    threading.Thread.start = start_within  # type: ignore[method-assign]
     setattr(threading.Thread, begin_name, begin_within)
+
+
+def _carry_from_start(of: type[threading.Thread]) -> None:
+    start = of.start
+
+    @functools.wraps(start)
+    def start_within(self: threading.Thread) -> None:
+        context = otel_context.get_current()
+        if context and getattr(getattr(self, "_target", None), "__module__", None) not in _POOLS:
+            self.__dict__[_CARRIED] = context
+        start(self)
+
+    of.start = start_within  # type: ignore[method-assign]
 
 
 def _carry_in_executors(module: ModuleType) -> None:
