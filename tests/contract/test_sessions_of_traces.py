@@ -12,6 +12,7 @@ import pytest
 from atlas_otel import semconv
 from atlas_otel.projection.trace_sessions import implicit_session
 from atlas_otel.records.record import RANK_ENDED, RANK_ENDED_OTLP, EventRecord, Record, SpanRecord
+from tests.support.records import make_span
 
 if TYPE_CHECKING:
     from conftest import Subject
@@ -32,23 +33,17 @@ def span(
     attributes: dict[str, str] | None = None,
     kind: str | None = None,
 ) -> SpanRecord:
-    return SpanRecord(
+    return make_span(
         trace_id=trace,
         span_id=f"{number:016x}",
         parent_span_id=None if parent is None else f"{parent:016x}",
         session_key=session,
         name=f"span {number}",
         kind=kind,
-        span_kind=0,
         start_ns=T + number,
         end_ns=T + number + 1,
-        status=0,
-        status_message=None,
         attributes=attributes or {},
-        events=(),
-        links=(),
         scope="tests",
-        resource={},
         rank=RANK_ENDED_OTLP,
         version=T + number + 1,
     )

@@ -20,6 +20,7 @@ from atlas_otel.records.record import (
     SpanRecord,
     encode_record,
 )
+from tests.support.records import make_span
 
 if TYPE_CHECKING:
     from conftest import Expected, Subject
@@ -30,7 +31,7 @@ T = 1_700_000_000_000_000_000
 
 
 def span(number: int = 1, *, session: str | None = "s1", rank: int = RANK_ENDED, **fields: object) -> SpanRecord:
-    record = SpanRecord(
+    record = make_span(
         trace_id=f"{1:032x}",
         span_id=f"{number:016x}",
         parent_span_id=f"{number // 2:016x}" if number > 1 else None,

@@ -14,15 +14,13 @@ from atlas_otel.delivery.refused import REFUSED_FILE, add_refused, read_refused,
 from atlas_otel.delivery.spool_folder import make_folder, target_folder
 from atlas_otel.postgres.dsn import describe
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.records.record import RANK_ENDED, SpanRecord
+from atlas_otel.records.record import SpanRecord
 from atlas_otel.records.store import PoisonedRecord
+from tests.support.records import make_span
 
 
 def _span(number: int, name: str, **attributes: object) -> SpanRecord:
-    return SpanRecord(
-        *("1" * 32, f"{number:016x}", None, "5" * 32, name, None, 0, 1, 2, 0, None),
-        *(attributes, (), (), "s", {}, RANK_ENDED, 1),
-    )
+    return make_span(span_id=f"{number:016x}", session_key="5" * 32, name=name, attributes=attributes)
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ import atlas_otel as atlas
 from atlas_otel import semconv
 from atlas_otel.cli import main
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.records.record import RANK_ENDED, SpanRecord
 from atlas_otel.testing import recording
+from tests.support.records import make_span
 
 PROGRAM = Path(__file__).parents[1] / "acceptance" / "programs" / "killed.py"
 
@@ -124,11 +124,18 @@ def test_a_session_whose_root_never_came_is_reaped_and_the_root_wins_later(
 ) -> None:
     """As over OTLP, which brings only what has ended."""
     start = time.time_ns()
-    root = SpanRecord(
-        "1" * 32, "a" * 16, None, "5" * 32, "invoke_agent x", "session", 1, start, start + 9, 0, None,
-        {semconv.ATLAS_KIND: "session", semconv.ATLAS_SESSION_ID: "5" * 32, semconv.ATLAS_TASK: "the task"},
-        (), (), semconv.SCOPE_NAME, {}, RANK_ENDED, start,
-    )  # fmt: skip
+    root = make_span(
+        span_id="a" * 16,
+        session_key="5" * 32,
+        name="invoke_agent x",
+        kind="session",
+        span_kind=1,
+        start_ns=start,
+        end_ns=start + 9,
+        attributes={semconv.ATLAS_KIND: "session", semconv.ATLAS_SESSION_ID: "5" * 32, semconv.ATLAS_TASK: "the task"},
+        scope=semconv.SCOPE_NAME,
+        version=start,
+    )
     child = root._replace(
         span_id="b" * 16, parent_span_id="a" * 16, kind="tool", name="execute_tool t",
         attributes={semconv.ATLAS_KIND: "tool", semconv.ATLAS_SESSION_ID: "5" * 32},

@@ -8,14 +8,15 @@ import psycopg
 import pytest
 
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.records.record import RANK_ENDED, EventRecord, SpanRecord
+from atlas_otel.records.record import EventRecord, SpanRecord
+from tests.support.records import make_span
 
 SCRIPT = Path(__file__).resolve().parents[2] / "collector" / "scale-out" / "partition.sql"
 BEGAN = 1_700_000_000_000_000_000
 
 
 def _span(trace: int, number: int) -> SpanRecord:
-    return SpanRecord(
+    return make_span(
         trace_id=f"{trace:032x}",
         span_id=f"{number:016x}",
         parent_span_id=None if number == 1 else f"{1:016x}",
@@ -26,13 +27,9 @@ def _span(trace: int, number: int) -> SpanRecord:
         start_ns=BEGAN + number,
         end_ns=BEGAN + 1000 - number,
         status=1,
-        status_message=None,
         attributes={"atlas.task": "count"} if number == 1 else {},
-        events=(),
-        links=(),
         scope="atlas_otel",
         resource={"service.name": "tests"},
-        rank=RANK_ENDED,
         version=BEGAN,
     )
 

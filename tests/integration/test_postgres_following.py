@@ -21,6 +21,7 @@ from atlas_otel.semconv import (
     GEN_AI_TOOL_CALL_RESULT,
     GEN_AI_TOOL_NAME,
 )
+from tests.support.records import make_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,11 +34,22 @@ LONG = 400
 
 def span(number: int, kind: str, parent: int | None, *, ended: bool = True, **attributes: object) -> SpanRecord:
     start = T + number * 1_000_000
-    return SpanRecord(
-        f"{7:032x}", f"{number:016x}", None if parent is None else f"{parent:016x}", "s1", f"{kind} {number}", kind, 1,
-        start, start + 500_000 if ended else None, 1, None, {ATLAS_KIND: kind, **attributes}, (), (), "atlas_otel", {},
-        RANK_ENDED if ended else RANK_OPEN, start,
-    )  # fmt: skip
+    return make_span(
+        trace_id=f"{7:032x}",
+        span_id=f"{number:016x}",
+        parent_span_id=None if parent is None else f"{parent:016x}",
+        session_key="s1",
+        name=f"{kind} {number}",
+        kind=kind,
+        span_kind=1,
+        start_ns=start,
+        end_ns=start + 500_000 if ended else None,
+        status=1,
+        attributes={ATLAS_KIND: kind, **attributes},
+        scope="atlas_otel",
+        rank=RANK_ENDED if ended else RANK_OPEN,
+        version=start,
+    )
 
 
 def root(*, ended: bool = False) -> SpanRecord:

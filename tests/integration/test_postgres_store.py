@@ -27,7 +27,6 @@ from atlas_otel.postgres.reader import (
 from atlas_otel.postgres.session_names import SessionIds, find_sessions
 from atlas_otel.postgres.store import PostgresStore
 from atlas_otel.records.record import (
-    RANK_ENDED,
     RANK_OPEN,
     EventRecord,
     RecordSet,
@@ -39,15 +38,26 @@ from atlas_otel.records.record import (
     merge_spans,
 )
 from tests.support.projecting_store import ProjectingStore
+from tests.support.records import make_span
 
 T = 1_700_000_000_000_000_000
 
 
 def span(number: int = 1, session: str | None = "s1", **fields: object) -> SpanRecord:
-    return SpanRecord(
-        f"{7:032x}", f"{number:016x}", None, session, f"span {number}", None, 1, T + number * 1000, T + number * 2000,
-        1, None, {"n": number}, (), (), "tests", {"service.name": "tests"}, RANK_ENDED, T,
-    )._replace(**fields)  # fmt: skip
+    return make_span(
+        trace_id=f"{7:032x}",
+        span_id=f"{number:016x}",
+        session_key=session,
+        name=f"span {number}",
+        span_kind=1,
+        start_ns=T + number * 1000,
+        end_ns=T + number * 2000,
+        status=1,
+        attributes={"n": number},
+        scope="tests",
+        resource={"service.name": "tests"},
+        version=T,
+    )._replace(**fields)
 
 
 def event(number: int, payload: str = "{}", **fields: object) -> EventRecord:

@@ -14,7 +14,8 @@ from atlas_otel.delivery.spool import SpoolJournal
 from atlas_otel.delivery.spool_status import replay, status
 from atlas_otel.errors import RetryableStoreError
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.records.record import RANK_ENDED, RANK_OPEN, SpanRecord
+from atlas_otel.records.record import RANK_ENDED, RANK_OPEN
+from tests.support.records import make_span
 
 TARGET = "database atlas at db.example"
 
@@ -26,23 +27,15 @@ def _journal(root: Path, spans: int, target: str = TARGET) -> SpoolJournal:
         kind = "tool" if number else "session"
         start = 1_700_000_000_000_000_000 + number
         attributes = {semconv.ATLAS_KIND: kind, semconv.ATLAS_SESSION_ID: "5" * 32, semconv.ATLAS_TASK: "a task"}
-        span = SpanRecord(
-            trace_id="1" * 32,
+        span = make_span(
             span_id=f"{number + 1:016x}",
             parent_span_id=f"{1:016x}" if number else None,
             session_key="5" * 32,
-            name="n",
             kind=kind,
-            span_kind=0,
             start_ns=start,
             end_ns=start + 9 if number else None,
-            status=0,
-            status_message=None,
             attributes={**attributes, "text": "x" * 1000},
-            events=(),
-            links=(),
             scope=semconv.SCOPE_NAME,
-            resource={},
             rank=RANK_ENDED if number else RANK_OPEN,
             version=start,
         )

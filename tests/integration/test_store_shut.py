@@ -19,7 +19,8 @@ from atlas_otel.delivery.drain import Drain
 from atlas_otel.delivery.journal import MemoryJournal
 from atlas_otel.delivery.journal_recorder import JournalRecorder, RunningSpans
 from atlas_otel.postgres.store import PostgresStore
-from atlas_otel.records.record import RANK_ENDED, SpanRecord
+from atlas_otel.records.record import SpanRecord
+from tests.support.records import make_span
 
 
 def _run(program: str, spool: Path) -> subprocess.CompletedProcess[str]:
@@ -120,10 +121,7 @@ CREATE TRIGGER refuse BEFORE INSERT ON atlas_otel.spans FOR EACH ROW EXECUTE FUN
 
 
 def _span(number: int, name: str) -> SpanRecord:
-    return SpanRecord(
-        *("1" * 32, f"{number:016x}", None, "5" * 32, name, None, 0, 1, 2, 0, None),
-        *({}, (), (), "s", {}, RANK_ENDED, 1),
-    )
+    return make_span(span_id=f"{number:016x}", session_key="5" * 32, name=name)
 
 
 @pytest.mark.parametrize(("refused", "kept_out"), [("%", 12), ("bad", 2)])

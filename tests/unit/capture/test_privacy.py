@@ -16,7 +16,6 @@ from atlas_otel.capture.normalise import to_tree
 from atlas_otel.capture.privacy import event_skeleton, sanitize_event, sanitize_resource, sanitize_span
 from atlas_otel.capture.redaction import build_redactor
 from atlas_otel.records.record import (
-    RANK_ENDED,
     EventRecord,
     SpanEvent,
     SpanLink,
@@ -24,6 +23,7 @@ from atlas_otel.records.record import (
     decode_record,
     encode_record,
 )
+from tests.support.records import make_span
 
 SECRET = "alice@example.org wants 5ecret"
 OFF = Capture(content=False)
@@ -31,24 +31,12 @@ HIDING = Capture(redactor=lambda text, where: text.replace(SECRET, "[x]"))
 
 
 def span(**fields: Any) -> SpanRecord:
-    plain = SpanRecord(
+    plain = make_span(
         trace_id="0af7651916cd43dd8448eb211c80319c",
         span_id="b7ad6b7169203331",
-        parent_span_id=None,
-        session_key=None,
         name="GET",
-        kind=None,
         span_kind=3,
-        start_ns=1,
-        end_ns=2,
-        status=0,
-        status_message=None,
-        attributes={},
-        events=(),
-        links=(),
         scope="openai.v1",
-        resource={},
-        rank=RANK_ENDED,
         version=2,
     )
     return plain._replace(**fields)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from atlas_otel import semconv
 from atlas_otel.capture.capture import Capture, Limits
 from atlas_otel.capture.privacy import sanitize_event, sanitize_resource, sanitize_span
-from atlas_otel.records.record import RANK_ENDED, EventRecord, SpanEvent, SpanLink, SpanRecord
+from atlas_otel.records.record import EventRecord, SpanEvent, SpanLink, SpanRecord
+from tests.support.records import make_span
 
 SMALL = Capture(Limits(max_string_bytes=200, max_value_bytes=1000))
 LONG = "x" * 5000
@@ -21,26 +22,7 @@ MARK = "…[5000 bytes, cut by atlas-otel]…"
 
 
 def span(**fields: Any) -> SpanRecord:
-    plain = SpanRecord(
-        trace_id="1" * 32,
-        span_id="2" * 16,
-        parent_span_id=None,
-        session_key=None,
-        name="chat",
-        kind=None,
-        span_kind=3,
-        start_ns=1,
-        end_ns=2,
-        status=0,
-        status_message=None,
-        attributes={},
-        events=(),
-        links=(),
-        scope="other",
-        resource={},
-        rank=RANK_ENDED,
-        version=2,
-    )
+    plain = make_span(name="chat", span_kind=3, scope="other", version=2)
     return plain._replace(**fields)
 
 

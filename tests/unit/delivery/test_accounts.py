@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas_otel.delivery.accounts import Accounts, Tally, count_spans_and_events
-from atlas_otel.records.record import RANK_ENDED, RANK_OPEN, RANK_REAPED, EventRecord, SpanRecord
+from atlas_otel.records.record import RANK_OPEN, RANK_REAPED, EventRecord
+from tests.support.records import make_span
 
-SPAN = SpanRecord("1" * 32, "2" * 16, None, None, "n", None, 0, 1, 2, 0, None, {}, (), (), "s", {}, RANK_ENDED, 1)
+SPAN = make_span()
 SNAPSHOT = SPAN._replace(rank=RANK_OPEN, end_ns=None)
 EVENT = EventRecord("1" * 32, "2" * 16, 3, None, "e", "{}")
 

@@ -22,6 +22,7 @@ from atlas_otel.delivery.spool import SpoolJournal
 from atlas_otel.errors import ConfigError, PermanentStoreError, RetryableStoreError, SchemaError, UnavailableStoreError
 from atlas_otel.records.record import RANK_ENDED, RANK_OPEN, EventRecord, Record, RecordSet, SpanRecord
 from atlas_otel.records.store import PoisonedRecord, WriteResult
+from tests.support.records import make_span
 
 Fault = Exception | Callable[[Sequence[Record]], WriteResult | None] | None
 
@@ -110,25 +111,8 @@ class _Pipeline:
 
 def _span(number: int, rank: int = RANK_ENDED, text: str = "") -> SpanRecord:
     end = 2 if rank == RANK_ENDED else None
-    return SpanRecord(
-        "1" * 32,
-        f"{number:016x}",
-        None,
-        "5" * 32,
-        "n",
-        None,
-        0,
-        1,
-        end,
-        0,
-        None,
-        {"t": text},
-        (),
-        (),
-        "s",
-        {},
-        rank,
-        rank,
+    return make_span(
+        span_id=f"{number:016x}", session_key="5" * 32, end_ns=end, attributes={"t": text}, rank=rank, version=rank
     )
 
 

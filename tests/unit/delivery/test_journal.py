@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 
 from atlas_otel.delivery.accounts import Accounts
 from atlas_otel.delivery.journal import MemoryJournal, weight
-from atlas_otel.records.record import RANK_ENDED, EventRecord, SpanEvent, SpanRecord
+from atlas_otel.records.record import EventRecord, SpanEvent, SpanRecord
+from tests.support.records import make_span
 
 
 def _span(number: int, text: str = "") -> SpanRecord:
-    return SpanRecord(
-        "1" * 32, f"{number:016x}", None, None, "n", None, 0, 1, 2, 0, None, {"t": text}, (), (), "s", {}, RANK_ENDED, 1
-    )
+    return make_span(span_id=f"{number:016x}", attributes={"t": text})
 
 
 def _append(journal: MemoryJournal, accounts: Accounts, record: SpanRecord) -> bool:

@@ -29,15 +29,14 @@ from atlas_otel.records.record import (
     encode_record,
     merge_spans,
 )
+from tests.support.records import make_span
 
 TARGET = "database atlas at db.example"
 
 
 def _span(number: int, text: str = "", rank: int = RANK_ENDED) -> SpanRecord:
     end = 2_000 + number if rank == RANK_ENDED else None
-    return SpanRecord(
-        "1" * 32, f"{number:016x}", None, "5" * 32, "n", None, 0, 1, end, 0, None, {"t": text}, (), (), "s", {}, rank, 1
-    )
+    return make_span(span_id=f"{number:016x}", session_key="5" * 32, end_ns=end, attributes={"t": text}, rank=rank)
 
 
 class _Spool:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from atlas_otel.delivery.spool_record import LONG, pack_record, unpack_record
 from atlas_otel.errors import RecordError
-from atlas_otel.records.record import RANK_ENDED, EventRecord, SpanEvent, SpanRecord, encode_record
+from atlas_otel.records.record import EventRecord, SpanEvent, SpanRecord, encode_record
+from tests.support.records import make_span
 
 _TEXTS = st.builds(
     lambda text, times: text * times, st.text(st.characters(codec="utf-8"), max_size=20), st.sampled_from([1, 40, 400])
@@ -18,10 +19,20 @@ _SCALARS = st.one_of(_TEXTS, st.integers(-(2**53), 2**53), st.booleans(), st.non
 
 
 def _span(**changes) -> SpanRecord:
-    span = SpanRecord(
-        "a" * 32, "b" * 16, None, "key", "tool", "tool", 1, 10, 20, 0, None, {"atlas.input": "{}"}, (), (), "atlas",
-        {"service.name": "x"}, RANK_ENDED, 20,
-    )  # fmt: skip
+    span = make_span(
+        trace_id="a" * 32,
+        span_id="b" * 16,
+        session_key="key",
+        name="tool",
+        kind="tool",
+        span_kind=1,
+        start_ns=10,
+        end_ns=20,
+        attributes={"atlas.input": "{}"},
+        scope="atlas",
+        resource={"service.name": "x"},
+        version=20,
+    )
     return span._replace(**changes)
 
 

@@ -21,6 +21,7 @@ from atlas_otel.records.record import (
     decode_record,
     encode_record,
 )
+from tests.support.records import make_span
 
 CAPTURE = Capture()
 MICRO = 1_000
@@ -70,13 +71,11 @@ def download(*spans: dict[str, Any]) -> dict[str, Any]:
     return {"data": [{"traceID": "af7651916cd43dd8", "spans": list(spans), "processes": processes}], "total": 0}
 
 
-EXPECTED = SpanRecord(
+EXPECTED = make_span(
     trace_id=TRACE,
     span_id="b7ad6b7169203331",
     parent_span_id="07ad6b7169203331",
-    session_key=None,
     name="chat gpt",
-    kind=None,
     span_kind=2,
     start_ns=T_US * MICRO,
     end_ns=(T_US + 1500) * MICRO,

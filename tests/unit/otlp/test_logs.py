@@ -19,6 +19,7 @@ from atlas_otel.errors import RecordError
 from atlas_otel.otlp.logs import RawLog, decode_logs_json, decode_logs_protobuf, event_records
 from atlas_otel.projection.project import SessionFold, project
 from atlas_otel.records.record import RANK_ENDED_OTLP, EventRecord, Record, RecordSet, SpanRecord
+from tests.support.records import make_span
 
 T = 1_700_000_000_000_000_000
 TRACE, SPAN = "1" * 32, "2" * 16
@@ -37,23 +38,16 @@ SAID = [
 
 
 def call() -> SpanRecord:
-    return SpanRecord(
+    return make_span(
         trace_id=TRACE,
         span_id=SPAN,
-        parent_span_id=None,
         session_key="s" * 32,
         name="chat m",
-        kind=None,
         span_kind=2,
         start_ns=T,
         end_ns=T + 1000,
-        status=0,
-        status_message=None,
         attributes={semconv.GEN_AI_OPERATION_NAME: "chat", semconv.GEN_AI_REQUEST_MODEL: "m"},
-        events=(),
-        links=(),
         scope="other",
-        resource={},
         rank=RANK_ENDED_OTLP,
         version=T,
     )

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from atlas_otel.postgres import rows
 from atlas_otel.postgres.statements import statement
 from atlas_otel.records.record import EventRecord, SpanEvent, SpanLink, SpanRecord, decode_record, encode_record
+from tests.support.records import make_span
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -115,7 +116,7 @@ def test_an_event_comes_back_from_its_row(event: EventRecord, revision: int | No
     ],
 )
 def test_what_cannot_become_a_row_raises_one_of_the_named_errors(field: dict[str, object]) -> None:
-    whole = SpanRecord("0" * 32, "0" * 16, None, None, "n", None, 0, 0, None, 0, None, {}, (), (), "", {}, 1, 0)
+    whole = make_span(trace_id="0" * 32, span_id="0" * 16, start_ns=0, end_ns=None, scope="", rank=1, version=0)
     with pytest.raises(rows.UNREPRESENTABLE):
         rows.span_to_copy(whole._replace(**field), rows.ResourceEncoder(), 1)
 

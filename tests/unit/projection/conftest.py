@@ -23,6 +23,7 @@ from atlas_otel.records.record import (
     SpanLink,
     SpanRecord,
 )
+from tests.support.records import make_span
 
 SESSION = "5" * 32
 TRACE = "7" * 32
@@ -69,7 +70,7 @@ class Run:
             held[semconv.ERROR_TYPE] = error[0]
             shown = {semconv.EXCEPTION_TYPE: error[0], semconv.EXCEPTION_MESSAGE: error[1]}
             events = (*events, SpanEvent(semconv.EVENT_EXCEPTION, at(end or begin), shown))
-        record = SpanRecord(
+        record = make_span(
             trace_id=trace or self.trace,
             span_id=f"{span_id:016x}",
             parent_span_id=None if parent is None else f"{parent:016x}",

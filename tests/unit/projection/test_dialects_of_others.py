@@ -11,16 +11,18 @@ from atlas_otel import semconv
 from atlas_otel.projection.dialects import facts_of
 from atlas_otel.projection.facts import Usage
 from atlas_otel.projection.messages import reasoning_texts
-from atlas_otel.records.record import RANK_ENDED, SpanEvent, SpanRecord
+from atlas_otel.records.record import SpanEvent, SpanRecord
+from tests.support.records import make_span
 
 
 def span(attributes: dict[str, Any], *events: tuple[str, dict[str, Any]], scope: str = "x") -> SpanRecord:
-    return SpanRecord(
-        trace_id="1" * 32, span_id="2" * 16, parent_span_id=None, session_key=None, name="a span", kind=None,
-        span_kind=1, start_ns=1, end_ns=2, status=0, status_message=None, attributes=attributes,
-        events=tuple(SpanEvent(name, 1, held) for name, held in events), links=(), scope=scope, resource={},
-        rank=RANK_ENDED, version=1,
-    )  # fmt: skip
+    return make_span(
+        name="a span",
+        span_kind=1,
+        attributes=attributes,
+        events=tuple(SpanEvent(name, 1, held) for name, held in events),
+        scope=scope,
+    )
 
 
 def value(held: Any) -> Any:

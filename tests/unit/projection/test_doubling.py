@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from atlas_otel import semconv
 from atlas_otel.models.rows import SessionRows
 from atlas_otel.projection.project import SessionFold, project
-from atlas_otel.records.record import RANK_ENDED, STATUS_ERROR, RecordSet, SpanRecord
+from atlas_otel.records.record import STATUS_ERROR, RecordSet, SpanRecord
+from tests.support.records import make_span
 
 T = 1_700_000_000_000_000_000
 TRACE = "1" * 32
@@ -27,24 +28,18 @@ def span(number: int, parent: int | None, scope: str, begin: int, end: int | Non
     if said is not None:
         message = {"role": "assistant", "parts": [{"type": "text", "content": said}]}
         held[semconv.GEN_AI_OUTPUT_MESSAGES] = orjson.dumps([message]).decode()
-    return SpanRecord(
+    return make_span(
         trace_id=TRACE,
         span_id=f"{number:016x}",
         parent_span_id=None if parent is None else f"{parent:016x}",
         session_key="s" * 32,
         name=f"span {number}",
-        kind=None,
-        span_kind=0,
         start_ns=T + begin,
         end_ns=None if end is None else T + end,
         status=STATUS_ERROR if failed else 0,
         status_message="ServerError: no" if failed else None,
         attributes=held,
-        events=(),
-        links=(),
         scope=scope,
-        resource={},
-        rank=RANK_ENDED,
         version=T + begin,
     )
 

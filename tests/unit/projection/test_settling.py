@@ -22,6 +22,7 @@ from atlas_otel.records.record import (
     RecordSet,
     SpanRecord,
 )
+from tests.support.records import make_span
 
 T = 1_700_000_000_000_000_000
 TRACE = "1" * 32
@@ -43,23 +44,17 @@ def span(
         attributes |= {semconv.GEN_AI_INPUT_MESSAGES: ASKED, semconv.GEN_AI_OUTPUT_MESSAGES: SAID}
     if key is not None:
         attributes |= {semconv.ATLAS_SESSION_ID: key, semconv.ATLAS_KIND: kind or "function"}
-    return SpanRecord(
+    return make_span(
         trace_id=TRACE,
         span_id=f"{number:016x}",
         parent_span_id=None if parent is None else f"{parent:016x}",
         session_key=key or implicit_session(TRACE),
         name=f"span {number}",
         kind=kind,
-        span_kind=0,
         start_ns=T + number * 1000,
         end_ns=None if rank == RANK_OPEN else T + 100_000 - number * 1000,
-        status=0,
-        status_message=None,
         attributes=attributes,
-        events=(),
-        links=(),
         scope="tests",
-        resource={},
         rank=rank,
         version=T + number,
     )
