@@ -120,6 +120,14 @@ def _end_metadata(node: Node) -> dict[str, object]:
         metadata["finish_reasons"] = facts.finish_reasons
     if details := _token_details(facts):
         metadata["token_details"] = details
+    named = {
+        "id": facts.response_id,
+        "model": facts.response_model,
+        "previous_id": facts.previous_response_id,
+        "tokens": facts.tokens,
+    }
+    if node.role == "llm" and (response := {key: value for key, value in named.items() if value is not None}):
+        metadata["response"] = response
     if facts.stream_chunks is not None or facts.stream_incomplete:
         metadata["stream"] = {"chunks": facts.stream_chunks, "incomplete": facts.stream_incomplete}
     failure = node.failure

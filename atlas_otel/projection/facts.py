@@ -64,6 +64,11 @@ class Facts(NamedTuple):
     tool_call_id: str | None = None
     response_id: str | None = None
     """The provider's id of what it answered."""
+    previous_response_id: str | None = None
+    """The response that the call goes on from, whose messages the server keeps."""
+    response_model: str | None = None
+    tokens: JsonText | None = None
+    """Token ids and logprobs that a server gave (``atlas.llm.tokens``)."""
     usage: Usage | None = None
     finish_reasons: tuple[str, ...] = ()
     error: Failure | None = None

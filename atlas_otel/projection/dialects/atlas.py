@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from atlas_otel import semconv
 from atlas_otel.projection.dialects import reading
+from atlas_otel.projection.dialects.atlas_calls import read_again
 
 if TYPE_CHECKING:
     from atlas_otel.projection.dialects.reading import Table
@@ -34,6 +35,7 @@ def read(span: SpanRecord) -> Facts | None:
     fields = reading.collect(span.attributes, _OURS, reading.FALLBACKS)
     name, tool = fields.pop("name", None), fields.pop("tool_name", None)
     if kind == "llm":
+        read_again(fields)
         name = fields.get("model") or name
     elif kind == "tool":
         name = tool or name

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from atlas_otel.calls.answer import Answer
 from atlas_otel.calls.answers import read_answer
+from atlas_otel.calls.attributes import with_tokens
 from atlas_otel.calls.messages import Messages, is_message, read_messages
 from atlas_otel.calls.model_call import Choice, Message, ModelCall, Tokens
 from atlas_otel.calls.parts import read_parts
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from atlas_otel.calls.model_call import Place
     from atlas_otel.models.json_types import JsonObject, JsonValue
 
+_DESCRIBED: Final = re.compile(r"<[A-Za-z_]\w*(\.\w+)+>")
+"""How capture writes an object of which nothing but its type is kept: nobody said that."""
+
 
 def model_call(start: JsonObject, end: JsonObject | None, place: Place) -> ModelCall:
     """The call that the two payloads tell of. ``end`` is None where it never ended."""
@@ -32,14 +37,15 @@ def model_call(start: JsonObject, end: JsonObject | None, place: Place) -> Model
     output = _object((end or {}).get("data")).get("output")
     answer = _answer(output, ended.get("chat_responses"))
     reasons = ended.get("finish_reasons")
-    return ModelCall(
+    response = _object(ended.get("response"))
+    call = ModelCall(
         messages=messages,
         choices=_choices(answer.choices, reasons if isinstance(reasons, list) else [], _object(output)),
         tools=read_tools(metadata.get("tools_schema")),
         request_model=_text(metadata.get("model")),
-        response_model=answer.model,
-        response_id=answer.response_id,
-        previous_response_id=answer.previous_response_id,
+        response_model=answer.model or _text(response.get("model")),
+        response_id=answer.response_id or _text(response.get("id")),
+        previous_response_id=answer.previous_response_id or _text(response.get("previous_id")),
         provider=_text(metadata.get("provider")),
         usage=answer.usage or read_usage((end or {}).get("usage_info")),
         prompt_tokens=answer.prompt_tokens or _tokens(_object(output).get("prompt_token_ids"), None),
@@ -47,6 +53,7 @@ def model_call(start: JsonObject, end: JsonObject | None, place: Place) -> Model
         unread=answer.unread if not answer.choices and end is not None and "error" not in ended else (),
         place=place,
     )
+    return call if "tokens" not in response else with_tokens(call, response["tokens"])
 
 
 def _asked(given: JsonValue) -> Messages:
@@ -65,7 +72,8 @@ def _system(said: JsonValue) -> Message:
 def _answer(output: JsonValue, responses: JsonValue) -> Answer:
     """What both the raw answer and the one in the conventions' form say. The latter's choices stand where it has any:
     the database reorders the keys of the raw one's arguments."""
-    raw = read_answer(output) if output is not None else Answer()
+    described = isinstance(output, str) and _DESCRIBED.fullmatch(output)
+    raw = read_answer(output) if output is not None and not described else Answer()
     read = read_answer(responses)
     if not read.choices or len(read.choices) < len(raw.choices):  # several choices read as one answer in parts
         return raw

@@ -79,7 +79,11 @@ def rows() -> Any:
 
         @atlas.llm(model="m", provider="p")
         def answer(messages: list[dict[str, str]], temperature: float = 0.0) -> Any:
-            return {"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}], "usage": {"input_tokens": 1}}
+            return {
+                "id": "r1",
+                "choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}],
+                "usage": {"input_tokens": 1},
+            }
 
         with (
             suppress(RuntimeError),
