@@ -34,6 +34,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("config", "config", "Check a config file, and get its schema for an editor."),
     Command("dataset", "dataset", "Make datasets for training, look at them, check them."),
     Command("db", "db", "Make the database's schema, say where it stands, mark abandoned sessions."),
+    Command("delete", "delete", "Delete sessions for good, wherever something of them is."),
     Command("demo", "demo", "Run a small agent through the whole way: recorded, stored, exported."),
     Command("diff", "diff", "Show two sessions, or two attempts at a step, side by side."),
     Command("exec", "execute", "Run a Python program with recording in place, unchanged."),

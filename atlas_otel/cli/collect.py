@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from atlas_otel.cli.options import DatabaseUrl, command_app, the_database
+from atlas_otel.cli.options import DatabaseUrl, command_app, duration, the_database
 from atlas_otel.errors import ConfigError, UsageError
 
 ENV_TOKEN: Final = "ATLAS_OTEL_COLLECT_TOKEN"  # noqa: S105  (its name)
@@ -65,6 +65,12 @@ def collect(
             help="Where health is asked for. [default: the one after --port, if free]",
         ),
     ] = None,
+    retain_records: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Remove records after so long, each hour: as db retain does.")
+    ] = None,
+    retain_contract: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Delete whole sessions after so long, each hour.")
+    ] = None,
     spool_mib: Annotated[
         int, typer.Option(metavar="N", min=8, help="The most that waits in files while the database is away, in MiB.")
     ] = 1024,
@@ -99,6 +105,8 @@ def collect(
             max_connections=max_connections,
             max_peer_connections=max_peer_connections,
             health_port=health_port,
+            retain_records=None if retain_records is None else duration(retain_records),
+            retain_contract=None if retain_contract is None else duration(retain_contract),
             spool_bytes=spool_mib * 1024 * 1024,
             workers=workers,
         ),

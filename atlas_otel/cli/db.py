@@ -9,7 +9,7 @@ import typer
 from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, duration, the_database
 from atlas_otel.postgres import migrate
 
-app = command_app("Make the database's schema, say where it stands, mark abandoned sessions.")
+app = command_app("Make the database's schema, say where it stands, mark abandoned sessions, keep to a retention.")
 
 
 @app.command()
@@ -57,3 +57,44 @@ def reap(
         for key in done:
             typer.echo(key)
         typer.echo(f"marked {len(done)} sessions as abandoned", err=True)
+
+
+@app.command()
+def retain(
+    records: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Remove the records of sessions to which nothing came for so long: 30d."),
+    ] = None,
+    contract: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Delete sessions that are older and quiet for so long: 90d.")
+    ] = None,
+    database_url: DatabaseUrl = None,
+    quiet: Quiet = False,
+) -> None:
+    """Remove what has had its time.
+
+    Without its records, a session's rows stay as they are: exported and reviewed, but not computed again, and nothing
+    that comes late is added. A session that is deleted is gone whole.
+    """
+    import sys
+
+    from atlas_otel.cli.progress import removal_bar
+    from atlas_otel.errors import UsageError
+    from atlas_otel.postgres.erasure import retain as keep_to
+
+    if records is None and contract is None:
+        raise UsageError("say for how long: --records 30d, --contract 90d, or both")
+    with removal_bar("removing", shown=sys.stderr.isatty() and not quiet) as progress:
+        done = keep_to(
+            the_database(database_url),
+            records=None if records is None else duration(records),
+            contract=None if contract is None else duration(contract),
+            progress=progress,
+        )
+    if done is None:
+        typer.echo("another process is at it", err=True)
+        raise typer.Exit(1)
+    if not quiet:
+        typer.echo(
+            f"records of {done.records['sessions']} sessions removed; {done.contract['sessions']} sessions deleted"
+        )

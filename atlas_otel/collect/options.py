@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from atlas_otel.errors import ConfigError
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from pathlib import Path
 
 DEFAULT_PORT: Final = 4320
@@ -22,7 +23,8 @@ class CollectOptions:
     In each worker: ``max_held_bytes`` of all bodies in memory at one time, ``max_decoded_bytes`` of what they are
     decoded to; ``max_connections`` in all, ``max_peer_connections`` of one address. ``spool_bytes``: of what waits for
     the database in files. ``workers``: processes that share the port. ``health_port``: where health is asked for,
-    beside ``port``; None: the next one, where it is free.
+    beside ``port``; None: the next one, where it is free. ``retain_records``, ``retain_contract``: after how long a
+    session's records go, and all of it; None: never.
     """
 
     host: str = "127.0.0.1"
@@ -37,6 +39,8 @@ class CollectOptions:
     max_connections: int = 512
     max_peer_connections: int = 256
     health_port: int | None = None
+    retain_records: timedelta | None = None
+    retain_contract: timedelta | None = None
     spool_bytes: int | None = None
     workers: int = 1
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from atlas_otel.capture.capture import Capture
 from atlas_otel.collect.app import Collector
 from atlas_otel.collect.intake import Intake, ReceivedAccounts
+from atlas_otel.collect.retaining import Retaining
 from atlas_otel.postgres.storage import patience_of, storage_for
 
 if TYPE_CHECKING:
@@ -128,7 +129,9 @@ def serve(
             beside.should_exit = True
             await answering
 
+    retaining = Retaining(settings.database_url, options.retain_records, options.retain_contract)
     asyncio.run(run())
+    retaining.stop()
     away = storage.journal.durable and storage.drain.failures > 0
     complete = storage.drain.shutdown(_DRAIN_AWAY_S if away else _DRAIN_S)
     waiting = accounts.snapshot()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import orjson
 
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from atlas_otel.records.record import Record
+
+
+Owner: TypeAlias = "tuple[str, str]"
+"""``session`` and its key, or ``trace`` and its id."""
+
+
+def owner_of(record: Record) -> Owner:
+    """What a deletion knows a record by: its session, where it names one, else its trace."""
+    return ("trace", record.trace_id) if record.session_key is None else ("session", record.session_key)
 
 
 class MergedBatch(NamedTuple):
@@ -44,6 +53,23 @@ class MergedBatch(NamedTuple):
     def late_rewards(self) -> list[tuple[SpanRecord, tuple[str, str | None]]]:
         """Rewards that name a trace and no session, each with its target."""
         return [(span, target) for span in self.spans if (target := late_target(span)) is not None]
+
+    @property
+    def owners(self) -> set[Owner]:
+        """What a deletion knows the records by; late rewards by their target, too."""
+        return {owner_of(record) for record in self.records} | {
+            ("trace", target) for _, (target, _) in self.late_rewards
+        }
+
+    def without(self, owners: frozenset[Owner]) -> MergedBatch:
+        """The batch without the records that belong to these."""
+        late = {span.key for span, (target, _) in self.late_rewards if ("trace", target) in owners}
+
+        def stays(record: Record) -> bool:
+            of_late = record.session_key is None and (record.trace_id, record.span_id) in late
+            return not of_late and owner_of(record) not in owners
+
+        return MergedBatch([span for span in self.spans if stays(span)], [one for one in self.events if stays(one)])
 
     @property
     def records(self) -> list[Record]:

@@ -14,7 +14,7 @@ from atlas_otel.records.record import SpanRecord
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from atlas_otel.postgres.batch import MergedBatch
+    from atlas_otel.postgres.batch import MergedBatch, Owner
     from atlas_otel.postgres.overlap import OverlappingConnection
     from atlas_otel.records.record import EventRecord, Record
 
@@ -72,6 +72,14 @@ class _Encoder:
         return rows.event_to_copy(record, revision)
 
 
+class _Buried(Exception):
+    """Sessions and traces of a batch that were deleted."""
+
+    def __init__(self, owners: frozenset[Owner]) -> None:
+        super().__init__()
+        self.owners = owners
+
+
 class Writer:
     """Writes over ``connection``, and remembers what it wrote.
 
@@ -93,14 +101,24 @@ class Writer:
         """Join ``batch`` in and mark its sessions dirty, in one transaction.
 
         Rows are encoded on their way to the server. For a record that cannot become one, one of
-        ``rows.UNREPRESENTABLE`` is raised, and nothing is stored.
+        ``rows.UNREPRESENTABLE`` is raised, and nothing is stored. What belongs to a session or a trace that was deleted
+        on purpose (``deletion.py``) is let go.
         """
+        while True:
+            try:
+                self._write(batch)
+                return
+            except _Buried as found:
+                batch = batch.without(found.owners)
+
+    def _write(self, batch: MergedBatch) -> None:
         resources = rows.ResourceEncoder()
         with self.connection.transaction():
             if self.connection.pooled:
                 self.connection.make_staging(statement("write_staging"))
             self._touch_traces(batch)
             encoder = _Encoder(self._touch(batch.session_keys), resources)
+            self._look_for_buried(batch)
             fresh = [span for span in batch.spans if span.key not in self._open_spans]
             known = [span for span in batch.spans if span.key in self._open_spans]
             direct = self._detour == 0 and self._copy_new(encoder, fresh, batch.events)
@@ -139,6 +157,15 @@ class Writer:
         if not keys:
             return {}
         return dict(self.connection.execute(statement("write_sessions"), {"keys": list(keys)}).fetchall())
+
+    def _look_for_buried(self, batch: MergedBatch) -> None:
+        """Raise :class:`_Buried`, which undoes the transaction, where something of the batch was deleted on purpose."""
+        owners = batch.owners
+        if not owners:
+            return
+        asked = {"kinds": [kind for kind, _ in owners], "ids": [name for _, name in owners]}
+        if found := self.connection.execute(statement("write_buried"), asked).fetchall():
+            raise _Buried(frozenset((kind, name) for kind, name in found))
 
     def _add_resources(self, resources: Mapping[bytes, bytes]) -> None:
         new = {key: value for key, value in resources.items() if key not in self._resources}
