@@ -8,11 +8,16 @@ SELECT
         FROM (
             SELECT format('%I.%I', schemaname, tablename) AS relation, privilege
             FROM pg_tables, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS privilege
-            WHERE (schemaname = 'atlas_otel' AND tablename NOT IN ('schema_migrations', 'poison', 'resources'))
+            WHERE (
+                    schemaname = 'atlas_otel'
+                    AND tablename NOT IN ('schema_migrations', 'poison', 'resources', 'tombstones', 'deletions')
+                )
                 OR (schemaname, tablename) IN (
                     ('public', 'sessions'), ('public', 'plans'), ('public', 'step_results'),
                     ('public', 'step_attempts'), ('public', 'guidance_notes'), ('public', 'trajectory_events')
                 )
+            UNION ALL
+            SELECT 'atlas_otel.tombstones', 'SELECT'
             UNION ALL
             SELECT 'atlas_otel.' || tablename, 'INSERT' FROM unnest(ARRAY['poison', 'resources']) AS tablename
         ) AS needed
