@@ -220,6 +220,6 @@ def test_a_migration_that_was_changed_after_it_was_applied_is_noticed(database_u
         migrate.status(database_url)
 
 
-def test_numbers_are_without_gaps() -> None:
+def test_each_number_is_one_migration_s() -> None:
     numbers = [item.version for item in migrate.migrations()]
     assert numbers == sorted(set(numbers))
