@@ -132,7 +132,7 @@ class _Lines:
                     name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
                     line = key.start_mark.line + 1
                     if name in seen and name != "<<":
-                        raise ConfigError(f"{self.source}:{line}: {_dotted((*path, name))}: stands twice; keep one")
+                        raise ConfigError(f"{self.source}:{line}: {_dotted((*path, name))}: duplicate key; keep one")
                     seen.add(name)
                     yield (*path, name), line
                     stack.append((value, (*path, name), inside))

@@ -240,7 +240,7 @@ def configure(
     with _lock:
         if _telemetry is not None:
             if _telemetry.settings != in_force:
-                _log.warning("configure() was called before, with other settings: those stay in force until shutdown()")
+                _log.warning("configure() was already called with other settings; they stay in force until shutdown()")
             return _telemetry
         _telemetry = _build(in_force, tracer_provider, tuple(span_processors), no_failures)
         return _telemetry
@@ -366,7 +366,7 @@ def _provider(in_force: Settings, given: TracerProvider | None) -> tuple[TracerP
     provider = make_provider(in_force.service_name)
     trace.set_tracer_provider(provider)
     if trace.get_tracer_provider() is not provider:  # one that takes no processors was set before
-        _log.warning("the tracer provider in place takes no processors: spans of others are not recorded")
+        _log.warning("the global tracer provider takes no span processors: other instrumentations are not recorded")
     return provider, provider
 
 
@@ -428,7 +428,7 @@ def _at_exit(telemetry: Telemetry) -> None:
 
 
 def _because(accounts: AccountsSnapshot) -> str:
-    return f"; the database does not take them: {accounts.waiting}" if accounts.waiting else ""
+    return f"; cannot write to the database: {accounts.waiting}" if accounts.waiting else ""
 
 
 def _say(text: str) -> None:

@@ -189,7 +189,7 @@ def _from_file(path: Path) -> dict[str, Any]:
     try:
         found = yaml.safe_load(text)
     except (ValueError, TypeError, RecursionError):  # a date that is none, a key that is a list
-        raise ConfigError(f"{path}: holds a value that YAML cannot make") from None
+        raise ConfigError(f"{path}: holds a value that is not valid YAML") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""

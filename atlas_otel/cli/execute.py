@@ -35,7 +35,7 @@ def execute(
     """Become the program."""
     found = shutil.which(program[0])
     if found is None:
-        raise UsageError(f"{program[0]!r} is no program that can be run")
+        raise UsageError(f"{program[0]!r} is not a program that can be run")
     given = {
         "ATLAS_OTEL_DATABASE_URL": database_url,
         "ATLAS_OTEL_OTLP_ENDPOINT": otlp_endpoint,

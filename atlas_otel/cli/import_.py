@@ -47,7 +47,7 @@ def import_traces(
     from atlas_otel.postgres.store import PostgresStore
 
     if not files and not jaeger_url:
-        raise UsageError("say what to import: files, or --jaeger-url with --trace-id")
+        raise UsageError("nothing to import: give files, or --jaeger-url with --trace-id")
     if bool(jaeger_url) != bool(trace_id):
         raise UsageError("--jaeger-url and --trace-id go together")
     in_force = settings.resolve({}, os.environ)

@@ -39,7 +39,7 @@ def the_database(argument: str | None) -> str:
     """The database URL that a command is to use. Raises ConfigError where none is named."""
     url = database_url_from(argument, os.environ)
     if url is None:
-        raise ConfigError(f"no database is named: give --database-url, or set {ENV_DATABASE_URL}")
+        raise ConfigError(f"no database given: use --database-url or set {ENV_DATABASE_URL}")
     return url
 
 

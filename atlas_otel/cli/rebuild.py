@@ -31,7 +31,7 @@ def rebuild(
     from atlas_otel.postgres.store import PostgresStore
 
     if bool(session) == all_sessions:
-        raise UsageError("say which sessions: --session ID (may be repeated), or --all")
+        raise UsageError("no sessions given: use --session ID (repeatable) or --all")
     url = the_database(database_url)
     keys = keys_of(url, session or [])
     with PostgresStore(url, migrate_schema=False) as store:

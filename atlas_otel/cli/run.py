@@ -46,7 +46,7 @@ def run(
     """
     wanted = [*(Task(text) for text in task or ()), *(read_tasks(tasks) if tasks is not None else ())][:limit]
     if not wanted:
-        raise UsageError("no task is given: use --task or --tasks")
+        raise UsageError("no task given: use --task or --tasks")
     assembly = Assembly.read(config)
     if database_url is not None:
         assembly = assembly.storing_in(database_url)

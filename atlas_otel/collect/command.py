@@ -56,7 +56,7 @@ def _health(options: CollectOptions, port: int) -> socket.socket | None:
     try:
         return _bind(options.host, 0 if options.port == 0 else port + 1)
     except ConfigError as error:
-        _log.warning("no listener for health alone: %s", error)
+        _log.warning("cannot open the health listener: %s", error)
         return None
 
 

@@ -48,8 +48,8 @@ class CollectOptions:
         """Raises ConfigError for what would let anybody in, or cannot work."""
         if self.host not in _LOOPBACK and not self.token and not self.insecure:
             raise ConfigError(
-                f"listening on {self.host} without a token lets anybody write: set ATLAS_OTEL_COLLECT_TOKEN, or give "
-                "--token-file (or --insecure-no-token, where something else guards the port)"
+                f"listening on {self.host} without a token lets anyone write: set ATLAS_OTEL_COLLECT_TOKEN, or use "
+                "--token-file (or --insecure-no-token if something else protects the port)"
             )
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ConfigError("TLS needs both --tls-cert and --tls-key")

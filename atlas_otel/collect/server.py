@@ -136,7 +136,9 @@ def serve(
     complete = storage.drain.shutdown(_DRAIN_AWAY_S if away else _DRAIN_S)
     waiting = accounts.snapshot()
     if not complete:
-        _log.warning("stopped with %d spans and %d events not stored", waiting.spans.spooled, waiting.events.spooled)
+        _log.warning(
+            "stopped; %d spans and %d events are not stored yet", waiting.spans.spooled, waiting.events.spooled
+        )
     return complete
 
 

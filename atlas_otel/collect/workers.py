@@ -1,6 +1,6 @@
 """Several collectors at one port: processes that take connections from the same socket, and the one that sees to them.
 
-Each is a collector of its own, with its own place in the spool. One that dies is begun again; what it had taken is in
+Each is a collector of its own, with its own place in the spool. One that dies is restarted; what it had taken is in
 the spool, from where the others store it. When this process is asked to stop, or is gone, all stop in order.
 """
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 STOP_S: Final = 25.0
 """How long workers may take to stop: their requests and their drain are bounded by less."""
 _AGAIN_S: Final = 1.0
-"""The pause before a worker that died is begun again."""
+"""The pause before a worker that died is restarted."""
 
 _log = logging.getLogger("atlas_otel.collect")
 _processes = multiprocessing.get_context("spawn")
@@ -88,7 +88,7 @@ class _Workers:
         for process, ready in began:
             if not self._is_ready(process, ready) and not self._stopping:
                 self._stop()
-                raise ConfigError("a worker could not begin; it has said why")
+                raise ConfigError("a worker failed to start; see its message above")
         if not self._stopping:
             listening()
         while not self._stopping:
@@ -120,7 +120,7 @@ class _Workers:
 
     def _replace_dead(self) -> None:
         for process in [one for one in self._running if not one.is_alive()]:
-            _log.warning("a worker ended with %s, and is begun again", process.exitcode)
+            _log.warning("worker exited (%s); restarting", process.exitcode)
             self._running.remove(process)
             mark_over(self._folder, process.pid or 0)
             wait([self._asked], _AGAIN_S)
@@ -135,7 +135,7 @@ class _Workers:
         for process in self._running:
             process.join(max(0.0, deadline - time.monotonic()))
             if process.is_alive():
-                _log.warning("a worker did not stop in %.0f s, and is killed", STOP_S)
+                _log.warning("worker did not stop within %.0f s; killing it", STOP_S)
                 process.kill()
                 process.join()
         return all(process.exitcode == 0 for process in self._running)
@@ -164,7 +164,7 @@ def _work(
 
 
 def _tell(waiting: Connection) -> None:
-    with suppress(OSError):  # nobody waits for one that was begun again
+    with suppress(OSError):  # a worker that was restarted has no waiting parent
         waiting.send_bytes(b".")
 
 

@@ -135,7 +135,7 @@ class Drain:
             if self._closing or self._finishing or (self._thread is not None and self._thread.is_alive()):
                 return
             thread = threading.Thread(target=self._run, name="atlas-otel-drain", daemon=True)
-            self._thread = thread  # ahead: where a signal's handler raises amid the start, there are still no two
+            self._thread = thread  # first: an interrupted start cannot leave a second thread
             try:
                 thread.start()
             except RuntimeError:  # no thread may start any more (interpreter shutdown, or the system's limit)
@@ -258,7 +258,7 @@ class Drain:
                     break
             except Exception as error:  # the thread must live: whatever it was may be over at the next cycle
                 self._accounts.absorbed("drain")
-                self._log.warning("the writer failed and goes on: %s", type(error).__name__)
+                self._log.warning("writer failed (%s); retrying", type(error).__name__)
                 self._pause(_RETRY_MOST_S)
         if self._finishing and not self._journal.durable:
             self._mark_unfinished()
@@ -337,7 +337,7 @@ class Drain:
             self._poisoned += len(result.poisoned)
             first = result.poisoned[0]
             # Not the reason, which quotes the row.
-            self._log.warning("the store refused %s, which is set aside with the reason", _name(first.record))
+            self._log.warning("the store rejected %s; it was set aside with the reason", _name(first.record))
         if batch.adopted:
             self._accounts.adopted(len(batch.records) - len(result.poisoned), len(result.poisoned))
             return
@@ -401,7 +401,7 @@ class Drain:
             most = min(_RETRY_MOST_S, _RETRY_FIRST_S * 2.0 ** min(self._failures - 1, 10))
         else:
             most = min(_RETRY_PERMANENT_S, 2.0 ** min(self._failures - 1, 10))
-        self._log.warning("records wait, the database does not take them: %s", error)
+        self._log.warning("cannot write to the database, will retry: %s", error)
         self._pause(min(most, _RETRY_FLUSHING_S) if self._flushing else most)
 
     def _worked(self) -> None:

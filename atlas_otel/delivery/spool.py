@@ -300,7 +300,7 @@ class SpoolJournal:
                 if self._reader.position < limit:
                     frames = self._reader.read(limit, max_records, max_bytes)
                     if not (frames.payloads or frames.damaged or frames.torn):
-                        raise OSError(errno.EIO, "what was written is no longer there")
+                        raise OSError(errno.EIO, "data written earlier is missing")
                     if frames.damaged and part is self._current:
                         self._leave_current()  # how many records it has lost is known at its end
                     return self._decoded(part, frames)

@@ -72,5 +72,5 @@ def unpack_record(data: bytes) -> Record:
     except (ValueError, TypeError, KeyError) as error:
         raise RecordError(f"not a record of atlas-otel: {error}") from None
     if at != len(data):
-        raise RecordError(f"not a record of atlas-otel: {len(data) - at} bytes are nobody's")
+        raise RecordError(f"not a record of atlas-otel: {len(data) - at} bytes too many")
     return record._replace(attributes=attributes)

@@ -57,7 +57,7 @@ def run_demo(database_url: str, output: Path, *, model: Model | None = None) -> 
     telemetry = atlas.configure("atlas-otel-demo", database_url=database_url)
     try:
         if not telemetry.settings.enabled:
-            raise ConfigError("recording is switched off (ATLAS_OTEL_ENABLED or OTEL_SDK_DISABLED): switch it on")
+            raise ConfigError("recording is disabled by ATLAS_OTEL_ENABLED or OTEL_SDK_DISABLED: enable it")
         tasks = asyncio.run(_work(model or RuleModel()))
         # What it answers is not asked: a collector that is away makes it False, and all is stored nevertheless.
         telemetry.flush(FLUSH_TIMEOUT_S)

@@ -118,9 +118,7 @@ def accounts_of(telemetry: Telemetry) -> Finding:
     if not accounts.balances:
         return fail("accounts", f"do not balance: {said}", "report it")
     if accounts.waiting:
-        return warn(
-            "accounts", f"{said}; the database does not take them: {accounts.waiting}", "see the database above"
-        )
+        return warn("accounts", f"{said}; cannot write to the database: {accounts.waiting}", "see the database above")
     if accounts.dropped:
         return warn("accounts", said, "docs/reliability.md says what each cause means")
     return ok("accounts", f"of this process: {said}")

@@ -100,7 +100,7 @@ class Cluster:
                 if "shared memory block" not in said:
                     raise ConfigError(f"{error} {' '.join(said.split())[-500:]}") from None
                 if time.monotonic() > deadline:
-                    raise RetryableStoreError(f"processes of a killed server still use {self.data}") from None
+                    raise RetryableStoreError(f"processes of a killed server are still using {self.data}") from None
                 time.sleep(0.1)
 
     def check_way(self, user: ServerUser) -> bool:

@@ -132,7 +132,7 @@ def _parse(value: str, source: str) -> dict[str, str]:
     try:
         parsed = conninfo_to_dict(value) if value else {}
     except (ProgrammingError, UnicodeError, ValueError):
-        raise ConfigError(f"{source} is none of the forms {_FORMS}; look for unescaped characters in it") from None
+        raise ConfigError(f"{source} has none of the forms {_FORMS}; check for unescaped characters") from None
     parts = {key: str(item) for key, item in parsed.items() if item is not None}
     if not parts:
         raise ConfigError(f"{source} is empty: give one of the forms {_FORMS}")

@@ -147,7 +147,7 @@ class _Server:
             if (conninfo := self._reached()) is None:
                 self._start(user)
                 if (conninfo := self._reached()) is None:
-                    raise RetryableStoreError(f"the embedded database died as it started; see {self._cluster.log}")
+                    raise RetryableStoreError(f"the embedded database exited while starting; see {self._cluster.log}")
             self._ensure_keeper()
             return conninfo
         finally:
@@ -180,7 +180,7 @@ class _Server:
         if _keeper.postmaster_of(cluster.data) is not None:
             socket = cluster.socket()
             if socket is not None and socket.path.exists():
-                raise RetryableStoreError(f"the embedded database in {self._folder} runs but does not answer")
+                raise RetryableStoreError(f"the embedded database in {self._folder} is running but does not answer")
             _keeper.stop(cluster.data)  # its socket is gone (somebody cleaned /tmp): nobody can reach it any more
         binaries = _wheel.binaries(cluster.major, user, copies=Path(_ROOT_FOLDER))
         if cluster.major is None:
@@ -208,7 +208,7 @@ class _Server:
                 if "the database system is" not in words:
                     return conninfo  # it is there, and full perhaps: what it says is for who connects
                 if time.monotonic() > deadline:
-                    raise RetryableStoreError(f"the embedded database in {self._folder} does not get ready") from None
+                    raise RetryableStoreError(f"the embedded database in {self._folder} did not become ready") from None
                 time.sleep(0.02)  # it starts, recovers or stops right now
         return None
 
@@ -232,7 +232,7 @@ class _Server:
         deadline = time.monotonic() + _PATIENCE_S
         while not _keeper.try_lock(descriptor, shared=shared):
             if time.monotonic() > deadline:
-                raise RetryableStoreError(f"another process starts or stops the embedded database in {self._folder}")
+                raise RetryableStoreError(f"another process is starting or stopping the database in {self._folder}")
             time.sleep(0.01)
 
 

@@ -132,7 +132,7 @@ def schema_status(connection: psycopg.Connection, url: str) -> SchemaStatus:
         migration = known.get(done.version)
         if migration is None:
             raise SchemaError(
-                f"{describe(url)}: its schema is of version {applied[-1].version}, newer than this program's "
+                f"{describe(url)}: its schema has version {applied[-1].version}, newer than this program's "
                 f"({max(known)}): upgrade atlas-otel"
             )
         if migration.checksum != done.checksum:

@@ -88,7 +88,7 @@ def plan(answer: object, task: str, *, self_managed: bool) -> Plan:
     seen: set[int] = set()
     for step in made.steps:
         if step.id in seen:
-            raise AdapterError(f"aplan returned two steps with the id {step.id}: ids must differ")
+            raise AdapterError(f"aplan returned two steps with id {step.id}: ids must be unique")
         seen.add(step.id)
     return made.model_copy(update={"execution_mode": "single_shot"}) if self_managed else made
 

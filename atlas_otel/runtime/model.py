@@ -71,7 +71,7 @@ class ModelAdvisor:
             from pydantic_ai import Agent
             from pydantic_ai.models.instrumented import InstrumentationSettings
         except ImportError:
-            raise ConfigError(f"models as {self._actor} need an extra: {_EXTRA}") from None
+            raise ConfigError(f"a model as {self._actor} needs an extra: {_EXTRA}") from None
         with self._lock:
             if self._model is None:
                 self._model = build_model(self._config, self._environ)

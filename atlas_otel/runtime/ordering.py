@@ -22,7 +22,7 @@ def dependencies(plan: Plan) -> dict[int, set[int]]:
         for named in step.depends_on:
             number = _number(named)
             if number not in known:
-                raise AdapterError(f"step {step.id} depends on {named!r}, which is no step of the plan")
+                raise AdapterError(f"step {step.id} depends on {named!r}, which is not a step of the plan")
             waits[step.id].add(number)
     in_order(plan, waits)
     return waits
@@ -36,7 +36,7 @@ def in_order(plan: Plan, waits: dict[int, set[int]]) -> list[Step]:
     while left:
         step = next((step for step in left if waits[step.id] <= done), None)
         if step is None:
-            raise AdapterError(f"steps {', '.join(str(step.id) for step in left)} wait for each other")
+            raise AdapterError(f"steps {', '.join(str(step.id) for step in left)} depend on each other")
         left.remove(step)
         ordered.append(step)
         done.add(step.id)

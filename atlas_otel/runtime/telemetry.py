@@ -48,7 +48,7 @@ class EventEmitter:
                 self.malformed += 1
                 first = self.malformed == 1
             if first:
-                _log.warning("a malformed adapter event was dropped (further ones are only counted): %s", error)
+                _log.warning("dropped a malformed adapter event (further ones are only counted): %s", error)
         except Exception:
             absorbed("emit_event")
 

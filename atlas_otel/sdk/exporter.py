@@ -51,7 +51,7 @@ class AtlasSpanExporter(SpanExporter):
         try:
             parts = self._open()
         except Exception as error:  # a guest in the batch processor's thread: it must go on
-            self._log.warning("nothing is exported: %s", error)
+            self._log.warning("cannot export spans: %s", error)
             parts = None
         if parts is None:
             self.failed += len(spans)

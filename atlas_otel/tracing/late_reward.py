@@ -39,7 +39,7 @@ def record_late(
     if not parts.enabled:
         return
     if parts.capture.redacts and session_key is not None and not is_id(session_key):
-        raise UsageError("session_id is a session's key; what was given has not the form of one")
+        raise UsageError("session_id must be a session's key; the value given is not one")
     try:
         text = event_payload(parts, semconv.EVENT_REWARD, payload)
         shown = event_shown(parts, text, shown)

@@ -171,21 +171,21 @@ def check_reward(
 def _hex(what: str, value: str, digits: int) -> str:
     text = value.strip().lower() if isinstance(value, str) else ""
     if len(text) != digits or not all(c in "0123456789abcdef" for c in text) or not int(text, 16):
-        raise UsageError(f"{what} is {digits} hex digits, as Jaeger shows it; what was given is not")
+        raise UsageError(f"{what} must be {digits} hex digits, as Jaeger shows it")
     return text
 
 
 def _step_number(step: object) -> int:
     number = whole_number(step)
     if number is None:
-        raise UsageError(f"a step is named by its number, not by {type(step).__name__}")
+        raise UsageError(f"a step is identified by its number, not a {type(step).__name__}")
     return number
 
 
 def _attempt_number(attempt: object) -> int:
     number = whole_number(attempt)
     if number is None:
-        raise UsageError(f"an attempt is named by its number, not by {type(attempt).__name__}")
+        raise UsageError(f"an attempt is identified by its number, not a {type(attempt).__name__}")
     return number
 
 

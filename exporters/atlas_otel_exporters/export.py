@@ -72,7 +72,7 @@ def export_jsonl(
     """
     url = database_url_from(database_url, os.environ)
     if url is None:
-        raise ConfigError("no database is named: pass database_url, or set ATLAS_OTEL_DATABASE_URL")
+        raise ConfigError("no database given: pass database_url or set ATLAS_OTEL_DATABASE_URL")
     if format not in FORMATS:
         raise UsageError(f"format is {format!r}; it has to be one of {', '.join(FORMATS)}")
     if batch_size < 1:

@@ -121,7 +121,7 @@ def writing_errors(name: str) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        raise ExportError(f"whoever read {place} went away before the export was complete") from None
+        raise ExportError(f"the reader of {place} closed it before the export was complete") from None
     except OSError as error:
         raise ExportError(f"cannot write {place}: {error.strerror or error}") from None
 

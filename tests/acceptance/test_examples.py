@@ -154,7 +154,7 @@ def test_a_failed_task_is_told_and_is_exit_code_1(atlas, lines, tmp_path):
     ("arguments", "says"),
     [
         (("run", "--config", "missing.yaml", "--task", "t"), "missing.yaml: cannot be read"),
-        (("run", "--config", config("sqlite_adapter")), "no task is given"),
+        (("run", "--config", config("sqlite_adapter")), "no task given"),
         (("run", "--config", config("sqlite_adapter"), "--tasks", "missing.jsonl"), "missing.jsonl: cannot be read"),
         (("config", "check", "missing.yaml"), "missing.yaml: cannot be read"),
         (("adapters", "describe", "--config", "missing.yaml"), "missing.yaml: cannot be read"),

@@ -119,8 +119,8 @@ def test_verify_names_what_was_tampered_with_and_rebuild_mends_it(
 def test_wrong_calls_say_what_is_wrong(session: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, says in (
         (["sessions", "show", "99"], "no session in this database is called 99"),
-        (["rebuild"], "say which sessions"),
-        (["rebuild", "--all", "--session", "1"], "say which sessions"),
+        (["rebuild"], "no sessions given"),
+        (["rebuild", "--all", "--session", "1"], "no sessions given"),
         (["verify", "--session", "nobody"], "no session in this database"),
     ):
         assert main(arguments) == 2

@@ -104,7 +104,7 @@ def test_what_keeps_a_store_shut_after_configure_costs_no_record() -> None:
         assert said["spooled"] == [600, 0]
         assert said["waiting"] == [why, None]
         assert said["stored"] == 600
-        assert f"records wait, the database does not take them: {why}" in done.stderr
+        assert f"cannot write to the database, will retry: {why}" in done.stderr
         assert f"flush: not everything is stored: {why}" in done.stderr
     finally:
         shutil.rmtree(folder, ignore_errors=True)

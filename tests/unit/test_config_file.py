@@ -111,7 +111,7 @@ def test_an_atlas_config_loads_unchanged_with_one_warning(tmp_path, caplog):
             MINIMAL + "  tools:\n    - name: t\n      descriptions: d\n",
             "<c>:7: agent.tools[0].descriptions: unknown key; did you mean description?",
         ),
-        (MINIMAL + "metadata:\n  a: 1\n  a: 2\n", "<c>:7: metadata.a: stands twice"),
+        (MINIMAL + "metadata:\n  a: 1\n  a: 2\n", "<c>:7: metadata.a: duplicate key"),
         ("agent: [1\n", "<c>:2: is not YAML"),
         ("- agent\n", "<c>:1: expected a mapping"),
         ("", "<c>:1: expected a mapping"),

@@ -158,5 +158,5 @@ def test_what_cannot_begin_is_said(
     assert main(["collect", "--port", "0", "--workers", "2", "--database-url", database_url]) == 2
     said = capfd.readouterr().err
     assert "spool" in said
-    assert "a worker could not begin" in said
+    assert "a worker failed to start" in said
     assert "Traceback" not in said

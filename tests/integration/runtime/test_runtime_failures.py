@@ -166,7 +166,7 @@ async def test_a_timeout_of_the_agents_own_is_told_as_its_own(agents):
     ("hook", "answer", "says"),
     [
         ("aplan", {"steps": [{"id": "x", "description": "d"}]}, "steps.0.id"),
-        ("aplan", {"steps": [{"id": 1, "description": "d", "depends_on": [1]}]}, "wait for each other"),
+        ("aplan", {"steps": [{"id": 1, "description": "d", "depends_on": [1]}]}, "depend on each other"),
         ("aexecute", {"trace": "only"}, "output"),
         ("aexecute", None, "NoneType"),
         ("asynthesize", None, "None"),

@@ -28,9 +28,9 @@ def test_dependencies_come_first_else_the_plans_order():
 @pytest.mark.parametrize(
     ("made", "says"),
     [
-        (plan(s1=[2], s2=[1]), "steps 1, 2 wait for each other"),
-        (plan(s1=[1]), "steps 1 wait for each other"),
-        (plan(s1=[7]), "step 1 depends on 7, which is no step"),
+        (plan(s1=[2], s2=[1]), "steps 1, 2 depend on each other"),
+        (plan(s1=[1]), "steps 1 depend on each other"),
+        (plan(s1=[7]), "step 1 depends on 7, which is not a step"),
         (plan(s1=["the first one"]), "step 1 depends on 'the first one'"),
     ],
 )

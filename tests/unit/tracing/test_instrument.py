@@ -226,7 +226,7 @@ class Unprintable:
 REFUSED: list[tuple[str, Callable[[], None]]] = [
     *(("a reward's score is a", partial(atlas.record_reward, score)) for score in (float("nan"), float("inf"), "much")),
     ("score is a number, not NoneType", partial(atlas.record_reward, cast(Any, None))),
-    ("step is named by its number, not by str", partial(atlas.record_reward, 1.0, step=cast(Any, "one"))),
+    ("step is identified by its number, not a str", partial(atlas.record_reward, 1.0, step=cast(Any, "one"))),
     *(("step 1 of the plan", partial(atlas.set_plan, cast(Any, [step]))) for step in ({"id": 1}, 3)),
     ("step 1 of the plan", partial(atlas.set_plan, [{"description": "x", "id": "one"}])),
     ("a plan is a list of steps, not NoneType", partial(atlas.set_plan, cast(Any, None))),
