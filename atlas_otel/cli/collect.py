@@ -31,6 +31,9 @@ def collect(
         Path | None,
         typer.Option(metavar="FILE", help=f"Holds the bearer token that senders must show. [default: {ENV_TOKEN}]"),
     ] = None,
+    tokens: Annotated[
+        bool, typer.Option("--tokens", help="Ask each sender for a token of its own: see atlas-otel tokens.")
+    ] = False,
     insecure_no_token: Annotated[
         bool, typer.Option("--insecure-no-token", help="Let anybody who reaches the port write.")
     ] = False,
@@ -96,6 +99,7 @@ def collect(
             host=host,
             port=port,
             token=_token(token_file),
+            tokens=tokens,
             insecure=insecure_no_token,
             tls_cert=tls_cert,
             tls_key=tls_key,

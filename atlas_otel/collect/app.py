@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 import time
 from collections import Counter
@@ -14,10 +13,11 @@ from atlas_otel.collect.body import Body, Budget, Disconnected, Refusal
 from atlas_otel.collect.decoding import cost_of, decoded_parts
 from atlas_otel.collect.metrics import CONTENT_TYPE as METRICS_TYPE
 from atlas_otel.collect.metrics import Received, prometheus_text
+from atlas_otel.collect.senders import REFRESH_S
 from atlas_otel.errors import RecordError
-from atlas_otel.otlp.claims import ANYBODY
 from atlas_otel.otlp.parts import TooMuch
 from atlas_otel.otlp.spans import Decoded
+from atlas_otel.records.record import SpanRecord
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from atlas_otel.collect.body import Receive
     from atlas_otel.collect.decoding import Signal
     from atlas_otel.collect.intake import Intake, ReceivedAccounts
+    from atlas_otel.collect.senders import Ownership, Senders, Who
     from atlas_otel.collect.shared_numbers import SharedNumbers
 
     Send = Callable[[Any], Awaitable[None]]
@@ -52,7 +53,7 @@ _log = logging.getLogger("atlas_otel.collect")
 
 
 class Collector:
-    """Takes traces. ``capture``: what may be kept of them. ``token``: what a sender must show, if any."""
+    """Takes traces. ``capture``: what may be kept of them. ``ownership``: asked about senders with a limited token."""
 
     def __init__(
         self,
@@ -60,7 +61,8 @@ class Collector:
         accounts: ReceivedAccounts,
         capture: Capture,
         *,
-        token: str | None,
+        senders: Senders,
+        ownership: Ownership | None,
         max_body_bytes: int,
         max_held_bytes: int,
         max_decoded_bytes: int,
@@ -69,7 +71,8 @@ class Collector:
         self._intake = intake
         self._accounts = accounts
         self._capture = capture
-        self._token = token.encode() if token else None
+        self._senders = senders
+        self._ownership = ownership
         self._max_body_bytes = max_body_bytes
         self._budget = Budget(max_held_bytes)
         self._decoding = Budget(max_decoded_bytes)
@@ -131,7 +134,7 @@ class Collector:
     async def _export(
         self, path: str, method: str, headers: Mapping[bytes, bytes], encoding: Encoding | None, receive: Receive
     ) -> tuple[int, bytes, str]:
-        self._authorize(headers)
+        who = self._senders.who(headers.get(b"authorization", b""))
         if method != "POST":
             raise Refusal(405, "telemetry is sent with POST")
         if encoding is None:
@@ -145,7 +148,7 @@ class Collector:
         body = Body(gzip=packing == b"gzip", max_bytes=self._max_body_bytes, budget=self._budget)
         try:
             data = await body.read(receive)
-            summary = await self._kept(path, data, encoding, time.monotonic() + _ANSWER_S)
+            summary = await self._kept(path, data, encoding, who, time.monotonic() + _ANSWER_S)
         finally:
             body.release()
         self._bytes += len(data)
@@ -154,7 +157,7 @@ class Collector:
         answer = answers.success(encoding, refused=summary.refused, message=message)
         return 200, answer, answers.content_type(encoding)
 
-    async def _kept(self, path: str, data: bytes, encoding: Encoding, deadline: float) -> Decoded:
+    async def _kept(self, path: str, data: bytes, encoding: Encoding, who: Who, deadline: float) -> Decoded:
         """What became of a body's records, which are durable now. Raises Refusal."""
         if path == METRICS:
             # A sender of all signals is to go on with the others, and not to try this one for ever.
@@ -169,18 +172,19 @@ class Collector:
             except asyncio.TimeoutError:
                 raise Refusal(429, "too much is being decoded at once; send it again", retry_after=1) from None
             try:
-                return await asyncio.to_thread(self._take, path, data, encoding, deadline)
+                return await asyncio.to_thread(self._take, path, data, encoding, who, deadline)
             finally:
                 self._working.release()
         finally:
             self._decoding.give_back(cost)
 
-    def _take(self, path: str, data: bytes, encoding: Encoding, deadline: float) -> Decoded:
+    def _take(self, path: str, data: bytes, encoding: Encoding, who: Who, deadline: float) -> Decoded:
         signal: Signal = "traces" if path == TRACES else "logs"
         spans = refused = 0
         reasons: dict[str, None] = {}
         try:
-            for part in decoded_parts(data, signal, encoding, self._capture, ANYBODY):
+            for decoded in decoded_parts(data, signal, encoding, self._capture, who.sender):
+                part = self._allowed(decoded, who)
                 if not self._intake.take(part.records):
                     raise _no_room()
                 spans, refused = spans + part.spans, refused + part.refused
@@ -193,6 +197,26 @@ class Collector:
             raise _no_room()
         return Decoded([], spans, refused, tuple(reasons)[:_MAX_REASONS])
 
+    def _allowed(self, decoded: Decoded, who: Who) -> Decoded:
+        """What of a part the sender may write."""
+        if who.anywhere or who.sender.name is None or self._ownership is None:
+            return decoded
+        allowed = self._ownership.sifted(decoded.records, who.sender.name)
+        spans = sum(isinstance(record, SpanRecord) for record in decoded.records)
+        spans -= sum(isinstance(record, SpanRecord) for record in allowed)
+        if len(allowed) == len(decoded.records):
+            return decoded
+        reasons = (*decoded.reasons, "a session or trace is another sender's")
+        return decoded._replace(
+            records=allowed, spans=decoded.spans - spans, refused=decoded.refused + spans, reasons=reasons
+        )
+
+    async def keep_senders(self) -> None:
+        """Know the tokens as they are, until cancelled."""
+        while self._senders.refreshes:
+            await asyncio.sleep(REFRESH_S)
+            await asyncio.to_thread(self._senders.refresh)
+
     def _look(self, path: str, method: str, headers: Mapping[bytes, bytes]) -> tuple[int, bytes, str]:
         if path not in ("/healthz", "/readyz", "/metrics"):
             raise Refusal(404, f"there is nothing here; traces go to {TRACES}")
@@ -204,7 +228,7 @@ class Collector:
             if self._intake.full:
                 return 503, b"full\n", "text/plain"
             return 200, b"ready; the database is away\n" if self._intake.store_failures else b"ready\n", "text/plain"
-        self._authorize(headers)
+        self._senders.who(headers.get(b"authorization", b""))
         numbers = self._numbers()
         return 200, (numbers if self._shared is None else self._shared.all(numbers)).encode(), METRICS_TYPE
 
@@ -217,13 +241,6 @@ class Collector:
             self._intake.store_failures,
         )
         return prometheus_text(self._accounts.snapshot(), received)
-
-    def _authorize(self, headers: Mapping[bytes, bytes]) -> None:
-        if self._token is None:
-            return
-        scheme, _, shown = headers.get(b"authorization", b"").partition(b" ")
-        if scheme.lower() != b"bearer" or not hmac.compare_digest(shown.strip(), self._token):
-            raise Refusal(401, "expected the collector's bearer token")
 
 
 def _no_room() -> Refusal:

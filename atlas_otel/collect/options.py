@@ -18,7 +18,7 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True)
 class CollectOptions:
-    """How to listen, and how much to take.
+    """How to listen, and how much to take. ``token``: one for all senders; ``tokens``: those of the database.
 
     In each worker: ``max_held_bytes`` of all bodies in memory at one time, ``max_decoded_bytes`` of what they are
     decoded to; ``max_connections`` in all, ``max_peer_connections`` of one address. ``spool_bytes``: of what waits for
@@ -30,6 +30,7 @@ class CollectOptions:
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     token: str | None = None
+    tokens: bool = False
     insecure: bool = False
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -46,10 +47,10 @@ class CollectOptions:
 
     def check(self) -> None:
         """Raises ConfigError for what would let anybody in, or cannot work."""
-        if self.host not in _LOOPBACK and not self.token and not self.insecure:
+        if self.host not in _LOOPBACK and not (self.token or self.tokens or self.insecure):
             raise ConfigError(
                 f"listening on {self.host} without a token lets anyone write: set ATLAS_OTEL_COLLECT_TOKEN, or use "
-                "--token-file (or --insecure-no-token if something else protects the port)"
+                "--token-file or --tokens (or --insecure-no-token if something else protects the port)"
             )
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ConfigError("TLS needs both --tls-cert and --tls-key")

@@ -13,6 +13,7 @@ from atlas_otel.capture.capture import Capture
 from atlas_otel.collect.app import Collector
 from atlas_otel.collect.intake import Intake, ReceivedAccounts
 from atlas_otel.collect.retaining import Retaining
+from atlas_otel.collect.senders import Ownership, Senders
 from atlas_otel.postgres.storage import patience_of, storage_for
 
 if TYPE_CHECKING:
@@ -64,6 +65,10 @@ def serve(
         spool_bytes=options.spool_bytes,
     )
 
+    senders = Senders(options.token, settings.database_url if options.tokens else None)
+    senders.refresh()
+    ownership = Ownership(settings.database_url) if options.tokens else None
+
     class _Server(uvicorn.Server):
         """Ends its process with 0 when it is asked to stop, and says when it listens."""
 
@@ -113,13 +118,14 @@ def serve(
             Intake(storage, accounts),
             accounts,
             capture,
-            token=options.token,
+            senders=senders,
+            ownership=ownership,
             max_body_bytes=options.max_body_bytes,
             max_held_bytes=options.max_held_bytes,
             max_decoded_bytes=options.max_decoded_bytes,
             shared=shared,
         )
-        keeping = asyncio.create_task(app.keep_shared())
+        keeping = asyncio.gather(app.keep_shared(), app.keep_senders())
         beside = _HealthServer(config(app.health, Connections(_HEALTH_CONNECTIONS, _HEALTH_PEER_CONNECTIONS)))
         answering = asyncio.create_task(beside.serve(sockets=[health])) if health is not None else None
         connections = Connections(options.max_connections, options.max_peer_connections)

@@ -10,7 +10,7 @@ SELECT
             FROM pg_tables, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS privilege
             WHERE (
                     schemaname = 'atlas_otel'
-                    AND tablename NOT IN ('schema_migrations', 'poison', 'resources', 'tombstones', 'deletions')
+                    AND tablename NOT IN ('schema_migrations', 'poison', 'resources', 'tombstones', 'deletions', 'tokens', 'senders')
                 )
                 OR (schemaname, tablename) IN (
                     ('public', 'sessions'), ('public', 'plans'), ('public', 'step_results'),
