@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from atlas_otel.errors import ConfigError
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Durability = Literal["spool", "memory"]
 AcceptSession = Literal["never", "same-host", "signed", "always"]
 ACCEPT_SESSION: Final[tuple[AcceptSession, ...]] = get_args(AcceptSession)
+
+Projection: TypeAlias = Literal["own", "any", "none"]
+PROJECTIONS: Final[tuple[Projection, ...]] = get_args(Projection)
 
 CONFIG_FILE_VARIABLE: Final = "ATLAS_OTEL_CONFIG"
 PREFIX: Final = "ATLAS_OTEL_"
@@ -53,6 +56,9 @@ class Settings:
     """How long the end of the program waits for what is not yet stored (no argument)."""
     redactor_seconds: float = 0.25
     """How long a redactor may take for one captured value before later ones are withheld (no argument)."""
+    projection: Projection = "own"
+    """Which sessions this process computes the rows of: ``own`` (those it recorded into, unless one is too large for
+    64 MB), ``any`` (what others left too), ``none`` (no argument). ``collect`` does any."""
     quiet_s: float = 5.0
     """How long nothing must come for a session that came over OTLP and has ended before it reads so (no argument)."""
     root_wait_s: float = 300.0
@@ -160,6 +166,8 @@ def _check(key: str, value: Any, where: str) -> Any:
         value = kind(value)
     if key == "durability" and value not in ("spool", "memory"):
         raise ConfigError(f"{where}: expected 'spool' or 'memory', found {value!r}")
+    if key == "projection" and value not in PROJECTIONS:
+        raise ConfigError(f"{where}: expected {', '.join(PROJECTIONS)}, found {value!r}")
     if key == "metadata" and not hasattr(value, "keys"):
         raise ConfigError(f"{where}: expected a mapping, found {type(value).__name__}")
     if key == "redact" and not callable(value) and (isinstance(value, str) or not hasattr(value, "__iter__")):

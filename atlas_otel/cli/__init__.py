@@ -42,6 +42,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("export", "export", "Write recorded sessions as lines of JSON for training."),
     Command("import", "import_", "Store traces from files, or from a Jaeger."),
     Command("mcp", "mcp", "Let a coding assistant look at recorded runs, over MCP."),
+    Command("project", "project", "Compute the rows of sessions whose records have changed, whoever recorded them."),
     Command("rebuild", "rebuild", "Compute sessions' rows again from their records."),
     Command("refused", "refused", "See which records no database took and why; store them after all, or drop them."),
     Command("review", "review", "Look at recorded sessions, and say which ones may be trained on."),

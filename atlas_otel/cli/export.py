@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atlas_otel.cli import row_options as rows
+from atlas_otel.cli.catching_up import Strict, say_behind
 from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, moment, the_database
 from atlas_otel.cli.progress import progress_bar
 from atlas_otel.cli.settings import review_settings
@@ -110,11 +111,13 @@ def export(
             "when later data changed it.",
         ),
     ] = False,
+    strict: Strict = False,
     quiet: Quiet = False,
 ) -> None:
     """Write recorded sessions as lines of JSON for training.
 
-    Unless asked otherwise: approved sessions only, oldest first, with every event.
+    Unless asked otherwise: approved sessions only, oldest first, with every event. Sessions that are behind their
+    records are computed before; where other processes hold some for longer than 30 s, it is said how many.
     """
     url = the_database(database_url)
     options = RowOptions(
@@ -173,7 +176,8 @@ def export(
     _report(summary, output, quiet=quiet, follow=follow)
     if follow:
         return
-    if summary.sessions == 0 or summary.unreadable:
+    behind = say_behind(summary.behind, strict=strict)
+    if summary.sessions == 0 or summary.unreadable or behind:
         raise typer.Exit(1)
 
 

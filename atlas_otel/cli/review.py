@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from atlas_otel.cli.catching_up import Strict, catch_up_first
 from atlas_otel.cli.options import DatabaseUrl, Quiet, SessionName, SessionNames, command_app, the_database
 from atlas_otel.cli.text import short
 from atlas_otel_exporters.review import decide, session_to_review, sessions_to_review
@@ -31,8 +32,10 @@ def sessions(
     ] = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="Sessions of each review status.")] = 20,
     offset: Annotated[int, typer.Option(metavar="N", min=0, help="Leave out so many of each, the newest.")] = 0,
+    strict: Strict = False,
 ) -> None:
-    """List sessions by review status, newest first."""
+    """List sessions by review status, newest first; those that are behind their records are computed before."""
+    failed = catch_up_first(the_database(database_url), strict=strict)
     statuses = [name.lower() for name in status or ("pending", "quarantined", "approved")]
     found = sessions_to_review(the_database(database_url), statuses, limit=limit, offset=offset)
     for name, queue in found.items():
@@ -42,6 +45,8 @@ def sessions(
         )
         for session in queue.sessions:
             typer.echo(_line(session))
+    if failed:
+        raise typer.Exit(1)
 
 
 @app.command()

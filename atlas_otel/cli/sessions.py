@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atlas_otel.cli import selecting
+from atlas_otel.cli.catching_up import Strict, catch_up_first
 from atlas_otel.cli.options import AsJson, DatabaseUrl, SessionName, command_app, print_json, the_database
 from atlas_otel.cli.tables import Column, name, number, print_table, seconds
 from atlas_otel.cli.text import short
@@ -32,12 +33,14 @@ def list_(
     text: selecting.Words = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
     offset: Annotated[int, typer.Option(min=0, help="Leave out so many, the newest.")] = 0,
+    strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """List sessions, newest first."""
+    """List sessions, newest first; those that are behind their records are computed before."""
     from atlas_otel.look.sessions import list_sessions
 
     wanted = selecting.chosen(status, since, until, agent, model, tool, min_reward, failed, text)
+    behind = catch_up_first(the_database(database_url), strict=strict)
     found = list_sessions(the_database(database_url), wanted, limit=limit, offset=offset)
     if as_json:
         print_json([session._asdict() for session in found])
@@ -49,6 +52,8 @@ def list_(
         if session.projection_error and not as_json:
             named = session.key if session.id is None else session.id
             typer.echo(f"session {named} cannot be computed: {short(session.projection_error)}", err=True)
+    if behind:
+        raise typer.Exit(1)
 
 
 @app.command()

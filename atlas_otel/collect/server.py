@@ -61,6 +61,7 @@ def serve(
         settings.durability,
         accounts=accounts,
         patience=patience_of(settings),
+        projection="any",
         project_every_s=_PROJECT_EVERY_S,
         spool_bytes=options.spool_bytes,
     )

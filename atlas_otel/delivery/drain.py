@@ -21,6 +21,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
 from atlas_otel.delivery.accounts import count_spans_and_events
+from atlas_otel.delivery.own_sessions import OwnSessions
 from atlas_otel.delivery.store_writer import StoreWriter
 from atlas_otel.errors import RetryableStoreError, StoreError, UnavailableStoreError
 from atlas_otel.process import fork
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from atlas_otel.delivery.journal_recorder import RunningSpans
     from atlas_otel.records.record import Record
     from atlas_otel.records.store import Store, WriteResult
+    from atlas_otel.settings import Projection
 
 DEFAULT_SHUTDOWN_S: Final = 2.0
 
@@ -51,6 +53,8 @@ PROJECT_LIMIT: Final = 50
 """Sessions that are projected in one go; what this process records waits for its end."""
 _PROJECT_EVERY_S: Final = 0.4
 """How often sessions that grow are projected, unless a flush asks for it."""
+_HELD_S: Final = 0.05
+"""After how long sessions that other processes were projecting are looked at again."""
 _PROJECT_SHARE: Final = 0.2
 """The most of this thread's time that projecting takes while records keep coming: it holds the interpreter."""
 _PROJECT_LATEST_S: Final = 5.0
@@ -82,13 +86,16 @@ class Drain:
         store_factory: Callable[[], Store],
         running: RunningSpans,
         *,
+        projection: Projection = "any",
         project_every_s: float | None = None,
         settle_s: Sequence[float] = (),
     ) -> None:
-        """``project_every_s``: how often it projects what others stored; None: only what it stored itself.
+        """``projection``: which sessions it projects when it stored records: ``own`` (those of the records, in bounded
+        memory), ``any`` (others' too) or ``none``. ``project_every_s``: how often it does, also where it stored none.
 
         ``settle_s``: after how many seconds without a record the store takes sessions to be over.
         """
+        self._projection = projection
         self._project_every_s = project_every_s
         self._settle_s = (*_SETTLE_S, *(after + _LINGER_S for after in settle_s))
         self._journal = journal
@@ -106,6 +113,7 @@ class Drain:
         self._progress = threading.Condition()
         self._thread: threading.Thread | None = None
         self._writer = StoreWriter(self._store_factory, self._accounts, self._journal.set_aside)
+        self._own = OwnSessions() if self._projection == "own" else OwnSessions(None)
         self._held: JournalBatch | None = None
         self._stored_upto = 0
         self._projected_upto = 0
@@ -168,9 +176,21 @@ class Drain:
         finally:
             with self._progress:
                 self._flushing -= 1
-        if not done and not self._closing and self._failure is not None:
-            _LOG.warning("flush: not everything is stored: %s", self._failure)
-        return done
+        why = self._failure if not done else self._without_rows()
+        if why is not None and not self._closing:
+            _LOG.warning("flush: not everything is %s: %s", "projected" if done else "stored", why)
+        return done and why is None
+
+    def _without_rows(self) -> str | None:
+        """Why a session that this process stored records of has no rows, or old ones."""
+        if large := self._own.large:
+            return (
+                f"session {large[0]} holds more than an agent keeps in memory: `atlas-otel project`, `collect` or an "
+                "export computes its rows"
+            )
+        for key, reason in self._own.failed.copy().items():
+            return f"the rows of session {key} cannot be computed ({reason.partition(':')[0]})"
+        return None
 
     def _flush(self, deadline: float) -> bool:
         target = self._journal.accepted
@@ -318,6 +338,8 @@ class Drain:
         self._held = None
         self._account(batch, result)
         self._journal.ack(batch)
+        if self._projection != "none":
+            self._own.add(batch.records)
         self._dirty = True
         with self._progress:
             self._stored_upto = max(self._stored_upto, batch.upto)
@@ -351,12 +373,10 @@ class Drain:
         settled = [moment for moment in self._settle_at if moment <= began]
         swept = self._sweep_at is not None and began >= self._sweep_at
         if settled or swept or (self._dirty and (now_please or began >= self._project_at)):
-            behind = self._writer.project(PROJECT_LIMIT) >= PROJECT_LIMIT
-            # Others may have left thousands of sessions: our own records do not wait for all of them.
-            while behind and self._stored_upto >= self._journal.accepted:
-                if self._closing:
-                    return
-                behind = self._writer.project(PROJECT_LIMIT) >= PROJECT_LIMIT
+            held_by_others = self._project_own()
+            behind = self._project_any() or held_by_others
+            if self._closing:
+                return
             ended = time.monotonic()
             self._settle_at = [moment for moment in self._settle_at if moment not in settled]
             if self._dirty:
@@ -365,11 +385,33 @@ class Drain:
             if self._project_every_s is not None:
                 self._sweep_at = ended + self._project_every_s
             pause = max(_PROJECT_EVERY_S, (ended - began) / _PROJECT_SHARE)
-            self._project_at = ended + min(pause, _PROJECT_LATEST_S)
+            self._project_at = ended + (_HELD_S if held_by_others else min(pause, _PROJECT_LATEST_S))
         if not self._dirty:
             with self._progress:
                 self._projected_upto = self._stored_upto
                 self._progress.notify_all()
+
+    def _project_own(self) -> bool:
+        """Project the sessions that this process stored records of; whether one is left that another process holds."""
+        while self._own and self._projection != "none":
+            wanted = self._own.wanted()
+            if not (wanted.keys or wanted.traces):
+                break
+            result = self._writer.project_wanted(wanted, PROJECT_LIMIT)
+            self._own.projected(wanted, result)
+            if result.done < PROJECT_LIMIT or self._closing or self._stored_upto < self._journal.accepted:
+                return result.busy > 0 or result.done >= PROJECT_LIMIT
+        return False
+
+    def _project_any(self) -> bool:
+        """Project what others left, where that is wanted; whether there is more."""
+        behind = self._projection == "any"
+        while behind and not self._closing:
+            behind = self._writer.project(PROJECT_LIMIT) >= PROJECT_LIMIT
+            # Others may have left thousands of sessions: our own records do not wait for all of them.
+            if self._stored_upto < self._journal.accepted:
+                break
+        return behind
 
     def _rest(self) -> None:
         """Nothing to do: sleep until there is, or until something falls due."""

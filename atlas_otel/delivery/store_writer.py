@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from atlas_otel.errors import PermanentStoreError, StoreError, UnavailableStoreError
 from atlas_otel.records.store import PoisonedRecord, WriteResult
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
     from atlas_otel.delivery.accounts import Accounts
     from atlas_otel.records.record import Record
-    from atlas_otel.records.store import Store
+    from atlas_otel.records.store import Projected, Store, Wanted
+
+
+_T = TypeVar("_T")
 
 
 class StoreWriter:
@@ -73,9 +76,16 @@ class StoreWriter:
 
     def project(self, limit: int) -> int:
         """``Store.project``."""
+        return self._projecting(lambda store: store.project(limit=limit))
+
+    def project_wanted(self, wanted: Wanted, limit: int) -> Projected:
+        """``Store.project_wanted``."""
+        return self._projecting(lambda store: store.project_wanted(wanted, limit=limit))
+
+    def _projecting(self, call: Callable[[Store], _T]) -> _T:
         store = self._opened()
         try:
-            return store.project(limit=limit)
+            return call(store)
         except StoreError:
             raise
         except Exception as error:

@@ -38,12 +38,17 @@ class Followed(NamedTuple):
     fold: Fold
     records: int
     written: Written
+    weight: int = 0
+    """What its records weigh, in bytes; known where there is a bound."""
 
 
 class Following:
     """The followed sessions, those projected longest ago first; bounded by their records."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_weight: int | None = None) -> None:
+        """``max_weight``: of all sessions that are remembered, in bytes of records."""
+        self._max_weight = max_weight
+        self._weight = 0
         self._sessions: OrderedDict[str, Followed] = OrderedDict()
         self._records = 0
 
@@ -54,7 +59,13 @@ class Following:
         if followed is None:
             return None
         self._records -= followed.records
+        self._weight -= followed.weight
         return followed if since else None
+
+    def weight(self, key: str) -> int:
+        """What is remembered of a session weighs so much."""
+        followed = self._sessions.get(key)
+        return followed.weight if followed is not None else 0
 
     def revision(self, key: str, session_id: int | None, projected_revision: int) -> int:
         """Up to which revision its records are remembered; 0: none, or no longer as they are."""
@@ -67,8 +78,16 @@ class Following:
         """Remember a session that runs and is long."""
         if followed.records < _WORTH_IT or followed.written.rows.session.status != "running":
             return
+        if self._max_weight is not None and followed.weight > self._max_weight:
+            return
         self._sessions[key] = followed
         self._records += followed.records
-        while self._records > _MAX_RECORDS and len(self._sessions) > 1:
+        self._weight += followed.weight
+        while (self._records > _MAX_RECORDS or self._too_heavy) and len(self._sessions) > 1:
             _, oldest = self._sessions.popitem(last=False)
             self._records -= oldest.records
+            self._weight -= oldest.weight
+
+    @property
+    def _too_heavy(self) -> bool:
+        return self._max_weight is not None and self._weight > self._max_weight

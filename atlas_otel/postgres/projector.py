@@ -10,7 +10,7 @@ from atlas_otel.models.rows import Quiescence
 from atlas_otel.postgres import rows_writer
 from atlas_otel.postgres.failures import is_data_error
 from atlas_otel.postgres.following import Followed, Following
-from atlas_otel.postgres.reader import count_records_since, read_records_since
+from atlas_otel.postgres.reader import count_records_since, read_records_since, weigh_records_since
 from atlas_otel.postgres.rows import UNREPRESENTABLE
 from atlas_otel.postgres.rows_writer import RowsToWrite, Written
 from atlas_otel.postgres.statements import statement
@@ -67,40 +67,60 @@ class Projector:
     """Projects over ``connection``. ``new_fold`` makes the fold of a session that is not followed yet; ``patience``
     says when a session is over."""
 
-    def __init__(self, connection: OverlappingConnection, new_fold: Callable[[], Fold], patience: Patience) -> None:
+    def __init__(
+        self,
+        connection: OverlappingConnection,
+        new_fold: Callable[[], Fold],
+        patience: Patience,
+        max_weight: int | None = None,
+    ) -> None:
+        """``max_weight``: how many bytes of records may be in memory; None: a count of records bounds it alone."""
         self._connection = connection
         self._new_fold = new_fold
         self._patience = patience
-        self._following = Following()
+        self._following = Following(max_weight)
+        self.max_weight = max_weight
+        self._weights: dict[str, int] = {}
+        self.large: set[str] = set()
+        """Keys of sessions that were left as they are, since they weigh more than is allowed."""
         rows_writer.prepare(connection)
 
-    def project(self, limit: int) -> int:
-        """Bring the rows of up to ``limit`` sessions up to date that are dirty or have become quiet; how many were."""
+    def project(self, limit: int, keys: Sequence[str] | None = None) -> int:
+        """Bring the rows of up to ``limit`` sessions up to date that are dirty or have become quiet; how many were.
+
+        ``keys``: of these sessions alone.
+        """
+        self.large.clear()
         done = 0
         while done < limit:
             some = min(limit - done, _SESSIONS_PER_TRANSACTION)
             with self._connection.transaction():
                 if self._connection.pooled:
                     rows_writer.prepare(self._connection)
-                picked = self._pick(some)
+                picked = self._pick(some, keys)
                 dirty = self._at_once(picked)
                 followed = self._project(dirty)
             for key, session in followed.items():  # after the commit: what was rolled back is not so
-                self._following.put(key, session)
+                self._following.put(key, session._replace(weight=self._weights.get(key, 0)))
+            self._weights.clear()
             done += len(dirty)
-            if len(dirty) == len(picked) < some:
+            keys = keys if keys is None else [key for key in keys if key not in self.large]
+            if len(dirty) == len(picked) < some or not (dirty or (keys and self.large)):
                 break
         return done
 
-    def _pick(self, limit: int) -> list[_Dirty]:
+    def _pick(self, limit: int, keys: Sequence[str] | None) -> list[_Dirty]:
         """Dirty sessions, locked against other projectors until the transaction ends."""
-        picked = [key for (key,) in self._connection.execute(statement("project_pick"), {"limit": limit})]
+        wanted = {"limit": limit, "keys": keys}
+        picked = [key for (key,) in self._connection.execute(statement("project_pick"), wanted)]
         if not picked:
             return []
         return [_Dirty(*row) for row in self._connection.execute(statement("project_locked"), {"keys": picked})]
 
     def _at_once(self, picked: Sequence[_Dirty]) -> list[_Dirty]:
         """Those that have waited longest, as many as fit into memory together."""
+        if self.max_weight is not None:
+            return self._light(picked, self.max_weight)
         since = {one.key: self._following.revision(one.key, one.id, one.projected_revision) for one in picked}
         counts = count_records_since(self._connection, since, _RECORDS_PER_TRANSACTION)
         some: list[_Dirty] = []
@@ -110,6 +130,22 @@ class Projector:
             if some and room < 0:
                 break
             some.append(one)
+        return some
+
+    def _light(self, picked: Sequence[_Dirty], most: int) -> list[_Dirty]:
+        """The same where memory is bounded in bytes: a session that is too heavy by itself is left."""
+        since = {one.key: self._following.revision(one.key, one.id, one.projected_revision) for one in picked}
+        new = weigh_records_since(self._connection, since)
+        some: list[_Dirty] = []
+        room = most
+        for one in sorted(picked, key=lambda one: one.revision):
+            weight = new[one.key] + (self._following.weight(one.key) if since[one.key] else 0)
+            if weight > most:
+                self.large.add(one.key)
+            elif weight <= room:
+                self._weights[one.key] = weight
+                room -= weight
+                some.append(one)
         return some
 
     def _project(self, dirty: Sequence[_Dirty]) -> dict[str, Followed]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import orjson
 from psycopg.adapt import Loader
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from psycopg.abc import Buffer
 
     from atlas_otel.records.record import Attributes, Record, SpanRecord
+
+RECORD_BYTES: Final = 1_500
+"""What a record weighs beside its text."""
 
 # OFFSET 0: each session by the index, also where the tables were never analysed. Else many sessions at once are looked
 # for through the whole table, and what grows is read again and again.
@@ -113,6 +116,13 @@ def count_records_since(
     many (None: how many exactly)."""
     since = {"keys": list(revisions), "revisions": list(revisions.values()), "most": most}
     return dict(connection.execute(statement("count_records_since"), since).fetchall())
+
+
+def weigh_records_since(connection: psycopg.Connection, revisions: Mapping[str, int]) -> dict[str, int]:
+    """By session key, what the records that :func:`read_records_since` would read weigh in memory, in bytes."""
+    since = {"keys": list(revisions), "revisions": list(revisions.values())}
+    found = connection.execute(statement("weigh_records_since"), since)
+    return {key: count * RECORD_BYTES + size for key, count, size in found}
 
 
 def projection_states(connection: psycopg.Connection, keys: Sequence[str]) -> dict[str, ProjectionState]:

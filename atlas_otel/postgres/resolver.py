@@ -47,15 +47,17 @@ class _Found(NamedTuple):
     session: str | None
 
 
-def resolve_traces(connection: psycopg.Connection) -> int:
+def resolve_traces(connection: psycopg.Connection, only: Sequence[str] | None = None) -> int:
     """Find the sessions of records in traces that changed, and mark these sessions dirty; how many traces were done.
 
-    Traces that another process writes or resolves at this moment are left to the next call.
+    ``only``: of these traces alone. Those that another process writes or resolves now are left to the next call.
     """
     done = 0
     while done < _AT_ONCE:
         with connection.transaction():
-            picked = connection.execute(statement("resolve_pick"), {"limit": _TRACES_PER_TRANSACTION}).fetchall()
+            picked = connection.execute(
+                statement("resolve_pick"), {"limit": _TRACES_PER_TRANSACTION, "ids": only}
+            ).fetchall()
             traces = _Traces(connection, [trace_id for (trace_id,) in picked])
             if traces.ids:
                 _write(connection, traces.found())

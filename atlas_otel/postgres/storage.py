@@ -14,7 +14,7 @@ from atlas_otel.records.store import DEFAULT_PATIENCE, Patience
 if TYPE_CHECKING:
     from atlas_otel.delivery.journal import Journal
     from atlas_otel.records.store import Store
-    from atlas_otel.settings import Durability, Settings
+    from atlas_otel.settings import Durability, Projection, Settings
 
 
 class Storage(NamedTuple):
@@ -33,7 +33,7 @@ def open_storage(settings: Settings) -> Storage:
     """
     url = settings.database_url
     assert url is not None
-    return storage_for(url, settings.durability, patience=patience_of(settings))
+    return storage_for(url, settings.durability, patience=patience_of(settings), projection=settings.projection)
 
 
 def patience_of(settings: Settings) -> Patience:
@@ -47,13 +47,14 @@ def storage_for(
     *,
     accounts: Accounts | None = None,
     patience: Patience = DEFAULT_PATIENCE,
+    projection: Projection = "own",
     project_every_s: float | None = None,
     spool_bytes: int | None = None,
 ) -> Storage:
     """The same, for a URL and a durability.
 
     ``accounts``: who keeps them, where it is not :class:`Accounts` itself. ``patience``: how long a session must be
-    quiet before it is over. ``project_every_s``: project what other
+    quiet before it is over. ``projection``: as in the settings. ``project_every_s``: project what other
     processes stored too, this often, also when nothing comes in here. ``spool_bytes``: the bound of the spool's folder.
     """
     try:
@@ -84,7 +85,15 @@ def storage_for(
 
         return PostgresStore(database_url, patience=patience)
 
-    drain = Drain(journal, accounts, open_store, running, project_every_s=project_every_s, settle_s=patience)
+    drain = Drain(
+        journal,
+        accounts,
+        open_store,
+        running,
+        projection=projection,
+        project_every_s=project_every_s,
+        settle_s=patience,
+    )
     if left:  # of a process that died, perhaps: it is stored also where this one records nothing
         drain.wake()
     return Storage(JournalRecorder(journal, accounts, drain, running), drain, accounts, journal)

@@ -19,7 +19,7 @@ from atlas_otel.postgres.statements import statement
 from atlas_otel.postgres.writer import Writer
 from atlas_otel.process.yielding import yielding
 from atlas_otel.records.record import encode_record
-from atlas_otel.records.store import DEFAULT_PATIENCE, PoisonedRecord, WriteResult
+from atlas_otel.records.store import DEFAULT_PATIENCE, PoisonedRecord, Projected, WriteResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from atlas_otel.postgres.following import Fold
     from atlas_otel.postgres.overlap import OverlappingConnection
     from atlas_otel.records.record import Record, RecordSet
-    from atlas_otel.records.store import Patience
+    from atlas_otel.records.store import Patience, Wanted
 
 
 _of_other_processes: list[object] = []  # kept: what is collected is closed, or warns that it was not
@@ -104,10 +104,32 @@ class PostgresStore:
         """Bring the contract rows of up to ``limit`` sessions up to date, which changed or have become quiet; how many
         were."""
         with self._connection() as connection:
-            if self._projector is None:
-                self._projector = Projector(connection, self._new_fold, self._patience)
             resolver.resolve_traces(connection)
-            return self._projector.project(limit)
+            return self._projecting(connection, None).project(limit)
+
+    def project_wanted(self, wanted: Wanted, *, limit: int = 100) -> Projected:
+        """The same for the sessions that are wanted alone; which of them are still behind their records."""
+        with self._connection() as connection:
+            keys, unresolved = set(wanted.keys), 0
+            if wanted.traces:
+                traces = {"ids": list(wanted.traces)}
+                resolver.resolve_traces(connection, traces["ids"])
+                row = connection.execute(statement("project_traces"), traces).fetchone()
+                assert row is not None
+                keys.update(row[0])
+                unresolved = row[1]
+            projector = self._projecting(connection, wanted.max_weight)
+            done = projector.project(limit, sorted(keys)) if keys else 0
+            pending = connection.execute(statement("project_pending"), {"keys": sorted(keys)}).fetchall()
+            behind = [key for key, dirty, _ in pending if dirty]
+            large = [key for key in behind if key in projector.large]
+            return Projected(
+                done,
+                pending=[key for key, _, _ in pending],
+                busy=len(behind) - len(large) + unresolved,
+                large=large,
+                failed={key: error for key, _, error in pending if error is not None},
+            )
 
     def settle(self, traces: Iterable[str]) -> None:
         """The sessions of these traces are over as they are: whoever brought them has no more of them."""
@@ -151,6 +173,11 @@ class PostgresStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _projecting(self, connection: OverlappingConnection, max_weight: int | None) -> Projector:
+        if self._projector is None or self._projector.max_weight != max_weight:
+            self._projector = Projector(connection, self._new_fold, self._patience, max_weight)
+        return self._projector
 
     def _writing(self, connection: OverlappingConnection) -> Writer:
         if self._writer is None:

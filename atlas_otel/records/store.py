@@ -6,10 +6,11 @@ A store keeps records and, from them, the rows of the contract's tables. Impleme
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -30,6 +31,33 @@ class WriteResult(NamedTuple):
 
     stored: int
     poisoned: Sequence[PoisonedRecord] = ()
+
+
+class Wanted(NamedTuple):
+    """Which sessions are to be projected: those of these keys, and those of the records in these traces.
+
+    ``max_weight``: how much may be held in memory, in bytes of records (each counts 1,500 beside its text); a session
+    that weighs more is left to others. None: no bound.
+    """
+
+    keys: Sequence[str]
+    traces: Sequence[str] = ()
+    max_weight: int | None = None
+
+
+class Projected(NamedTuple):
+    """What projecting :class:`Wanted` came to.
+
+    ``done``: how many sessions were brought up to date. ``pending``: keys of those that are not, or are to be looked at
+    again once they have been quiet. ``busy``: how many of the wanted are behind their records because others hold them.
+    ``large``: keys of those that weigh more than was allowed; ``failed``: why rows could not be computed, by key.
+    """
+
+    done: int
+    pending: Sequence[str] = ()
+    busy: int = 0
+    large: Sequence[str] = ()
+    failed: Mapping[str, str] = MappingProxyType({})
 
 
 class Patience(NamedTuple):
@@ -68,6 +96,9 @@ class Store(Protocol):
 
         Each under a lock of its own; sessions that another process is projecting are skipped.
         """
+
+    def project_wanted(self, wanted: Wanted, *, limit: int = 100) -> Projected:
+        """The same for the sessions that are wanted alone; which of them are still behind their records."""
 
     def settle(self, traces: Iterable[str]) -> None:
         """The sessions of these traces are over as they are: whoever brought them has no more of them."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from atlas_otel.errors import ConfigError, RecordError, UsageError
+from atlas_otel.postgres.catch_up import catch_up
 from atlas_otel.postgres.dsn import database_url_from
 from atlas_otel_exporters.follow import follow_sessions
 from atlas_otel_exporters.formats import FOLLOWED, FORMATS, format_named
@@ -55,6 +57,9 @@ def export_jsonl(
     progress: Callable[[ExportProgress], None] | None = None,
 ) -> ExportSummary:
     """Write the sessions of a database as lines of JSON, one snapshot of it, and say what was written.
+
+    Sessions that are behind their records are computed before; those that other processes hold are waited for, 30 s at
+    most, and counted in the summary's ``behind``.
 
     ``output`` is a path (``.gz`` and ``.zst`` compress) or ``-``; a file appears under its name when it is whole.
     ``database_url``: a Postgres URL, ``embedded`` or ``embedded:<folder>``; else ``ATLAS_OTEL_DATABASE_URL``.
@@ -105,7 +110,12 @@ def export_jsonl(
             waiting=waiting,
         )
     writing = format_named(format, options)
-    with open_lines(output, FEATURES.get(format)) as lines, open_reader(url) as reader, reader.snapshot():
+    with (
+        open_lines(output, FEATURES.get(format)) as lines,
+        _caught_up(url) as behind,
+        open_reader(url) as reader,
+        reader.snapshot(),
+    ):
         considered = reader.consider(selection)
         if writing.reads_twice:
             _learn(writing, reader.sessions(selection, batch_size=batch_size, event_limit=trajectory_event_limit))
@@ -118,7 +128,13 @@ def export_jsonl(
             stored = reader.sessions_numbered(runs, batch_size, trajectory_event_limit)
             with closing(stored) as sessions:
                 tally.write_runs(sessions)
-        return tally.summary()
+        return replace(tally.summary(), behind=behind)
+
+
+@contextmanager
+def _caught_up(url: str) -> Iterator[int]:
+    """Sessions that are behind their records are computed first; how many still are."""
+    yield catch_up(url)
 
 
 def _learn(format: Format, stored: Generator[StoredSession, None, None]) -> None:

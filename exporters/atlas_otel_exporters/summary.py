@@ -28,7 +28,8 @@ class ExportSummary:
     formats that write several a session, or none. ``bytes`` are counted before compression. ``skipped`` says how
     many sessions are not in the output, by reason; ``unreadable`` names the sessions whose rows could not be read.
     ``revisions`` counts sessions that a follower wrote again. ``calls_left_out`` says how many model calls (and pairs
-    of them) made no line in the formats that are made of calls, by cause.
+    of them) made no line in the formats that are made of calls, by cause. ``behind`` says how many sessions' rows
+    do not hold yet what was stored before the export began.
     """
 
     sessions: int
@@ -40,3 +41,4 @@ class ExportSummary:
     unreadable: Mapping[int, str] = field(default_factory=dict)
     revisions: int = 0
     calls_left_out: Mapping[str, int] = field(default_factory=dict)
+    behind: int = 0

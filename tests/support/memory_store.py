@@ -14,7 +14,7 @@ from atlas_otel.projection.trace_sessions import (
     late_target,
 )
 from atlas_otel.records.record import EventRecord, RecordSet, SpanRecord, encode_record
-from atlas_otel.records.store import PoisonedRecord, WriteResult
+from atlas_otel.records.store import PoisonedRecord, Projected, WriteResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.models.rows import ReviewStatus, SessionRow, SessionRows
     from atlas_otel.records.record import Record
+    from atlas_otel.records.store import Wanted
 
 
 class MemoryStore:
@@ -81,6 +82,10 @@ class MemoryStore:
                     rows, session=_reviewed(rows.session, known.session if known else rows.session), events=events
                 )
         return len(picked)
+
+    def project_wanted(self, wanted: Wanted, *, limit: int = 100) -> Projected:
+        """All that is dirty, wanted or not: memory holds it anyway."""
+        return Projected(self.project(limit=limit))
 
     def settle(self, traces: Iterable[str]) -> None:
         """Does nothing: here every session whose root has ended counts as over."""

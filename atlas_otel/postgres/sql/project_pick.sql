@@ -1,13 +1,24 @@
 -- The sessions that have waited longest, then those that have been quiet for long enough, each under a lock of its own
--- that lasts as long as the transaction. Those that another process is projecting are skipped. The lock is not the row's,
--- which writers of records need.
-WITH candidates AS MATERIALIZED (
-    (SELECT key FROM atlas_otel.sessions WHERE revision > projected_revision ORDER BY revision LIMIT %(limit)s)
-    UNION ALL
-    (
+-- that lasts as long as the transaction; of all, or of those whose keys are given. Those that another process is
+-- projecting are passed over, however many they are: candidates are looked at one by one until enough are locked. The
+-- lock is not the row's, which writers of records need.
+SELECT key
+FROM (
+    SELECT key
+    FROM (
         SELECT key FROM atlas_otel.sessions
-        WHERE settles_at <= now() AND revision <= projected_revision ORDER BY settles_at LIMIT %(limit)s
-    )
-    LIMIT %(limit)s
-)
-SELECT key FROM candidates WHERE pg_try_advisory_xact_lock(1635019891, hashtext(key))
+        WHERE revision > projected_revision AND (%(keys)s::text[] IS NULL OR key = ANY (%(keys)s::text[]))
+        ORDER BY revision
+    ) AS dirty
+    UNION ALL
+    SELECT key
+    FROM (
+        SELECT key FROM atlas_otel.sessions
+        WHERE settles_at <= now() AND revision <= projected_revision
+            AND (%(keys)s::text[] IS NULL OR key = ANY (%(keys)s::text[]))
+        ORDER BY settles_at
+    ) AS quiet
+    OFFSET 0
+) AS candidates
+WHERE pg_try_advisory_xact_lock(1635019891, hashtext(key))
+LIMIT %(limit)s

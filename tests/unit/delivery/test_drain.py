@@ -21,7 +21,7 @@ from atlas_otel.delivery.journal_recorder import JournalRecorder, RunningSpans
 from atlas_otel.delivery.spool import SpoolJournal
 from atlas_otel.errors import ConfigError, PermanentStoreError, RetryableStoreError, SchemaError, UnavailableStoreError
 from atlas_otel.records.record import RANK_ENDED, RANK_OPEN, EventRecord, Record, RecordSet, SpanRecord
-from atlas_otel.records.store import PoisonedRecord, WriteResult
+from atlas_otel.records.store import PoisonedRecord, Projected, Wanted, WriteResult
 from tests.support.records import make_span
 
 Fault = Exception | Callable[[Sequence[Record]], WriteResult | None] | None
@@ -41,6 +41,8 @@ class _Store:
         self.closed = 0
         self.broken: Exception | None = None
         self.project_faults: list[Exception] = []
+        self.wanted: list[list[str]] = []
+        self.answers: list[Projected] = []
         self.backlog = 0  # sessions of others
         self.suppressed: list[object] = []
 
@@ -77,6 +79,13 @@ class _Store:
         if done:
             time.sleep(0.02)
         return done
+
+    def project_wanted(self, wanted: Wanted, *, limit: int = 100) -> Projected:
+        if self.project_faults:
+            raise self.project_faults.pop(0)
+        self.wanted.append(list(wanted.keys))
+        self.projected.append(len(self.kept))
+        return self.answers.pop(0) if self.answers else Projected(len(wanted.keys))
 
     def close(self) -> None:
         self.closed += 1

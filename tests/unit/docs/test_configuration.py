@@ -51,6 +51,7 @@ def test_the_default_is_the_one_in_force(name: str) -> None:
 
 SAMPLES: Final[dict[str, tuple[str, Any]]] = {
     "accept_session": ("always", "always"),
+    "projection": ("any", "any"),
     "session_secret": ("0123456789abcdef", "0123456789abcdef"),
     "service_name": ("notes", "notes"),
     "database_url": ("embedded", "embedded"),

@@ -1,0 +1,3 @@
+-- How many sessions' rows do not hold what was stored up to this revision.
+SELECT count(*) FROM atlas_otel.sessions
+WHERE revision > projected_revision AND projected_revision < %(upto)s
