@@ -6,6 +6,7 @@ Only for the record: what the call binds its arguments by is decided by whom it 
 from __future__ import annotations
 
 import inspect
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel.tracing.driving import CALL
@@ -30,17 +31,23 @@ def names_of(
         return enter
     try:
         shown = hasattr(function, "__signature__")
-        if type(function).__name__ == "function" and not shown and not hasattr(function, "__wrapped__"):
+        if type(function) is FunctionType and not shown and not hasattr(function, "__wrapped__"):
             return enter
         signature = inspect.signature(function)
     except Exception:  # none that can be told, or a stranger's ``__getattr__``
         return enter
     first = next(iter(signature.parameters), None)
     hidden = ignore | ({first} if first is not None and (bound or first in _SELF) else set())
-    own = getattr(function, "__code__", None)
-    rest = inspect.getargs(own) if inspect.iscode(own) else None
+    rest = inspect.getargs(function.__code__) if type(function) is FunctionType else None
     places = ("args", "kwargs") if rest is None else (rest.varargs, rest.varkw)
     return _naming(enter, signature, hidden, places, defaults=not shown)
+
+
+def _bound(signature: inspect.Signature, args: Any, kwargs: dict[str, Any]) -> inspect.BoundArguments | None:
+    try:
+        return signature.bind(*args, **kwargs)
+    except TypeError:
+        return None
 
 
 def _naming(
@@ -53,13 +60,15 @@ def _naming(
 ) -> Enter:
     flat = next((p.name for p in signature.parameters.values() if p.kind is p.VAR_KEYWORD), None)
     positional = places[0]
+    listed = list(signature.parameters.values())
+    # What became a method by another's hand shows its ``self``, and does not take it.
+    without_self = signature.replace(parameters=listed[1:]) if listed and listed[0].name in _SELF else None
 
     def named(arguments: Mapping[str, Any], mode: int = CALL, /) -> Observer | None:
         rest = dict(arguments)
         args = rest.pop(positional, ()) if positional is not None else ()
-        try:
-            bound = signature.bind(*args, **rest)
-        except TypeError:  # another decorator gives arguments of its own, or the call will be refused
+        bound = _bound(signature, args, rest) or (without_self and _bound(without_self, args, rest))
+        if not bound:  # another decorator gives arguments of its own, or the call will be refused
             return enter(arguments, mode)
         if defaults:
             bound.apply_defaults()

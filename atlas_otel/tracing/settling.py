@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import sys
 import types
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -162,8 +162,49 @@ def _delegating(iterator: Iterator[Any]) -> Generator[Any, Any, Any]:
     return (yield from iterator)
 
 
-def _awaited(held: _Held) -> Generator[Any, Any, Any]:
-    return (yield from drive(held.take(), _steps(held.promise)))
+class _Steps:
+    """The steps of an awaitable, each observed as it is taken."""
+
+    __slots__ = ("_held", "_iterator", "_observer")
+
+    def __init__(self, held: _Held, iterator: Any) -> None:
+        self._held = held
+        self._iterator = iterator
+        self._observer: Observer | None = None
+
+    def take(self, how: str, *given: Any) -> Any:
+        """``send``, ``throw`` or ``close``, or ``__next__``."""
+        observer = self._observer or self._held.take()
+        self._observer = NOBODY
+        observer.resume()
+        try:
+            found = getattr(self._iterator, how)(*given)
+        except StopIteration as stop:
+            observer.returned(stop.value)
+            raise
+        except BaseException as error:
+            observer.raised(error)
+            raise
+        if how == "close":
+            observer.raised(GeneratorExit())
+        else:
+            observer.suspend()
+            self._observer = observer
+        return found
+
+    def __del__(self) -> None:
+        if self._observer is not None:
+            self._observer.raised(GeneratorExit())
+
+    def stands(self) -> dict[str, Callable[..., Any]]:
+        """What stands in place of the iterator's own ways to take a step."""
+        ways = ("__next__", "send", "throw", "close")
+        return {way: partial(self.take, way) for way in ways if special(type(self._iterator), way) is not None}
+
+
+def _awaited(held: _Held) -> Any:
+    iterator = type(held.promise).__await__(held.promise)
+    return transparent(iterator, _Steps(held, iterator).stands())
 
 
 async def _entered(held: _Held) -> Any:
@@ -178,16 +219,7 @@ def _stand_in(held: _Held) -> Any:
     if special(kind, "__aenter__") is not None:
         stands["__aenter__"] = lambda: _entered(held)
     if special(kind, "send") is not None and special(kind, "throw") is not None:  # an event loop drives it by hand
-        running: list[Any] = []
-
-        def driver() -> Any:
-            if not running:
-                running.append(drive(held.take(), promise))
-            return running[0]
-
-        stands["send"] = lambda value: driver().send(value)
-        stands["throw"] = lambda *error: driver().throw(*error)
-        stands["close"] = lambda: driver().close() if running else promise.close()
+        stands.update(_Steps(held, promise).stands())
     return transparent(promise, stands)
 
 
@@ -247,5 +279,5 @@ def _cancelled(future: Any) -> BaseException:
     return error
 
 
-for _function in (_coroutine, _iterable_coroutine, _delegating, _awaited, _entered):
+for _function in (_coroutine, _iterable_coroutine, _delegating, _Steps.take, _entered):
     unseen(_function)

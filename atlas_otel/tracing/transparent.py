@@ -12,6 +12,8 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
+from atlas_otel.tracing.templates import UNSEEN
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -40,7 +42,10 @@ def special(cls: type, name: str) -> Any:
         held = type.__dict__["__dict__"].__get__(base)
         if name in held:
             found = held[name]
-            return found.__get__(None, cls) if hasattr(type(found), "__get__") else found
+            try:
+                return found.__get__(None, cls) if hasattr(type(found), "__get__") else found
+            except AttributeError:  # numpy's types have attributes of instances alone
+                return None
     return None
 
 
@@ -57,6 +62,11 @@ def transparent(inner: Any, stands: Mapping[str, Callable[..., Any]]) -> Any:
     _set_inner(made, inner)
     _set_stands(made, stands)
     return made
+
+
+def is_transparent(value: object) -> bool:
+    """Whether ``value`` is an object that :func:`transparent` made."""
+    return issubclass(type(value), _Transparent)
 
 
 class _Transparent:
@@ -105,11 +115,12 @@ def _handing_on(name: str) -> FunctionType:
         if stand is not None:
             return stand(*args, **kwargs)
         inner = _inner(self)
-        args = tuple(_inner(one) if issubclass(type(one), _Transparent) else one for one in args)
+        args = tuple(_inner(one) if is_transparent(one) else one for one in args)
         result = special(type(inner), name)(inner, *args, **kwargs)
         return self if result is inner else result
 
     method.__name__ = method.__qualname__ = name
+    method.__code__ = method.__code__.replace(co_filename=UNSEEN)
     assert isinstance(method, FunctionType)
     return method
 

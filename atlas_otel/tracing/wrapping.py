@@ -30,7 +30,7 @@ from atlas_otel.tracing.templates import (
     parameters_of,
     shape_of,
 )
-from atlas_otel.tracing.transparent import special, transparent
+from atlas_otel.tracing.transparent import is_transparent, special, transparent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -187,11 +187,15 @@ def _stand_in(inner: Any, enter: Enter, ignore: frozenset[str], *, bound: bool) 
     made = transparent(inner, stands)
     kind = type(inner)
     call = special(kind, "__call__")
-    if type(call) is FunctionType:
+    if is_transparent(inner):  # decorated once more
+        stands["__call__"] = _wrap(inner.__call__, enter, ignore, bound=bound)
+    elif type(call) is FunctionType:
         stands["__call__"] = MethodType(_wrap_function(call, enter, ignore, bound=True), inner)
     elif call is not None:
         names = names_of(inner, enter, ignore, takes_anything=True, bound=bound)
-        stands["__call__"] = _assemble(inner, _ANY, ("args", "kwargs"), names)
+        observed: Any = _assemble(inner, _ANY, ("args", "kwargs"), names)
+        observed.__wrapped__ = inner
+        stands["__call__"] = observed
     if special(kind, "__get__") is not None:
         bind = special(kind, "__get__")
 
