@@ -3,6 +3,7 @@
 #   make demo        run the demo                         make test    everything that CI checks, but the stack
 #   make lint types imports test-suite test-wheel         the parts of `make test`
 #   make test-stack  the Collector and Jaeger, for real   make stack   only build them (Go)
+#   make programs    ten thousand random programs, bare and decorated: no difference that they could observe
 #   make soak SECONDS=3600   agents, random faults, and accounts that must balance
 #   make budget      instructions of the hot path, counted (valgrind)
 #   make bench       the benchmarks, some 20 minutes; writes docs/performance.md   make bench CASES="decorated stall"
@@ -25,7 +26,7 @@ WHEEL_TESTS ?= tests/wheel tests/acceptance --ignore=tests/acceptance/faults
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup demo test lint types imports test-suite test-wheel test-stack stack soak budget bench up down lock format \
+.PHONY: help setup demo test lint types imports test-suite test-wheel test-stack stack programs soak budget bench up down lock format \
   clean
 
 help:
@@ -75,6 +76,11 @@ test-stack: setup
 SECONDS ?= 600
 soak: setup
 	$(BIN)/python tests/acceptance/faults/soak.py --seconds $(SECONDS) $(SOAK_ARGS)
+
+# What tests/unit/tracing/test_bare_and_decorated.py does with a few hundred in the suite.
+PROGRAMS ?= 10000
+programs: setup
+	ATLAS_OTEL_PROGRAMS=$(PROGRAMS) $(BIN)/pytest -o timeout=0 tests/unit/tracing/test_bare_and_decorated.py
 
 # The hot path's instructions, beside a raw span's: on a noisy machine too, a path that became slower is seen.
 budget: setup

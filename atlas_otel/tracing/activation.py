@@ -39,7 +39,7 @@ class Activation:
             return
         self._token = None
         inside = token.var.get()
-        if restore(token) and (inside is not self.context or self._around is not None):
+        if restore(token, self.context) and (inside is not self.context or self._around is not None):
             around = otel_context.get_current() if self._around is None else self._around
             activate(left_behind(inside, self.context, around))
 

@@ -211,14 +211,19 @@ def left_behind(inside: Context, began: Context, around: Context, *, frames: boo
     return context
 
 
-def restore(token: Token[Context]) -> bool:
+def restore(token: Token[Context], context: Context | None = None) -> bool:
     """Undo :func:`activate`; whether there was something to undo.
 
-    Where the token belongs to another ``contextvars`` context (a ``with`` block that is left elsewhere than it was
-    entered, a coroutine closed by the garbage collector) there is nothing to undo here, and nothing is logged.
+    The token may be of another ``contextvars`` context than this one. A generator that other tasks resume takes what
+    is current along: where that is ``context``, the one that was made current, what was before it is again. Else (a
+    ``with`` block that is left elsewhere than it was entered, a coroutine closed by the garbage collector) there is
+    nothing to undo here. Nothing is logged either way.
     """
     try:
         token.var.reset(token)
     except (ValueError, RuntimeError):
-        return False
+        if context is None or token.var.get(None) is not context:
+            return False
+        before = token.old_value
+        token.var.set(Context() if before is token.MISSING else before)
     return True

@@ -15,7 +15,7 @@ from atlas_otel.tracing.templates import UNSEEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
-    from types import CodeType
+    from types import CodeType, FrameType
 
 CALL: Final = 0
 """A plain call: current from its beginning to its end."""
@@ -86,9 +86,12 @@ _MANAGERS: Final = frozenset(
 def begin(enter: Enter, arguments: Mapping[str, Any]) -> Observer:
     """Begin the observation of a generator whose first step is about to run."""
     observer = enter(arguments, STREAM)
-    if observer is None:
-        return NOBODY
-    if sys._getframe(2).f_code in _MANAGERS:
+    return NOBODY if observer is None else shared(observer, sys._getframe(2))
+
+
+def shared(observer: Observer, resumer: FrameType) -> Observer:
+    """``observer``, told so where a context manager resumes the generator for the first time."""
+    if resumer.f_code in _MANAGERS:
         observer.share()
     return observer
 

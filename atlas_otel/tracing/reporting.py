@@ -330,11 +330,12 @@ def using_attributes(
             inherited["tags"] = [*before.get("tags", ()), *tags]
         if metadata:
             inherited["metadata"] = {**before.get("metadata", {}), **metadata}
-    token = activate(with_frame(Frame(*frame[:3], inherited), otel_context.get_current()))
+    context = with_frame(Frame(*frame[:3], inherited), otel_context.get_current())
+    token = activate(context)
     try:
         yield
     finally:
-        restore(token)
+        restore(token, context)
 
 
 def _report_on_target(

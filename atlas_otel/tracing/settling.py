@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
-from atlas_otel.tracing.driving import NOBODY, PARTS, drive, unseen
+from atlas_otel.tracing.driving import NOBODY, PARTS, drive, shared, unseen
 from atlas_otel.tracing.templates import ASYNC_GENERATOR, GENERATOR, Shape, assemble
 from atlas_otel.tracing.transparent import special, transparent
 
@@ -134,7 +134,7 @@ def _iterable_coroutine(held: _Held) -> Generator[Any, Any, Any]:
 
 
 def _taken(_: object, given: Mapping[str, _Held]) -> Observer:
-    return given["held"].take()
+    return shared(given["held"].take(), sys._getframe(2))
 
 
 def _promised(held: _Held) -> Any:

@@ -30,8 +30,9 @@ def suppress_tracing() -> Iterator[None]:
         ...     atlas.get_trace_id() is None
         True
     """
-    token = activate(otel_context.set_value(_KEY, True))
+    context = otel_context.set_value(_KEY, True)
+    token = activate(context)
     try:
         yield
     finally:
-        restore(token)
+        restore(token, context)

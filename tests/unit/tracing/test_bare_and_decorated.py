@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-# `make long-property`, or any number: how many programs one run tries.
+# How many programs one run tries; `make programs` tries ten thousand.
 EXAMPLES = int(os.environ.get("ATLAS_OTEL_PROGRAMS", "300"))
 
 
