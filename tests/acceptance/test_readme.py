@@ -87,7 +87,7 @@ def test_the_readmes_programs_do_what_it_says(database_url: str, tmp_path: Path)
 def test_the_guides_programs_do_what_it_says(database_url: str, tmp_path: Path) -> None:
     # It also asserts by itself, in its section on tests.
     _, lines = run_page("docs/decorators.md", database_url, tmp_path)
-    assert set(lines) == {"Find the notes", "Which notes are there?"}
+    assert set(lines) == {"Find the notes", "What is it in francs?", "Which notes are there?"}
     assert "never recorded" not in json.dumps(lines)
     assert "not recorded" not in json.dumps(lines)
     asked = lines["Which notes are there?"]
