@@ -54,10 +54,9 @@ def test_import_rebuild_list_and_doctor_name_it(
     assert f"session {broken.key} cannot be computed: ValueError: a reader stumbled" in said.err
 
     assert main(["sessions", "list", *given]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert broken.key in lines[0]
-    assert "NOT COMPUTED: ValueError: a reader stumbled" in lines[0]
-    assert len(lines) == 2
+    said = capsys.readouterr()
+    assert broken.key[:8] in said.out
+    assert f"session {broken.key} cannot be computed: ValueError: a reader stumbled" in said.err
 
     assert main(["doctor", "--no-probe", *given]) == 1
     assert f"1 sessions cannot be computed from their records: {broken.key}" in capsys.readouterr().out
