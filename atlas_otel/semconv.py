@@ -18,6 +18,7 @@ Kind = Literal["session", "step", "tool", "llm", "agent", "function", "reward", 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 # --- which session and step a span belongs to; stamped at its start, on spans of others too ---------------------------
+ATLAS_PREFIX: Final = "atlas."
 ATLAS_KIND: Final = "atlas.kind"
 ATLAS_SESSION_ID: Final = "atlas.session.id"
 """The session's key: random, ours, never the trace id. Also the baggage key that joins other processes."""
@@ -201,6 +202,8 @@ OPENINFERENCE_TAGS: Final = "tag.tags"
 OPENINFERENCE_METADATA_NODE: Final = "langgraph_node"
 """In the metadata of whatever LangGraph ran: the node that it ran in."""
 OPENINFERENCE_EVALUATIONS: Final = "evaluations"
+OPENINFERENCE_NODE_ID: Final = "graph.node.id"
+OPENINFERENCE_NODE_NAME: Final = "graph.node.name"
 OPENINFERENCE_TOOL_PARAMETERS: Final = "tool.parameters"
 
 # --- Langfuse's SDK (3.x, langfuse._client.attributes); read, never written -----------------------------------------

@@ -71,6 +71,8 @@ def import_traces(
     broken = not_computed(url, traces=imported.traces)
     for problem in (*imported.problems, *(short(str(session), 200) for session in broken)):
         typer.echo(problem, err=True)
+    for scope, number in sorted(imported.not_understood.items()):
+        typer.echo(f"{number} spans of scope {short(scope or '(none)')} were kept but not understood", err=True)
     for failure in imported.failures[:-1]:
         typer.echo(f"atlas-otel: {failure}", err=True)
     if not quiet and (imported.traces or not imported.failures):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import zlib
+from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,8 @@ from atlas_otel.collect.gunzip import reading
 from atlas_otel.errors import RecordError, StoreError, UsageError
 from atlas_otel.otlp.documents import decode_document
 from atlas_otel.otlp.json import load_json
-from atlas_otel.records.record import EventRecord
+from atlas_otel.projection.dialects import is_understood
+from atlas_otel.records.record import EventRecord, SpanRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,6 +44,8 @@ class Imported:
     events: int = 0
     traces: set[str] = field(default_factory=set)
     sessions: int = 0
+    not_understood: Counter[str] = field(default_factory=Counter)
+    """Spans that look like model calls in a form that is not read, by instrumentation scope: they are kept."""
     unread: int = 0
     refused: int = 0
     problems: list[str] = field(default_factory=list)
@@ -129,6 +133,9 @@ class Importer:
             self.imported.refused += decoded.refused
             self.imported.problem(f"{place}: {decoded.message}")
         self._waiting += decoded.records
+        self.imported.not_understood.update(
+            one.scope for one in decoded.records if isinstance(one, SpanRecord) and not is_understood(one)
+        )
         while len(self._waiting) >= _BATCH:
             self._write()
 

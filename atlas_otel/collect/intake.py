@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from atlas_otel.delivery.accounts import Accounts, is_snapshot
+from atlas_otel.projection.dialects import is_understood
+from atlas_otel.projection.unread import cause_of
 from atlas_otel.records.record import EventRecord
 
 if TYPE_CHECKING:
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     from atlas_otel.postgres.storage import Storage
     from atlas_otel.records.record import Record
 
+_log = logging.getLogger("atlas_otel.collect")
+_MOST_SAID: Final = 100
+"""Scopes that are named in the log, each once."""
 _SENT_AGAIN: Final[frozenset[str]] = frozenset({"queue_full", "spool_full", "disk_full", "spool_error", "shutdown"})
 
 
@@ -48,6 +54,7 @@ class Intake:
         self._accounts = accounts
         self.full = False
         """Whether the last request found no room."""
+        self._said: set[str] = set()
 
     def take(self, records: Sequence[Record]) -> bool:
         """Take ``records``: in the spool they are durable with that, else once they are :meth:`committed`. False where
@@ -59,6 +66,9 @@ class Intake:
                 self._accounts.event_started()
             else:
                 self._accounts.span_started()
+                if not is_understood(record):
+                    self._accounts.absorbed(cause_of(record.scope))
+                    self._say_once(record.scope)
             if not journal.append(record):
                 self.full = True
                 return False
@@ -66,6 +76,11 @@ class Intake:
         if journal.idle:
             drain.wake()
         return True
+
+    def _say_once(self, scope: str) -> None:
+        if scope not in self._said and len(self._said) < _MOST_SAID:
+            self._said.add(scope)
+            _log.warning("spans of scope %s are kept but not understood: /metrics counts them", scope or "(none)")
 
     def committed(self, wait_s: float) -> bool:
         """Whether all that was taken is durable, within ``wait_s`` seconds where the database must commit first."""

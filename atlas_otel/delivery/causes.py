@@ -37,6 +37,8 @@ _SAID: Final[dict[str, str]] = {
     "takedown": "a processor or exporter raised while it was shut down",
 }
 _FAMILIES: Final[dict[str, str]] = {
+    "not_understood ": "spans of this scope look like model calls, and were kept but not understood: their content is "
+    "read once a dialect knows them (then: atlas-otel rebuild); report the library's name and version",
     "intermediate_step_": _SAID["intermediate_step"],
     "governance_": "calls of a judge, teacher or probe that failed: the run went on without them, as its record says",
 }

@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 
 from atlas_otel import semconv
 from atlas_otel.process import fork
+from atlas_otel.projection.unread import cause_of, is_unread
 from atlas_otel.records.record import RANK_ENDED, RANK_OPEN, SpanRecord
 from atlas_otel.sdk.readable import record_of, resource_of
 from atlas_otel.sdk.trace_filter import TraceFilter
@@ -99,6 +100,8 @@ class AtlasSpanProcessor(SpanProcessor):
         from atlas_otel.capture.privacy import sanitize_span
 
         record = record_of(span, rank=rank, version=version, session_key=session, resource=self._resource_of(span))
+        if rank == RANK_ENDED and is_unread(record.attributes):
+            state.absorbed(cause_of(record.scope))
         try:
             return sanitize_span(record, self._capture)
         except Exception:  # fails closed

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from atlas_otel import semconv
 from atlas_otel.process.clock import plausible_ns
+from atlas_otel.projection.unread import is_known, looks_like_a_call
 from atlas_otel.records.record import RANK_OPEN, Attributes, SpanEvent, SpanLink, SpanRecord
 
 if TYPE_CHECKING:
@@ -13,18 +14,14 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-_GEN_AI_PREFIXES: Final = (
-    semconv.GEN_AI_PREFIX,
-    semconv.LLM_PREFIX,
-    semconv.OPENINFERENCE_PREFIX,
-    semconv.TRACELOOP_PREFIX,
-    "atlas.",
-)
-
 
 def is_gen_ai(attributes: Iterable[str] | None) -> bool:
-    """Whether attribute keys are those of an agent's or model's span: ours, GenAI's, OpenInference's, OpenLLMetry's."""
-    return attributes is not None and any(key.startswith(_GEN_AI_PREFIXES) for key in attributes)
+    """Whether attribute keys are those of an agent's or model's span in any dialect, or of what looks like a model call
+    in none: it is kept too."""
+    if attributes is None:
+        return False
+    listed = list(attributes)
+    return is_known(listed) or looks_like_a_call(listed)
 
 
 def record_of(

@@ -23,6 +23,7 @@ from atlas_otel.projection.dialects import (
     pydantic_ai,
     vercel_ai,
 )
+from atlas_otel.projection.unread import is_unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,3 +56,8 @@ def facts_of(span: SpanRecord) -> Facts:
         if facts is not None:
             return facts
     return genai.read_any(span)
+
+
+def is_understood(span: SpanRecord) -> bool:
+    """Whether a dialect knows ``span``, or nothing about it looks like a model call."""
+    return not is_unread(span.attributes) or facts_of(span).dialect != genai.FALLBACK

@@ -104,12 +104,20 @@ def _choice(body: Mapping[str, Any]) -> dict[str, Any] | None:
     return {**said, **({"finish_reason": reason} if isinstance(reason, str) else {})}
 
 
+def _is_result(part: object) -> bool:
+    return isinstance(part, Mapping) and (
+        isinstance(part.get("toolResult"), Mapping) or part.get("type") == "tool_result"
+    )
+
+
 def _message(body: Mapping[str, Any], role: str) -> dict[str, Any]:
     """A message that an event holds; its content or its calls may be JSON text."""
     if isinstance(body.get("parts"), list):
         return {"role": role, **body}
     said = {key: value for key, value in body.items() if key in _PARTLY and value is not None}
     said = {"role": role, **said, "content": opened_parts(body.get("content"))}
+    if isinstance(said["content"], list) and any(_is_result(one) for one in said["content"]):
+        said["role"] = "user"  # as providers have it whose results are blocks with ids of their own
     calls = opened(said.pop("tool_calls", None))
     if isinstance(calls, list):
         said["tool_calls"] = calls

@@ -71,6 +71,12 @@ def read(span: SpanRecord) -> Facts | None:
         _read_documents(attributes, fields)
     if kind == "tool" and (answer := _tool_answer(fields.get("output"))) is not None:
         fields["output"] = answer
+    if kind == "agent" and "agent_name" not in fields:
+        nodes = [
+            reading.text(attributes, key) for key in (semconv.OPENINFERENCE_NODE_NAME, semconv.OPENINFERENCE_NODE_ID)
+        ]
+        if named := next(filter(None, nodes), None):
+            fields["agent_name"] = named
     tool = fields.pop("tool_name", None)
     name = {"llm": fields.get("model"), "tool": tool, "agent": fields.get("agent_name")}.get(kind)
     facts = reading.finish(span, fields, kind, name, NAME)
