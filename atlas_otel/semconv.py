@@ -18,7 +18,6 @@ Kind = Literal["session", "step", "tool", "llm", "agent", "function", "reward", 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 # --- which session and step a span belongs to; stamped at its start, on spans of others too ---------------------------
-ATLAS_PREFIX: Final = "atlas."
 ATLAS_KIND: Final = "atlas.kind"
 ATLAS_SESSION_ID: Final = "atlas.session.id"
 """The session's key: random, ours, never the trace id. Also the baggage key that joins other processes."""

@@ -53,7 +53,11 @@ def dump(value: object) -> bytes:
     try:
         return orjson.dumps(value)
     except (TypeError, orjson.JSONEncodeError) as error:
-        raise RecordError(f"a value cannot be written as JSON: {error}") from None
+        try:
+            # Whole numbers over 64 bits, which a model may write, and nesting over 254 levels.
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        except (TypeError, ValueError, RecursionError):
+            raise RecordError(f"a value cannot be written as JSON: {error}") from None
 
 
 def _loses_nothing(text: bytes, alike: bytes) -> bool:

@@ -75,3 +75,9 @@ def test_an_object_is_asked_for_and_given() -> None:
     assert load_object(None) == load_object(b"null") == {}
     assert load_object(b'{"a": 1}') == {"a": 1}
     assert load_object(b"[1]") == {"raw": [1]}
+
+
+def test_whole_numbers_of_any_length_are_written() -> None:
+    assert dump({"id": 10**30, "deep": [1]}) == b'{"id":1' + b"0" * 30 + b',"deep":[1]}'
+    with pytest.raises(RecordError):
+        dump({"id": float("inf"), "n": 10**30})
