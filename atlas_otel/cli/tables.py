@@ -43,7 +43,7 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Non
 
     terminal = sys.stdout.isatty()
     console = Console(file=sys.stdout, markup=False, highlight=False, width=None if terminal else _PIPE_WIDTH)
-    widths = _widths(columns, rows, console.width)
+    widths = column_widths(columns, rows, console.width)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
     for index, width in widths.items():
         column = columns[index]
@@ -59,7 +59,7 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Non
     print("\n".join(line.rstrip() for line in capture.get().splitlines()))  # noqa: T201
 
 
-def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int) -> dict[int, int]:
+def column_widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int) -> dict[int, int]:
     """The columns that fit into ``room`` cells, by index, each with its width."""
     widths = {index: _width(column, rows, index) for index, column in enumerate(columns)}
     least = {index: min(width, _SHORTEST) if columns[index].cut else width for index, width in widths.items()}

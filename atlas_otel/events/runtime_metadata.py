@@ -38,7 +38,7 @@ _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:[+-]\
 
 def runtime_metadata(metadata: Mapping[str, JsonValue]) -> JsonObject:
     """What is left of the runtime's metadata. Idempotent."""
-    kept = _kept(metadata, _METADATA)
+    kept = _kept(metadata, FORM)
     return kept if isinstance(kept, dict) else {}
 
 
@@ -80,7 +80,7 @@ _CAPABILITIES: Final[_Form] = {
 }
 _MEASURES: Final = ("score_z", "score_mad_z", "uncertainty_z", "uncertainty_mad_z")
 _STATISTICS: Final = ("mean", "median", "stddev")
-_METADATA: Final[Mapping[str, _Form]] = {
+FORM: Final[Mapping[str, _Form]] = {
     "execution_mode": _LANE,
     "adapter_capabilities": _CAPABILITIES,
     "adapter_capabilities_reported": _CAPABILITIES,

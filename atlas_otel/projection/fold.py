@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from atlas_otel.records.record import Record
 
 
-_LONG: Final = 256
+LONG_ATTEMPT: Final = 256
 """Spans from which on an attempt that still runs is shown in part."""
 _NEVER_NS: Final = 1 << 63
 
@@ -258,7 +258,7 @@ class SessionFold:
         the time since its beginning has doubled: at least half of that time is shown, and all of it when it is over.
         """
         placer = self._placer
-        if sum(len(placer.groups.get(owner, ())) for owner in owners) <= _LONG:
+        if sum(len(placer.groups.get(owner, ())) for owner in owners) <= LONG_ATTEMPT:
             return None
         key = self._numbering.span_of(owners)
         span = placer.nodes[key] if key is not None else None

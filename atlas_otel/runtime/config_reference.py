@@ -31,7 +31,7 @@ YAML, read by `atlas-otel run`, `adapters describe` and `config check`, and by `
 is an error. What an Atlas config may hold and is not used here (`learning`, `prompt_rewrite`, …) costs one warning.
 [adapters.md](../adapters.md) shows what it is for.
 """
-_SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
+SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("(top)", sections.AtlasConfig),
     ("agent, `type: python`", agents.PythonAgentConfig),
     ("agent, `type: http_api`", agents.HTTPAgentConfig),
@@ -64,7 +64,7 @@ _SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
 def reference() -> str:
     """Every section with its keys, as Markdown."""
     parts = [_HEAD]
-    for name, model in _SECTIONS:
+    for name, model in SECTIONS:
         about = " ".join((model.__doc__ or "").replace("``", "`").split())
         rows = "\n".join(_rows(model))
         parts.append(f"## {name}\n\n{about}\n\n| key | takes | default | |\n|---|---|---|---|\n{rows}\n")

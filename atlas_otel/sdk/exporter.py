@@ -16,7 +16,7 @@ from atlas_otel.process import fork
 from atlas_otel.process.quiet_log import QuietLog
 from atlas_otel.records.packing import unpack_events
 from atlas_otel.records.record import RANK_ENDED, RANK_ENDED_OTLP, SpanRecord
-from atlas_otel.sdk.readable import record_of
+from atlas_otel.sdk.readable import is_ours, record_of
 from atlas_otel.sdk.trace_filter import TraceFilter
 from atlas_otel.tracing import state
 
@@ -60,14 +60,14 @@ class AtlasSpanExporter(SpanExporter):
         before = storage.accounts.snapshot().spans.lost
         failed = 0
         for span in spans:
-            for kept in (span,) if _is_ours(span) else self._filter.ended(span):
+            for kept in (span,) if is_ours(span) else self._filter.ended(span):
                 try:
                     record = _record(kept, capture)
                 except Exception:  # fails closed: a span that cannot be sanitised is not stored
                     state.absorbed("export")
                     failed += 1
                     continue
-                record, events = _unpacked(record) if _is_ours(kept) else (record, [])
+                record, events = _unpacked(record) if is_ours(kept) else (record, [])
                 storage.recorder.span_found(record)
                 for event in events:
                     storage.recorder.event(event)
@@ -103,11 +103,6 @@ class AtlasSpanExporter(SpanExporter):
             return self._parts
 
 
-def _is_ours(span: ReadableSpan) -> bool:
-    scope = span.instrumentation_scope
-    return scope is not None and scope.name == semconv.SCOPE_NAME
-
-
 def _unpacked(span: SpanRecord) -> tuple[SpanRecord, list[EventRecord]]:
     """A span of ours without the events that it carries packed, and these: what its own process reported."""
     packed = span.attributes.get(semconv.ATLAS_EVENTS)
@@ -124,5 +119,5 @@ def _record(span: ReadableSpan, capture: Capture) -> SpanRecord:
     from atlas_otel.capture.privacy import sanitize_span
 
     # Of a span of ours the scope itself may have stored a better record: span limits have been at this one.
-    rank = RANK_ENDED_OTLP if _is_ours(span) else RANK_ENDED
+    rank = RANK_ENDED_OTLP if is_ours(span) else RANK_ENDED
     return sanitize_span(record_of(span, rank=rank, version=span.end_time or 0), capture)

@@ -15,7 +15,7 @@ from atlas_otel import semconv
 from atlas_otel.process import fork
 from atlas_otel.projection.unread import cause_of, is_unread
 from atlas_otel.records.record import RANK_ENDED, RANK_OPEN, SpanRecord
-from atlas_otel.sdk.readable import record_of, resource_of
+from atlas_otel.sdk.readable import is_ours, record_of, resource_of
 from atlas_otel.sdk.trace_filter import TraceFilter
 from atlas_otel.tracing import state
 from atlas_otel.tracing.context import current_frame, session_key_of, step_of
@@ -52,7 +52,7 @@ class AtlasSpanProcessor(SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Stamp the span with the session and step in force, and show it while it runs."""
         try:
-            if self._down or self._is_ours(span):
+            if self._down or (self._direct and is_ours(span)):
                 return
             session = session_key_of(parent_context)
             if session is None:
@@ -79,7 +79,7 @@ class AtlasSpanProcessor(SpanProcessor):
         """Record the span, if it is one to keep."""
         try:
             ids = span.context
-            if ids is None or self._is_ours(span):
+            if ids is None or (self._direct and is_ours(span)):
                 return
             running = self._running.pop((ids.trace_id, ids.span_id), None)
             if running is None:
@@ -118,10 +118,6 @@ class AtlasSpanProcessor(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Nothing is held here; ``Telemetry.flush`` waits for the store."""
         return True
-
-    def _is_ours(self, span: ReadableSpan) -> bool:
-        scope = span.instrumentation_scope
-        return self._direct and scope is not None and scope.name == semconv.SCOPE_NAME
 
     def _resource_of(self, span: ReadableSpan) -> Attributes:
         known = self._resource

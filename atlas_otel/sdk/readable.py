@@ -24,6 +24,12 @@ def is_gen_ai(attributes: Iterable[str] | None) -> bool:
     return is_known(listed) or looks_like_a_call(listed)
 
 
+def is_ours(span: ReadableSpan) -> bool:
+    """Whether our own API started the span, in this process or in the one that sent it."""
+    scope = span.instrumentation_scope
+    return scope is not None and scope.name == semconv.SCOPE_NAME
+
+
 def record_of(
     span: ReadableSpan, *, rank: int, version: int, session_key: str | None = None, resource: Attributes | None = None
 ) -> SpanRecord:

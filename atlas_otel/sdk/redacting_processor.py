@@ -12,7 +12,7 @@ from opentelemetry.trace import Link, Span, Status
 from atlas_otel import semconv
 from atlas_otel.capture.privacy import sanitize_resource, sanitize_span
 from atlas_otel.records.record import RANK_ENDED
-from atlas_otel.sdk.readable import record_of
+from atlas_otel.sdk.readable import is_ours, record_of
 from atlas_otel.tracing.span_view import ending
 from atlas_otel.tracing.state import absorbed
 
@@ -69,7 +69,7 @@ class RedactingProcessor(SpanProcessor):
         return self._processor.force_flush(timeout_millis)
 
     def _view(self, span: SdkSpan) -> Any:
-        if (not self._redacts or _ours(span)) and self._clean_resource(span.resource) is span.resource:
+        if (not self._redacts or is_ours(span)) and self._clean_resource(span.resource) is span.resource:
             return span
         return RedactedView(span, self._clean)
 
@@ -90,7 +90,7 @@ class RedactingProcessor(SpanProcessor):
 
     def _copy(self, span: ReadableSpan, resource: Resource) -> ReadableSpan:
         seen = record_of(span, rank=RANK_ENDED, version=0, resource={})
-        known = ending(*seen.key) if _ours(span) else None
+        known = ending(*seen.key) if is_ours(span) else None
         clean = sanitize_span(seen, self._capture) if known is None else self._clean_own(seen, *known)
         return _with(
             span,
@@ -249,8 +249,3 @@ def _same(shown: object, held: object) -> bool:
     if isinstance(shown, str) and isinstance(held, str):
         return held.startswith(shown)
     return shown == held or (isinstance(shown, tuple) and isinstance(held, (list, tuple)) and list(shown) == list(held))
-
-
-def _ours(span: ReadableSpan) -> bool:
-    scope = span.instrumentation_scope
-    return scope is not None and scope.name == semconv.SCOPE_NAME

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from atlas_otel.records.record import AttributeValue
     from atlas_otel.steps.pairing import Anomaly
 
-_REMEMBERED: Final = 1000
+REMEMBERED_STEPS: Final = 1000
 """Ended steps that a manager knows: a second END is seen as that; a manager may live as long as its process."""
 
 _STEP_KEY: Final = otel_context.create_key("atlas-otel-pushed-step")
@@ -85,7 +85,7 @@ class IntermediateStepManager:
     def __init__(self, session: str | None = None) -> None:
         self._session = session
         self._lock = fork.lock()
-        self._pairing: StepPairing[_Open] = StepPairing(_REMEMBERED)
+        self._pairing: StepPairing[_Open] = StepPairing(REMEMBERED_STEPS)
         self._root: _Open | None = None
         """The first pushed step that is a session."""
 

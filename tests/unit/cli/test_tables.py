@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from atlas_otel.cli.tables import Column, _widths, name, number, print_bars, print_table, seconds
+from atlas_otel.cli.tables import Column, column_widths, name, number, print_bars, print_table, seconds
 
 
 def test_a_pipe_gets_whole_cells_and_no_colour(capsys: pytest.CaptureFixture[str]) -> None:
@@ -16,9 +16,9 @@ def test_a_pipe_gets_whole_cells_and_no_colour(capsys: pytest.CaptureFixture[str
 def test_a_narrow_terminal_loses_optional_columns_and_the_ends_of_long_ones() -> None:
     columns = [Column("id"), Column("key", optional=True), Column("took", optional=True), Column("task", cut=True)]
     rows = [["1", "k" * 32, "12.5 s", "t" * 200]]
-    assert _widths(columns, rows, 80) == {0: 2, 1: 32, 2: 6, 3: 32}
-    assert _widths(columns, rows, 60) == {0: 2, 1: 32, 3: 20}
-    assert _widths(columns, rows, 30) == {0: 2, 3: 24}
+    assert column_widths(columns, rows, 80) == {0: 2, 1: 32, 2: 6, 3: 32}
+    assert column_widths(columns, rows, 60) == {0: 2, 1: 32, 3: 20}
+    assert column_widths(columns, rows, 30) == {0: 2, 3: 24}
 
 
 def test_bars(capsys: pytest.CaptureFixture[str]) -> None:

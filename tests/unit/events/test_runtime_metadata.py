@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from atlas_otel import semconv
 from atlas_otel.capture.privacy import event_skeleton
-from atlas_otel.events.runtime_metadata import _METADATA, RUNTIME, runtime_metadata
+from atlas_otel.events.runtime_metadata import FORM, RUNTIME, runtime_metadata
 from atlas_otel.models.adapter import AdapterCapabilities
 from atlas_otel.models.config import AdaptiveTeachingConfig, DriftConfig, ReviewConfig
 from atlas_otel.runtime import drift, lanes, review
@@ -33,8 +33,8 @@ def _pieces(form: Any) -> Iterator[Any]:
             yield from _pieces(inner)
 
 
-NAMES = {piece for piece in _pieces(_METADATA) if isinstance(piece, str)}
-FORMS = [piece for piece in _pieces(_METADATA) if not isinstance(piece, str)]
+NAMES = {piece for piece in _pieces(FORM) if isinstance(piece, str)}
+FORMS = [piece for piece in _pieces(FORM) if not isinstance(piece, str)]
 _LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.just("paired")
 _KEYS = st.sampled_from(sorted(NAMES)) | st.text(max_size=4)
 

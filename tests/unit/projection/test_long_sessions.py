@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atlas_otel import semconv
-from atlas_otel.projection.fold import _LONG
+from atlas_otel.projection.fold import LONG_ATTEMPT
 from atlas_otel.projection.project import SessionFold, project
 from atlas_otel.records.record import RecordSet
 
 if TYPE_CHECKING:
     from conftest import Run
 
-MANY = 4 * _LONG
+MANY = 4 * LONG_ATTEMPT
 
 
 def _tools(run: Run, number: int) -> None:
@@ -49,8 +49,8 @@ def test_all_is_shown_when_the_session_is_over_though_the_attempt_never_ended(ru
 def test_a_short_attempt_is_always_shown_whole(run: Run) -> None:
     run.span(1, None, "session", "run", 0, None, {semconv.ATLAS_TASK: "t"})
     run.step(2, 1, 1, 1, 0, None, "look around")
-    _tools(run, _LONG - 1)
-    assert f"look{_LONG - 2:04}" in _trace(run)
+    _tools(run, LONG_ATTEMPT - 1)
+    assert f"look{LONG_ATTEMPT - 2:04}" in _trace(run)
 
 
 def test_events_are_shown_at_once_and_those_of_before_are_the_same_objects(run: Run) -> None:

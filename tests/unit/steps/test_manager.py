@@ -28,7 +28,7 @@ from atlas_otel.models.intermediate_step import (
 from atlas_otel.projection.project import project
 from atlas_otel.records.recorder import NullRecorder
 from atlas_otel.steps.feed import FEED
-from atlas_otel.steps.manager import _REMEMBERED, IntermediateStepManager
+from atlas_otel.steps.manager import REMEMBERED_STEPS, IntermediateStepManager
 from atlas_otel.testing import Recording, recording
 from atlas_otel.tracing import state
 from atlas_otel.tracing.active_span import ActiveSpan
@@ -220,7 +220,7 @@ def test_a_stream_of_thousands_of_chunks(recorded: Recording) -> None:
 def test_a_manager_that_lives_long_forgets_what_ended_long_ago(recorded: Recording) -> None:
     push = Pushes()
     push(Type.WORKFLOW_START, "w", "run", input="q")
-    for number in range(2 * _REMEMBERED):
+    for number in range(2 * REMEMBERED_STEPS):
         push(Type.TOOL_START, f"t{number}", "tool", input="x")
         push(Type.TOOL_END, f"t{number}", "tool", output="y")
     push(Type.TOOL_END, f"t{number}", "tool", output="again")
@@ -228,7 +228,7 @@ def test_a_manager_that_lives_long_forgets_what_ended_long_ago(recorded: Recordi
     push(Type.WORKFLOW_END, "w", "run", output="a")
     anomalies = [s.attributes[semconv.ATLAS_ANOMALY] for s in recorded.spans if semconv.ATLAS_ANOMALY in s.attributes]
     assert anomalies == ["second_end", "end_without_start"]
-    assert len(recorded.spans) == 1 + 2 * _REMEMBERED + 2
+    assert len(recorded.spans) == 1 + 2 * REMEMBERED_STEPS + 2
 
 
 def test_what_is_forgotten_takes_no_memory() -> None:
@@ -236,11 +236,11 @@ def test_what_is_forgotten_takes_no_memory() -> None:
     try:
         push = IntermediateStepManager().push_intermediate_step
         push(payload(Type.WORKFLOW_START, "w", "run", input="q"))
-        for number in range(2 * _REMEMBERED):
+        for number in range(2 * REMEMBERED_STEPS):
             push(payload(Type.TOOL_START, f"t{number}", "tool", input="x"))
             push(payload(Type.TOOL_END, f"t{number}", "tool", output="y"))
         gc.collect()
-        assert _REMEMBERED <= sum(type(one) is ActiveSpan for one in gc.get_objects()) < _REMEMBERED + 100
+        assert REMEMBERED_STEPS <= sum(type(one) is ActiveSpan for one in gc.get_objects()) < REMEMBERED_STEPS + 100
     finally:
         state.install(before)
 
