@@ -1,7 +1,7 @@
 # What a developer and CI run. Needs make, and Python 3.10 or newer with its venv module; all else comes from the lock.
 #
 #   make demo        run the demo                         make test    everything that CI checks, but the stack
-#   make lint types imports test-suite test-wheel         the parts of `make test`
+#   make lint types imports test-wheel test-rest          the parts of `make test`; make test-suite: every test, here
 #   make test-stack  the Collector and Jaeger, for real   make stack   only build them (Go)
 #   make programs    ten thousand random programs, bare and decorated: no difference that they could observe
 #   make soak SECONDS=3600   agents, random faults, and accounts that must balance
@@ -26,8 +26,8 @@ WHEEL_TESTS ?= tests/wheel tests/acceptance --ignore=tests/acceptance/faults
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup demo test lint types imports test-suite test-wheel test-stack stack programs soak budget bench up down lock format \
-  clean
+.PHONY: help setup demo test lint types imports test-suite test-rest test-wheel test-stack stack programs soak budget \
+  bench up down lock format clean
 
 help:
 	@awk '!/^#/ { exit } { sub(/^# ?/, ""); print }' Makefile
@@ -37,7 +37,7 @@ setup: $(VENV)/.ready
 demo: setup
 	$(BIN)/atlas-otel demo $(DEMO_ARGS)
 
-test: lint types imports test-wheel test-suite
+test: lint types imports test-wheel test-rest
 
 lint: setup
 	$(BIN)/ruff check .
@@ -51,6 +51,11 @@ imports: setup
 
 test-suite: setup
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+# What test-wheel does not run: nothing is tested twice, once beside the sources and once from the wheel.
+REST_TESTS ?= tests/unit tests/contract tests/integration tests/acceptance/faults
+test-rest: setup
+	$(BIN)/pytest $(PYTEST_ARGS) $(REST_TESTS)
 
 # The sdist is built, and the wheel from it; the tests run from the unpacked sdist without its packages, so that only
 # the installed wheel can be imported, and a file that packaging forgot is missed.
