@@ -58,22 +58,50 @@ def export_jsonl(
 ) -> ExportSummary:
     """Write the sessions of a database as lines of JSON, one snapshot of it, and say what was written.
 
-    Sessions that are behind their records are computed before; those that other processes hold are waited for, 30 s at
-    most, and counted in the summary's ``behind``.
+    Sessions that are behind their records are computed first; those that other processes hold are waited for, at most
+    30 s, and counted in the summary's ``behind``.
 
-    ``output`` is a path (``.gz`` and ``.zst`` compress) or ``-``; a file appears under its name when it is whole.
-    ``database_url``: a Postgres URL, ``embedded`` or ``embedded:<folder>``; else ``ATLAS_OTEL_DATABASE_URL``.
-    ``review_statuses``: None for every one; :func:`review_statuses` gives what environment and config ask for.
-    ``trajectory_event_limit`` keeps the newest events only, and the line says how many it left out. The other
-    filters are :class:`Selection`'s. ``options``: which model calls make rows, and how, in the formats that are made of
-    them. ``progress`` is called after each session.
+    Args:
+        output: A path (``.gz`` and ``.zst`` compress), or ``-``. A file appears under its name when it is whole.
+        database_url: A Postgres URL, ``embedded`` or ``embedded:<folder>``; None: ``ATLAS_OTEL_DATABASE_URL``.
+        session_ids: Only these: ``sessions.id`` values, or keys of sessions that atlas-otel recorded.
+        statuses: Only sessions with one of these statuses, such as ``succeeded``.
+        review_statuses: Only sessions with one of these; None: every one. :func:`review_statuses` gives what the
+            environment and a config ask for.
+        since: Only sessions created then or later, with a time zone.
+        until: Only sessions created before, with a time zone.
+        min_reward: Only sessions with at least this reward.
+        learning_key: Only sessions with this learning key.
+        limit: At most so many of the sessions that pass every filter.
+        offset: Leave out so many of them first.
+        newest_first: The newest first; else the oldest.
+        trajectory_event_limit: Only the newest events of each session; the line says how many were left out.
+        batch_size: How many sessions are read at a time.
+        format: What a line is.
+        options: Which model calls make rows, and how, in the formats made of them.
+        follow: Keep writing until it is set: each session when it is complete, and again with a higher ``revision``
+            when later data changed it. Lines are appended to the file.
+        waiting: Called each time that a follower waits for a database that is away.
+        progress: Called after each session.
 
-    ``follow``: keep writing until it is set, each session when it is complete, and again with a higher ``revision``
-    when later data changed it. Lines go to the end of the file, and what stands there is gone on from. A database that
-    is away is waited for; ``waiting`` is told each time that it is.
+    Returns:
+        How many sessions and lines were written, and why others were not.
 
-    Raises UsageError and ConfigError where the call is wrong, StoreError where the database cannot be read,
-    ExportError where the output cannot be written (found out before anything is read).
+    Raises:
+        UsageError: The call is wrong.
+        ConfigError: No database is given, or the URL is wrong.
+        StoreError: The database cannot be read.
+        ExportError: The output cannot be written; found out before anything is read.
+
+    Example:
+        >>> from atlas_otel_exporters import export_jsonl
+        >>> with atlas.session("Count the files") as session:
+        ...     session.final_answer = "Two."
+        >>> atlas.flush()
+        True
+        >>> summary = export_jsonl("traces.jsonl", review_statuses=None)
+        >>> summary.sessions
+        1
     """
     url = database_url_from(database_url, os.environ)
     if url is None:

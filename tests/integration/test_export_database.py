@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -307,3 +308,30 @@ def test_memory_is_bounded_by_the_largest_session_not_by_the_batch(database_url:
 
     # All of these fit one batch of 100: without a bound on bytes, 24 sessions would take 22 times 4 MB more than two.
     assert peak_kib(24) < peak_kib(2) + 20_000
+
+
+EXAMPLE = """
+import doctest, sys
+import atlas_otel as atlas
+from atlas_otel_exporters import export_jsonl
+
+atlas.configure("example")
+tests = doctest.DocTestFinder().find(export_jsonl, "export_jsonl", module=False, globs={"atlas": atlas})
+runner = doctest.DocTestRunner()
+for test in tests:
+    runner.run(test)
+atlas.shutdown(30)
+sys.exit(runner.failures or not runner.tries)
+"""
+
+
+def test_the_example_of_its_docstring_runs(database_url: str, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ATLAS_", "OTEL_"))}
+    environment |= {"ATLAS_OTEL_DATABASE_URL": database_url, "ATLAS_OTEL_SPOOL_DIR": str(tmp_path / "spool")}
+    done = subprocess.run(
+        [sys.executable, "-c", EXAMPLE],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (line,) = (tmp_path / "traces.jsonl").read_text("utf-8").splitlines()
+    assert json.loads(line)["final_answer"] == "Two."
