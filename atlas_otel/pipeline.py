@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from opentelemetry import trace
 
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-    from opentelemetry.sdk.trace.export import SpanExporter
 
     from atlas_otel.console.console import ConsoleRecorder
     from atlas_otel.delivery.accounts import Accounts, AccountsSnapshot
     from atlas_otel.delivery.drain import Drain
+    from atlas_otel.sdk.awaited_provider import AwaitedProvider
     from atlas_otel.sdk.otlp_sender import OtlpSender
     from atlas_otel.sdk.own_provider import OwnProvider
     from atlas_otel.sdk.processor import AtlasSpanProcessor
@@ -47,6 +47,8 @@ _log = logging.getLogger("atlas_otel")
 
 _lock = fork.lock()
 _telemetry: Telemetry | None = None
+_ahead = False
+"""Whether the program has yet to run."""
 
 
 class Telemetry:
@@ -75,6 +77,8 @@ class Telemetry:
         self._accounts = accounts
         self._console = console
         self._down = False
+        self.awaited: AwaitedProvider | None = None
+        """Where the program's own provider is waited for: who waits."""
 
     @property
     def accounts(self) -> AccountsSnapshot:
@@ -92,6 +96,35 @@ class Telemetry:
     def tracer_provider(self) -> trace.TracerProvider:
         """The provider in force: ours, or the adopted one."""
         return self._provider if self._provider is not None else trace.get_tracer_provider()
+
+    def unrecorded(self) -> Mapping[str, int]:
+        """Spans of other instrumentations that were not recorded, as they came outside of any session and no agent or
+        model showed in their traces: how many, by instrumentation scope."""
+        return self._sink.unrecorded() if self._sink is not None else {}
+
+    def adopt(self, provider: trace.TracerProvider) -> None:
+        """Record from ``provider``, which the program set, in place of ours.
+
+        The environment's OTLP endpoint is the program's to serve from now on; only one that was given to us is ours.
+        """
+        from atlas_otel.sdk.awaited_provider import add_processor
+        from atlas_otel.sdk.redacting_processor import cleaned
+
+        parts = state.current()
+        exporting = self._processors if self.settings.otlp_endpoint is not None else ()
+        for processor in (*filter(None, [self._sink]), *exporting):
+            add_processor(provider, processor)
+        self._provider, self._owned = cast("TracerProvider", provider), False
+        resource = getattr(provider, "resource", None)
+        state.install(
+            replace(
+                parts,
+                tracer=provider.get_tracer(semconv.SCOPE_NAME),
+                own=None,
+                adopted=True,
+                resource=dict(cleaned(resource, parts.capture).attributes) if resource is not None else parts.resource,
+            )
+        )
 
     def flush(self, timeout_s: float = 30.0) -> bool:
         """Wait until everything recorded so far is stored and projected, and sent where it is exported.
@@ -269,10 +302,22 @@ def post_instrument() -> None:
     """
     try:
         if settings.resolve({}, os.environ).database_url:
-            configure()
+            configure_ahead()
     except Exception as error:
         state.absorbed("post_instrument")
         _log.warning("not recording: %s", error if isinstance(error, ConfigError) else type(error).__name__)
+
+
+def configure_ahead() -> Telemetry:
+    """:func:`configure` before the program runs, from the environment: a provider that the program sets is waited for,
+    and adopted (``sdk.awaited_provider``)."""
+    global _ahead
+    with _lock:
+        _ahead = True
+        try:
+            return configure()
+        finally:
+            _ahead = False
 
 
 def _build(
@@ -287,6 +332,8 @@ def _build(
     from atlas_otel.delivery.metrics import observe_accounts
     from atlas_otel.postgres.storage import open_storage
     from atlas_otel.records.recorder import tee
+    from atlas_otel.sdk.awaited_provider import AwaitedProvider, add_processor
+    from atlas_otel.sdk.otlp_export import otlp_senders
     from atlas_otel.sdk.processor import AtlasSpanProcessor
     from atlas_otel.sdk.redacting_processor import RedactingProcessor, cleaned
 
@@ -295,7 +342,7 @@ def _build(
     accounts = storage.accounts if storage is not None else Accounts()
     state.count_into(accounts.absorbed)
     provider, own = _provider(in_force, given)
-    senders = _otlp_senders(in_force, owned=own is not None)
+    senders = otlp_senders(in_force, owned=own is not None)
     exporting = [RedactingProcessor(sender, capture) for sender in senders]
     given_ones = [RedactingProcessor(processor, capture) for processor in span_processors]
     # A link is shown only where the trace may be: somebody exports it, or says where it can be looked at.
@@ -310,7 +357,7 @@ def _build(
             own.add_own(exporter, exports=True)
     else:
         for processor in (sink, *exporting):
-            provider.add_span_processor(processor)
+            add_processor(provider, processor)
     for guest in given_ones:
         provider.add_span_processor(guest)
     processors = [*exporting, *given_ones]
@@ -350,6 +397,9 @@ def _build(
         console=console,
     )
     observe_accounts(accounts.snapshot)
+    if own is not None and _ahead:
+        telemetry.awaited = AwaitedProvider(own, telemetry.adopt)
+        telemetry.awaited.stand_by()
     atexit.register(_at_exit, telemetry)
     return telemetry
 
@@ -364,46 +414,12 @@ def _provider(in_force: Settings, given: TracerProvider | None) -> tuple[TracerP
     from atlas_otel.sdk.own_provider import make_provider
 
     provider = make_provider(in_force.service_name)
+    if _ahead:
+        return provider, provider
     trace.set_tracer_provider(provider)
     if trace.get_tracer_provider() is not provider:  # one that takes no processors was set before
         _log.warning("the global tracer provider takes no span processors: other instrumentations are not recorded")
     return provider, provider
-
-
-_OTLP_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_OTLP_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-
-
-def _otlp_senders(in_force: Settings, *, owned: bool) -> list[OtlpSender]:
-    """The export over OTLP, where an endpoint is known.
-
-    On an adopted provider the environment's endpoint is taken to be served by whoever made it: only one that is given
-    to us is used, so that nothing is sent twice.
-    """
-    stated = any(os.environ.get(name) for name in _OTLP_ENDPOINTS)
-    wanted = in_force.otlp_endpoint or (stated and owned)
-    if not wanted or os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
-        return []
-    from atlas_otel.sdk.otlp_sender import OtlpSender
-
-    protocol = next((p for p in (os.environ.get(name) for name in _OTLP_PROTOCOLS) if p), "http/protobuf")
-    endpoint = in_force.otlp_endpoint
-    exporter: SpanExporter
-    if protocol == "grpc":
-        try:
-            from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
-        except ImportError:
-            raise ConfigError(
-                "OTEL_EXPORTER_OTLP_PROTOCOL is grpc, whose exporter is not installed: pip install 'atlas-otel[grpc]'"
-            ) from None
-        exporter = GrpcExporter(endpoint=endpoint)
-    else:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
-
-        path = "/v1/traces"
-        whole = endpoint.rstrip("/") + ("" if endpoint.rstrip("/").endswith(path) else path) if endpoint else None
-        exporter = HttpExporter(endpoint=whole)
-    return [OtlpSender(exporter)]
 
 
 def _trace_url(in_force: Settings) -> str:

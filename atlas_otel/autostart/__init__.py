@@ -1,7 +1,9 @@
 """Recording for programs that know nothing of us: ``atlas-otel exec`` puts this folder on their path.
 
 The full processor and our own OTLP export come first, then every instrumentation that is installed, by OpenTelemetry's
-own loader. Nothing here raises into the program, or writes to its standard output.
+own loader. A tracer provider that the program sets is adopted, and what it instruments itself is left to it. Nothing
+here raises into the program, or writes to its standard output; what could not be done is said on stderr, once, at its
+end.
 """
 
 from __future__ import annotations
@@ -25,8 +27,6 @@ _DEFAULTS: Final[Mapping[str, str]] = {
     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY",
     # Nobody else's set-up of the SDK: ours is in place. The loader takes the one of this name, and there is none.
     "OTEL_PYTHON_CONFIGURATOR": "atlas",
-    # The loader does this too, and complains where it was done.
-    "ATLAS_OTEL_INSTRUMENT_THREADS": "false",
 }
 
 
@@ -57,11 +57,13 @@ def start(shadowing: str) -> None:
 
 def _record() -> None:
     from atlas_otel import pipeline
+    from atlas_otel.autostart.instrumenting import Instrumenting
+    from atlas_otel.autostart.report import report_at_exit
 
-    pipeline.configure()
-    from opentelemetry.instrumentation.auto_instrumentation import initialize
-
-    initialize()
+    telemetry = pipeline.configure_ahead()
+    instrumenting = Instrumenting()
+    report_at_exit(telemetry, instrumenting)
+    instrumenting.load()
 
 
 def _run_hidden(folder: Path) -> None:

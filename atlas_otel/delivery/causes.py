@@ -8,6 +8,7 @@ _OURS: Final = "a defect of atlas-otel, kept from your program: report it with t
 _GUEST: Final = "another library's span processor, sampler or provider raised: spans may be missing there"
 
 _SAID: Final[dict[str, str]] = {
+    "adopt": "a tracer provider that the program set could not be recorded from: see the log of atlas_otel",
     "after_session": "began after their session had ended, on a thread or task that was started in it: "
     "open a session around that work, or hand it to a pool",
     "bridge": "steps that a bridge could not take over: see the log of atlas_otel",
@@ -34,6 +35,7 @@ _SAID: Final[dict[str, str]] = {
     "span_processor": _GUEST,
     "start_span": _GUEST,
     "subscriber": "a subscriber to intermediate steps raised: what it did with them is incomplete",
+    "uninstrument": "an instrumentation that the program has its own of could not be taken back: calls may be doubled",
     "takedown": "a processor or exporter raised while it was shut down",
 }
 _FAMILIES: Final[dict[str, str]] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # type: ignore[import-untyped]
+from atlas_otel.otlp.messages import descriptor_pb2, descriptor_pool, message_factory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

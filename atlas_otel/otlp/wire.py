@@ -10,10 +10,14 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # type: ignore[import-untyped]
-from opentelemetry.proto.common.v1 import common_pb2
-from opentelemetry.proto.resource.v1 import resource_pb2
-from opentelemetry.proto.trace.v1 import trace_pb2
+from atlas_otel.otlp.messages import (
+    common_pb2,
+    descriptor_pb2,
+    descriptor_pool,
+    message_factory,
+    resource_pb2,
+    trace_pb2,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

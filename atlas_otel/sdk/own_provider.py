@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+import weakref
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, Tracer, TracerProvider
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 
 from atlas_otel.sdk.sampler import KeepSessions
@@ -14,6 +15,7 @@ from atlas_otel.tracing.ids import AtlasIdGenerator
 from atlas_otel.tracing.own_span import OwnSpan
 
 if TYPE_CHECKING:
+    from opentelemetry import trace
     from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
     from opentelemetry.sdk.trace.id_generator import IdGenerator
     from opentelemetry.sdk.trace.sampling import Sampler
@@ -62,6 +64,23 @@ class OwnProvider(TracerProvider):
         self.shown_resource = self.resource
         """What exporters see of the resource: cleaned, where anything is redacted."""
         self._exporting: list[SpanProcessor] = []
+        self._given: weakref.WeakKeyDictionary[Tracer, tuple[Any, Any]] = weakref.WeakKeyDictionary()
+        self._successor: trace.TracerProvider | None = None
+
+    def get_tracer(self, *args: Any, **kwargs: Any) -> trace.Tracer:
+        """A tracer, as the SDK makes it; the successor's, once there is one."""
+        if self._successor is not None:
+            return self._successor.get_tracer(*args, **kwargs)
+        tracer = super().get_tracer(*args, **kwargs)
+        if isinstance(tracer, Tracer):
+            self._given[tracer] = (args, kwargs)
+        return tracer
+
+    def hand_over(self, successor: trace.TracerProvider) -> None:
+        """Have every tracer that was given out start its spans at ``successor`` from now on."""
+        self._successor = successor
+        for tracer, (args, kwargs) in list(self._given.items()):
+            tracer.start_span = successor.get_tracer(*args, **kwargs).start_span  # type: ignore[method-assign]
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         """Add somebody's processor: from now on our spans are the SDK's, with all that it promises of them."""

@@ -21,6 +21,8 @@ from atlas_otel.tracing import state
 from atlas_otel.tracing.context import current_frame, session_key_of, step_of
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
@@ -107,6 +109,10 @@ class AtlasSpanProcessor(SpanProcessor):
         except Exception:  # fails closed
             state.absorbed("sanitize")
             return record._replace(name=WITHHELD, status_message=None, attributes={}, events=(), links=())
+
+    def unrecorded(self) -> Counter[str]:
+        """Spans outside sessions that were not recorded, as no agent or model showed in their traces: by scope."""
+        return self._filter.unrecorded()
 
     def shutdown(self) -> None:
         """Take no further spans; those that run are recorded when they end, as long as the journal takes them.

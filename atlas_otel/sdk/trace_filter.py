@@ -6,7 +6,7 @@ an agent and the calls below it belong to the tree, a request without any agent 
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from atlas_otel.process import fork
@@ -39,6 +39,7 @@ class TraceFilter:
         # Traces known to be recorded, also after their outermost span: what it left running, or the next request of a
         # caller elsewhere, belongs to them.
         self._recorded: OrderedDict[int, None] = OrderedDict()
+        self._let_go: Counter[str] = Counter()
 
     def ended(self, span: ReadableSpan) -> Sequence[ReadableSpan]:
         """The spans that are to be recorded now that ``span`` has ended, in the order in which they did."""
@@ -57,14 +58,25 @@ class TraceFilter:
             if telling:
                 _keep(self._recorded, trace_id, None)
                 return (*waiting, span)
+            waiting.append(span)
+            over = len(waiting) if outermost else max(len(waiting) - MAX_WAITING, 0)
+            self._let_go.update(map(_scope_of, waiting[:over]))
             if not outermost:
-                del waiting[: max(len(waiting) + 1 - MAX_WAITING, 0)]
-                waiting.append(span)
-                _keep(self._waiting, trace_id, waiting)
+                self._let_go.update(map(_scope_of, _keep(self._waiting, trace_id, waiting[over:]) or ()))
             return ()
 
+    def unrecorded(self) -> Counter[str]:
+        """Spans that were not recorded, as no agent's or model's span showed in their traces: how many, by scope."""
+        with self._lock:
+            waiting = (_scope_of(span) for spans in self._waiting.values() for span in spans)
+            return self._let_go + Counter(waiting)
 
-def _keep(traces: OrderedDict[int, _Held], trace_id: int, held: _Held) -> None:
+
+def _keep(traces: OrderedDict[int, _Held], trace_id: int, held: _Held) -> _Held | None:
+    """Keep it; what had to go for it comes back."""
     traces[trace_id] = held
-    if len(traces) > MAX_TRACES:
-        traces.popitem(last=False)
+    return traces.popitem(last=False)[1] if len(traces) > MAX_TRACES else None
+
+
+def _scope_of(span: ReadableSpan) -> str:
+    return span.instrumentation_scope.name if span.instrumentation_scope is not None else ""

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import distribution
@@ -99,6 +99,7 @@ def run_framework(
         wrapper: str | None = None,
         server: str | None = None,
         name: str = "",
+        arguments: Sequence[str] = (),
         **environment: str,
     ) -> Ran:
         python = peer_python(peer)
@@ -127,7 +128,7 @@ def run_framework(
                 serving = _serving([*launcher, str(PROGRAMS / server)], variables, tmp_path / "server.log")
                 variables["MCP_URL"] = held.enter_context(serving)
             done = subprocess.run(
-                [*launcher, str(PROGRAMS / program)],
+                [*launcher, str(PROGRAMS / program), *arguments],
                 env=variables,
                 capture_output=True,
                 text=True,
