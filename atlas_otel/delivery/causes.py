@@ -34,6 +34,7 @@ _SAID: Final[dict[str, str]] = {
     "set_attribute": _GUEST,
     "span_processor": _GUEST,
     "start_span": _GUEST,
+    "stream": "streams of a model whose pieces could not be joined: they are recorded one by one",
     "subscriber": "a subscriber to intermediate steps raised: what it did with them is incomplete",
     "uninstrument": "an instrumentation that the program has its own of could not be taken back: calls may be doubled",
     "takedown": "a processor or exporter raised while it was shut down",
