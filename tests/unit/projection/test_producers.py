@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -190,21 +191,20 @@ OPENINFERENCE = {
 }
 
 
-@pytest.mark.parametrize(
-    ("attributes", "dialect", "name"),
-    [
-        (LANGFUSE, "langfuse", "s"),
-        (MLFLOW, "mlflow", "s"),
-        (VERCEL, "vercel-ai", "s"),
-        (ADK, "google-adk", "s"),
-        (HAYSTACK, "haystack", "haystack.agent.step.llm"),
-        (LOGFIRE, "logfire", "s"),
-        (LITELLM, "genai", "s"),
-        (OPENLLMETRY, "genai", "s"),
-        (OPENINFERENCE, "openinference", "s"),
-    ],
-    ids=lambda one: one if isinstance(one, str) else "",
-)
+CALLS = {
+    "Langfuse": (LANGFUSE, "langfuse", "s"),
+    "MLflow": (MLFLOW, "mlflow", "s"),
+    "Vercel AI SDK": (VERCEL, "vercel-ai", "s"),
+    "Google ADK": (ADK, "google-adk", "s"),
+    "Haystack": (HAYSTACK, "haystack", "haystack.agent.step.llm"),
+    "Logfire": (LOGFIRE, "logfire", "s"),
+    "LiteLLM": (LITELLM, "genai", "s"),
+    "OpenLLMetry": (OPENLLMETRY, "genai", "s"),
+    "OpenInference": (OPENINFERENCE, "openinference", "s"),
+}
+
+
+@pytest.mark.parametrize(("attributes", "dialect", "name"), CALLS.values(), ids=CALLS)
 def test_one_model_call_is_the_same_whoever_wrote_it(attributes: dict[str, Any], dialect: str, name: str) -> None:
     facts = facts_of(span(attributes, name=name))
     assert (facts.kind, facts.dialect, facts.model, facts.conversation_id) == ("llm", dialect, "m", "s-1")
@@ -214,61 +214,188 @@ def test_one_model_call_is_the_same_whoever_wrote_it(attributes: dict[str, Any],
     assert facts.usage == Usage(10, 5, 15, 3)
 
 
-@pytest.mark.parametrize(
-    ("record", "name", "call_id"),
-    [
-        (span({"langfuse.observation.type": "tool", "langfuse.observation.input": {"city": "Oslo"},
-               "langfuse.observation.output": "4 degrees"}, name="weather"), "weather", None),
-        (span({"mlflow.spanType": "TOOL", "mlflow.spanInputs": {"city": "Oslo"},
-               "mlflow.spanOutputs": '"4 degrees"'}, name="weather"), "weather", None),
-        (span({"ai.operationId": "ai.toolCall", "ai.toolCall.name": "weather", "ai.toolCall.id": "c1",
-               "ai.toolCall.args": {"city": "Oslo"}, "ai.toolCall.result": '"4 degrees"'}), "weather", "c1"),
-        (span({"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "weather", "gen_ai.tool.call.id": "c1",
-               "gcp.vertex.agent.tool_call_args": {"city": "Oslo"}, "gcp.vertex.agent.tool_response": '"4 degrees"',
-               "gcp.vertex.agent.llm_request": "{}"}, scope="gcp.vertex.agent"), "weather", "c1"),
-        (span({"haystack.tool.name": "weather", "haystack.agent.step.tool.input": {"city": "Oslo"},
-               "haystack.agent.step.tool.output": "4 degrees"}, name="haystack.agent.step.tool"), "weather", None),
-        (span({"span.type": "tool", "tool_name": "weather", "tool_input": {"city": "Oslo"}, "tool_use_id": "c1"},
-              ("tool.output", {"output": "4 degrees"}), scope="com.anthropic.claude_code.tracing"), "weather", "c1"),
-        (span({"gen_ai.operation.name": "tool_call", "gen_ai.agent.name": "gemini-cli", "gen_ai.tool.name": "weather",
-               "gen_ai.tool.call_id": "c1", "gen_ai.input.messages": {"city": "Oslo"},
-               "gen_ai.output.messages": '"4 degrees"'}, scope="gemini-cli"), "weather", "c1"),
-        (span({"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "weather", "gen_ai.tool.call.id": "c1"},
-              ("gen_ai.tool.message", {"role": "tool", "content": '{"city": "Oslo"}', "id": "c1"}),
-              ("gen_ai.choice", {"message": '[{"text": "4 degrees"}]', "id": "c1"}),
-              scope="strands.telemetry.tracer"), "weather", "c1"),
-        (span({"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "weather", "gen_ai.tool.call.id": "c1"},
-              ("gen_ai.client.inference.operation.details", {"gen_ai.input.messages": json.dumps(
-                  [{"role": "tool", "parts": [{"type": "tool_call", "name": "weather", "id": "c1",
-                                               "arguments": {"city": "Oslo"}}]}])}),
-              ("gen_ai.client.inference.operation.details", {"gen_ai.output.messages": json.dumps(
-                  [{"role": "tool", "parts": [{"type": "tool_call_response", "id": "c1",
-                                               "response": [{"text": "4 degrees"}]}]}])}),
-              scope="strands.telemetry.tracer"), "weather", "c1"),
-    ],
-    ids=["langfuse", "mlflow", "vercel", "adk", "haystack", "claude-code", "gemini-cli", "strands", "strands latest"],
-)  # fmt: skip
+TOOLS: dict[str, tuple[SpanRecord, str, str | None]] = {
+    "Langfuse": (
+        span(
+            {
+                "langfuse.observation.type": "tool",
+                "langfuse.observation.input": {"city": "Oslo"},
+                "langfuse.observation.output": "4 degrees",
+            },
+            name="weather",
+        ),
+        "weather",
+        None,
+    ),
+    "MLflow": (
+        span(
+            {"mlflow.spanType": "TOOL", "mlflow.spanInputs": {"city": "Oslo"}, "mlflow.spanOutputs": '"4 degrees"'},
+            name="weather",
+        ),
+        "weather",
+        None,
+    ),
+    "Vercel AI SDK": (
+        span(
+            {
+                "ai.operationId": "ai.toolCall",
+                "ai.toolCall.name": "weather",
+                "ai.toolCall.id": "c1",
+                "ai.toolCall.args": {"city": "Oslo"},
+                "ai.toolCall.result": '"4 degrees"',
+            }
+        ),
+        "weather",
+        "c1",
+    ),
+    "Google ADK": (
+        span(
+            {
+                "gen_ai.operation.name": "execute_tool",
+                "gen_ai.tool.name": "weather",
+                "gen_ai.tool.call.id": "c1",
+                "gcp.vertex.agent.tool_call_args": {"city": "Oslo"},
+                "gcp.vertex.agent.tool_response": '"4 degrees"',
+                "gcp.vertex.agent.llm_request": "{}",
+            },
+            scope="gcp.vertex.agent",
+        ),
+        "weather",
+        "c1",
+    ),
+    "Haystack": (
+        span(
+            {
+                "haystack.tool.name": "weather",
+                "haystack.agent.step.tool.input": {"city": "Oslo"},
+                "haystack.agent.step.tool.output": "4 degrees",
+            },
+            name="haystack.agent.step.tool",
+        ),
+        "weather",
+        None,
+    ),
+    "Claude Code": (
+        span(
+            {"span.type": "tool", "tool_name": "weather", "tool_input": {"city": "Oslo"}, "tool_use_id": "c1"},
+            ("tool.output", {"output": "4 degrees"}),
+            scope="com.anthropic.claude_code.tracing",
+        ),
+        "weather",
+        "c1",
+    ),
+    "Gemini CLI": (
+        span(
+            {
+                "gen_ai.operation.name": "tool_call",
+                "gen_ai.agent.name": "gemini-cli",
+                "gen_ai.tool.name": "weather",
+                "gen_ai.tool.call_id": "c1",
+                "gen_ai.input.messages": {"city": "Oslo"},
+                "gen_ai.output.messages": '"4 degrees"',
+            },
+            scope="gemini-cli",
+        ),
+        "weather",
+        "c1",
+    ),
+    "Strands": (
+        span(
+            {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "weather", "gen_ai.tool.call.id": "c1"},
+            ("gen_ai.tool.message", {"role": "tool", "content": '{"city": "Oslo"}', "id": "c1"}),
+            ("gen_ai.choice", {"message": '[{"text": "4 degrees"}]', "id": "c1"}),
+            scope="strands.telemetry.tracer",
+        ),
+        "weather",
+        "c1",
+    ),
+    "Strands, latest conventions": (
+        span(
+            {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "weather", "gen_ai.tool.call.id": "c1"},
+            (
+                "gen_ai.client.inference.operation.details",
+                {
+                    "gen_ai.input.messages": json.dumps(
+                        [
+                            {
+                                "role": "tool",
+                                "parts": [
+                                    {"type": "tool_call", "name": "weather", "id": "c1", "arguments": {"city": "Oslo"}}
+                                ],
+                            }
+                        ]
+                    )
+                },
+            ),
+            (
+                "gen_ai.client.inference.operation.details",
+                {
+                    "gen_ai.output.messages": json.dumps(
+                        [
+                            {
+                                "role": "tool",
+                                "parts": [
+                                    {"type": "tool_call_response", "id": "c1", "response": [{"text": "4 degrees"}]}
+                                ],
+                            }
+                        ]
+                    )
+                },
+            ),
+            scope="strands.telemetry.tracer",
+        ),
+        "weather",
+        "c1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("record", "name", "call_id"), TOOLS.values(), ids=TOOLS)
 def test_one_tool_call_is_the_same_whoever_wrote_it(record: SpanRecord, name: str, call_id: str | None) -> None:
     facts = facts_of(record)
     assert (facts.kind, facts.name, facts.tool_call_id) == ("tool", name, call_id)
     assert (value(facts.input), value(facts.output)) == ({"city": "Oslo"}, "4 degrees")
 
 
-@pytest.mark.parametrize(
-    ("record", "agent", "conversation"),
-    [
-        (span({"langfuse.observation.type": "agent", "langfuse.session.id": "c"}, name="boss"), "boss", "c"),
-        (span({"mlflow.spanType": '"AGENT"', "mlflow.trace.session": "c"}, name="boss"), "boss", "c"),
-        (span({"ai.operationId": "ai.streamText", "ai.telemetry.functionId": "boss",
-               "ai.telemetry.metadata.threadId": "c"}), "boss", "c"),
-        (span({"span.type": "interaction", "user_prompt": "p", "session.id": "c"},
-              scope="com.anthropic.claude_code.tracing"), "claude-code", "c"),
-        (span({"gen_ai.operation.name": "user_prompt", "gen_ai.agent.name": "gemini-cli",
-               "gen_ai.conversation.id": "c"}, scope="gemini-cli"), "gemini-cli", "c"),
-        (span({"openinference.span.kind": "AGENT", "graph.node.id": "boss", "session.id": "c"}), "boss", "c"),
-    ],
-    ids=["langfuse", "mlflow", "vercel", "claude-code", "gemini-cli", "a graph's node"],
-)  # fmt: skip
+AGENTS = {
+    "Langfuse": (span({"langfuse.observation.type": "agent", "langfuse.session.id": "c"}, name="boss"), "boss", "c"),
+    "MLflow": (span({"mlflow.spanType": '"AGENT"', "mlflow.trace.session": "c"}, name="boss"), "boss", "c"),
+    "Vercel AI SDK": (
+        span(
+            {
+                "ai.operationId": "ai.streamText",
+                "ai.telemetry.functionId": "boss",
+                "ai.telemetry.metadata.threadId": "c",
+            }
+        ),
+        "boss",
+        "c",
+    ),
+    "Claude Code": (
+        span(
+            {"span.type": "interaction", "user_prompt": "p", "session.id": "c"},
+            scope="com.anthropic.claude_code.tracing",
+        ),
+        "claude-code",
+        "c",
+    ),
+    "Gemini CLI": (
+        span(
+            {"gen_ai.operation.name": "user_prompt", "gen_ai.agent.name": "gemini-cli", "gen_ai.conversation.id": "c"},
+            scope="gemini-cli",
+        ),
+        "gemini-cli",
+        "c",
+    ),
+    "OpenInference": (
+        span({"openinference.span.kind": "AGENT", "graph.node.id": "boss", "session.id": "c"}),
+        "boss",
+        "c",
+    ),
+}
+
+
+@pytest.mark.parametrize(("record", "agent", "conversation"), AGENTS.values(), ids=AGENTS)
 def test_agents(record: SpanRecord, agent: str, conversation: str) -> None:
     facts = facts_of(record)
     assert (facts.kind, facts.agent_name, facts.conversation_id) == ("agent", agent, conversation)
@@ -327,3 +454,39 @@ def test_what_no_dialect_knows_is_said() -> None:
     assert not is_understood(span(unknown))
     assert not is_unread({"http.route": "/models", "db.statement": "SELECT model"})
     assert is_understood(span({"gen_ai.request.model": "m", "gen_ai.usage.input_tokens": 1}))
+
+
+VERSIONS = {
+    "Langfuse": "langfuse 5.0",
+    "MLflow": "mlflow 3.17",
+    "Vercel AI SDK": "ai 6, @ai-sdk/otel 1.0 (legacy spans)",
+    "Google ADK": "google-adk 2.13",
+    "Haystack": "haystack-ai 3.4, with content tracing",
+    "Logfire": "logfire 5.4",
+    "LiteLLM": "litellm 1.110",
+    "OpenLLMetry": "instrumentations 0.62",
+    "OpenInference": "instrumentations of November 2026",
+    "Claude Code": "its traces (beta)",
+    "Gemini CLI": "@google/gemini-cli-core 0.61",
+    "Strands": "strands-agents 1.62",
+    "Strands, latest conventions": "strands-agents 1.62",
+}
+"""Of which release names and forms were taken."""
+
+
+def table() -> str:
+    """The table of the page: what a test here checks of each producer."""
+    lines = [
+        "| producer | names and forms of | model calls | tool calls | agents, conversations |",
+        "|---|---|---|---|---|",
+    ]
+    for name, version in VERSIONS.items():
+        marks = " | ".join("yes" if name in checked else "" for checked in (CALLS, TOOLS, AGENTS))
+        lines.append(f"| {name} | {version} | {marks} |")
+    return "\n".join(lines)
+
+
+def test_the_page_has_the_table_of_these_tests() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "frameworks.md").read_text(encoding="utf-8")
+    assert {*CALLS, *TOOLS, *AGENTS} == set(VERSIONS)
+    assert table() in page, f"put this into docs/frameworks.md:\n{table()}"
