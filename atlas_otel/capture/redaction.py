@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import orjson
 
+from atlas_otel.capture.disguises import undisguised
 from atlas_otel.capture.patterns import NAMED, SECRET_KEY
 from atlas_otel.capture.truncation import unused
 from atlas_otel.capture.value_forms import clean
@@ -77,7 +78,8 @@ def build_redactor(redact: Redactor | Sequence[str] | None) -> Redactor | None:
 
 
 class PatternRedactor:
-    """Takes out what any of some patterns finds; with ``password`` among them, also what a key names a secret."""
+    """Takes out what any of some patterns finds, also in its other forms (``disguises.py``); with ``password`` among
+    them, also what a key names a secret."""
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._patterns = tuple(patterns)
@@ -87,6 +89,9 @@ class PatternRedactor:
         """What is kept of ``text``."""
         if self._by_key and text and SECRET_KEY.fullmatch(where.rpartition(".")[2]):
             return text if text == "[redacted:password]" else "[redacted:password]"
+        return undisguised(self._plain(text), self._plain)
+
+    def _plain(self, text: str) -> str:
         for pattern in self._patterns:
             text = pattern.redact(text)
         return text

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 from atlas_otel.errors import RecordError
-from atlas_otel.process.file_lock import try_lock
+from atlas_otel.process.file_lock import O_CLOEXEC, O_NOFOLLOW, try_lock
 from atlas_otel.records.record import decode_record, encode_record
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _parsed(line: bytes) -> RefusedRecord | None:
 def _locked(path: Path, flags: int) -> Iterator[IO[bytes]]:
     deadline = time.monotonic() + _WAIT_S
     while True:
-        fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = os.open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0o600)
         with os.fdopen(fd, "ab" if flags & os.O_APPEND else "rb") as file:
             # Locked, and still the file of that name: another process may have put a new one in its place.
             if try_lock(fd) and os.fstat(fd).st_ino == path.stat().st_ino:

@@ -23,8 +23,9 @@ from atlas_otel.delivery.spool_owner import SPARE_SUFFIX, Owner, tokens, used_by
 from atlas_otel.delivery.spool_record import pack_record, unpack_record
 from atlas_otel.delivery.spool_room import shrink_dead
 from atlas_otel.delivery.spool_segment import MAGIC, Frames, Segment, SegmentReader, head_of
-from atlas_otel.errors import RecordError
+from atlas_otel.errors import RecordError, SpoolError
 from atlas_otel.process import fork
+from atlas_otel.process.file_lock import SURVIVES
 from atlas_otel.process.yielding import yielding
 from atlas_otel.records.record import RANK_OPEN, EventRecord, Record
 
@@ -101,6 +102,8 @@ class SpoolJournal:
         adopt_every_s: float = _ADOPT_EVERY_S,
     ) -> None:
         """Make the folder (SpoolError where that fails); files come with the first record."""
+        if not SURVIVES:
+            raise SpoolError("this system has no locks that end with the process that holds them")
         self.durable = True
         self._accounts = accounts
         self._root, self._target = root or default_root(), target

@@ -5,15 +5,18 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from atlas_otel.errors import SpoolError
+from atlas_otel.process.file_lock import O_CLOEXEC, O_NOFOLLOW
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENV_SPOOL_DIR: Final = "ATLAS_OTEL_SPOOL_DIR"
+_PRIVATE: Final = 0o700
 DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What a disk says that has no room, or a quota."""
 TARGET_FILE: Final = "target"
@@ -21,12 +24,17 @@ TARGET_FILE: Final = "target"
 
 
 def default_root(env: Mapping[str, str] = os.environ) -> Path:
-    """``ATLAS_OTEL_SPOOL_DIR``, else a folder in the user's state folder."""
-    if stated := env.get(ENV_SPOOL_DIR, "").strip():
-        return Path(stated).expanduser()
-    import platformdirs
+    """``ATLAS_OTEL_SPOOL_DIR``, else a folder in the user's state folder. Raises SpoolError where there is no home."""
+    stated = env.get(ENV_SPOOL_DIR, "").strip()
+    try:
+        if stated:
+            return Path(stated).expanduser()
+        import platformdirs
 
-    return Path(platformdirs.user_state_dir("atlas-otel", appauthor=False)) / "spool"
+        found = Path(platformdirs.user_state_dir("atlas-otel", appauthor=False)).expanduser()
+    except (RuntimeError, KeyError):  # neither HOME nor an entry in the list of users
+        raise SpoolError(f"this user has no home: set {ENV_SPOOL_DIR} to a folder that it may write to") from None
+    return found / "spool"
 
 
 def target_folder(root: Path, target: str) -> Path:
@@ -37,17 +45,32 @@ def target_folder(root: Path, target: str) -> Path:
 def make_folder(root: Path, target: str) -> None:
     """Make the folder for ``target``, private, and say in it what it is for. Idempotent. Raises OSError.
 
-    Nothing here or in it is written through a symbolic link: root may be given another user's folder.
+    Nothing is changed in a folder that is another user's, nor through a symbolic link: root may be given one. ``root``
+    itself may be the system's (a mounted volume), or a link of this user's to a folder of his.
     """
     folder = target_folder(root, target)
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _check_owner(root.lstat(), root, may_be_roots=True)
+    _check_owner(root.stat(), root, may_be_roots=True)
     folder.mkdir(mode=0o700, exist_ok=True)
-    folder.chmod(0o700)  # it may have been made under another umask
+    found = folder.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        raise PermissionError(errno.EPERM, "it is a symbolic link", str(folder))
+    _check_owner(found, folder, may_be_roots=False)
+    if stat.S_IMODE(found.st_mode) != _PRIVATE:  # it may have been made under another umask
+        folder.chmod(_PRIVATE)
     note = folder / TARGET_FILE
     if not note.exists() or not note.stat().st_size:
-        fd = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         with os.fdopen(fd, "w", encoding="utf-8", errors="replace") as file:
             file.write(target + "\n")
+
+
+def _check_owner(found: os.stat_result, path: Path, *, may_be_roots: bool) -> None:
+    if not hasattr(os, "geteuid"):  # Windows: its folders have access control lists
+        return
+    if found.st_uid != os.geteuid() and not (may_be_roots and found.st_uid == 0):
+        raise PermissionError(errno.EPERM, "it belongs to another user", str(path))
 
 
 def open_folder(root: Path, target: str) -> Path:

@@ -8,7 +8,6 @@ dies: a lock that can be had belongs to a dead owner, and who has it may store a
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import socket
 import time
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
+
+from atlas_otel.process.file_lock import O_CLOEXEC, O_NOFOLLOW, try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,9 +51,9 @@ class Owner:
         token = uuid.uuid4().hex
         # Locked before it has the name under which others look for it: never seen as a dead owner's.
         hidden = folder / f".{token}{LOCK_SUFFIX}"
-        fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try_lock(fd)
             os.write(fd, orjson.dumps(_identity()._asdict()))
             hidden.rename(folder / f"{token}{LOCK_SUFFIX}")
         except BaseException:
@@ -68,12 +69,11 @@ class Owner:
         path = folder / f"{token}{LOCK_SUFFIX}"
         try:
             # Created where it is missing: segments whose lock somebody deleted are nobody's.
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         except OSError:
             return None
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(fd).st_ino == path.stat().st_ino:
+            if try_lock(fd) and os.fstat(fd).st_ino == path.stat().st_ino:
                 return cls(folder, token, fd)
         except OSError:  # held, or deleted by an adopter that has finished
             pass
@@ -124,16 +124,15 @@ def tokens(folder: Path) -> list[str]:
 def lives(folder: Path, token: str) -> bool:
     """Whether the owner's process lives (or its segments are being replayed right now)."""
     try:
-        fd = os.open(folder / f"{token}{LOCK_SUFFIX}", os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(folder / f"{token}{LOCK_SUFFIX}", os.O_RDONLY | O_CLOEXEC)
     except OSError:
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return not try_lock(fd, shared=True)
     except OSError:
         return True
     finally:
         os.close(fd)
-    return False
 
 
 def identity_of(folder: Path, token: str) -> Identity | None:

