@@ -46,8 +46,13 @@ def missing_in(parts: Iterable[Part]) -> int:
     return total
 
 
+def is_cut(text: str) -> bool:
+    """Whether a limit took something out of a text."""
+    return _CUT in text
+
+
 def _missing(text: str) -> int:
-    if _CUT not in text:
+    if not is_cut(text):
         return 0
     return sum(max(int(found[1]) - len(text.encode("utf-8", "replace")), 1) for found in _INSIDE.finditer(text))
 

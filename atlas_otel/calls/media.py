@@ -6,6 +6,7 @@ import base64
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from atlas_otel.calls.marks import is_cut
 from atlas_otel.calls.model_call import Media
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def media(
         if match is not None and found is not None:
             mime, uri, held = match[1] or mime, None, found[match.end() :]
             break
+    if uri is not None and is_cut(uri):
+        uri, held = None, uri  # an address is short: this was one that held the data
     where = uri, _string(file_id), held
     if where == (None, None, None) and not isinstance(data, dict):
         return None

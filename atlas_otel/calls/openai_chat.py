@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel.calls import sharing
 from atlas_otel.calls.media import media
-from atlas_otel.calls.model_call import Citation, Reasoning, Refusal, Text, ToolCall, Unknown
+from atlas_otel.calls.model_call import Citation, Reasoning, Refusal, Text, ToolCall, ToolResult, Unknown
 from atlas_otel.calls.parts import read_part, read_parts, tool_call, tool_result
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ _THOUGHT: Final = ("reasoning_content", "reasoning", "thinking", "tool_plan")
 """DeepSeek and vLLM before 0.12; vLLM since, OpenRouter; Ollama; Cohere."""
 _ANSWERS: Final = frozenset({"tool", "function", "tool-response", "TOOL"})
 
-_RESULTS: Final = ("tool_result", "tool-result", "tool_call_response")
-
 
 def is_message(value: Mapping[str, Any]) -> bool:
     """Whether a mapping has a role and says something, or could."""
@@ -36,15 +34,14 @@ def read_message(value: Mapping[str, Any], role: str) -> Sequence[Message]:
     """One message; one for each answer where Anthropic's user message holds several tools' results."""
     said_by = sharing.role_of(value, role)
     content = value.get("content", value.get("message"))
-    if value.get("role", "") in _ANSWERS and not sharing.holds(
-        content, "tool_result", "tool-result", "tool_call_response"
-    ):
+    parts = read_parts(content)
+    if value.get("role", "") in _ANSWERS and not any(isinstance(part, ToolResult) for part in parts):
         call_id = sharing.first(value, "tool_call_id", "tool_use_id", "call_id", "id")
         name = sharing.first(value, "name", "tool_name")
         failed = value.get("is_error", value.get("status") == "error")
         return sharing.divided("tool", (tool_result(call_id, name, content, error=failed),), whole=value)
-    parts = (*_thoughts(value), *read_parts(content), *_others(value))
-    return sharing.divided(said_by, parts, name=sharing.text(value, "name"), whole=value)
+    said = (*_thoughts(value), *parts, *_others(value))
+    return sharing.divided(said_by, said, name=sharing.text(value, "name"), whole=value)
 
 
 def _thoughts(value: Mapping[str, Any]) -> Iterator[Part]:

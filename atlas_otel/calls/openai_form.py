@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from atlas_otel.calls.marks import is_cut
 from atlas_otel.calls.model_call import Media, Reasoning, Refusal, Text, ToolCall, ToolResult
 
 if TYPE_CHECKING:
@@ -32,13 +33,37 @@ def to_openai_tools(tools: Iterable[Tool]) -> list[JsonObject]:
     return [_tool(tool) for tool in tools]
 
 
+def is_written(message: Message) -> bool:
+    """Whether a message was sent empty, or anything of it has a place in this form: else it would read as empty."""
+    return not message.parts or any(map(_is_written, message.parts))
+
+
 def unwritten(messages: Iterable[Message]) -> int:
     """How many parts :func:`to_openai` leaves out."""
-    return sum(not _is_written(part) for message in messages for part in message.parts)
+    return sum(_unwritten(part) for message in messages for part in message.parts)
+
+
+def _unwritten(part: Part) -> int:
+    if isinstance(part, ToolResult):
+        return sum(map(_unwritten, part.parts))
+    return int(not _is_written(part))
 
 
 def _is_written(part: Part) -> bool:
-    return isinstance(part, (Text, Reasoning, ToolCall, ToolResult, Media, Refusal))
+    if isinstance(part, ToolResult):
+        return not part.parts or any(map(_is_written, part.parts))
+    if isinstance(part, Reasoning):
+        return bool(part.text)  # else only its provider can read it
+    return isinstance(part, (Text, ToolCall, Refusal)) or _is_there(part)
+
+
+def _is_there(part: Part) -> bool:
+    """Whether a part is an image, a sound or a file of which the data, or where it is, is known."""
+    if not isinstance(part, Media):
+        return False
+    if part.data is not None:
+        return not is_cut(part.data)
+    return part.uri is not None or part.file_id is not None
 
 
 def _message(message: Message) -> JsonObject:
@@ -70,12 +95,12 @@ def _message(message: Message) -> JsonObject:
 
 
 def _content(parts: tuple[Part, ...]) -> JsonValue:
-    if not any(isinstance(part, Media) for part in parts):
+    if not any(map(_is_there, parts)):
         return "\n".join(part.text for part in parts if isinstance(part, Text) and part.text)
     return [
-        {"type": "text", "text": part.text} if isinstance(part, Text) else _media(part)
+        _media(part) if isinstance(part, Media) else {"type": "text", "text": part.text}
         for part in parts
-        if isinstance(part, (Text, Media))
+        if isinstance(part, Text) or (isinstance(part, Media) and _is_there(part))
     ]
 
 

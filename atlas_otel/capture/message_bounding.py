@@ -21,7 +21,9 @@ _SAYS: Final = ("parts", "content")
 _DATA_BYTES: Final = 1024
 """Shorter texts are no images."""
 _MARKER_BYTES: Final = 96
-_NAMED: Final = frozenset({"data", "base64", "content", "url", "file_data", "bytes", "image", "file"})
+_NAMED: Final = frozenset(
+    {"data", "base64", "content", "url", "file_data", "bytes", "image", "image_url", "file", "audio", "document_url"}
+)
 """Keys that data stands under, within a part that is no text."""
 
 
@@ -54,7 +56,11 @@ def bound_messages(messages: list[JsonObject], limit: int) -> list[Any]:
 
 
 def _fewer(messages: list[JsonObject], sizes: list[int], limit: int) -> list[JsonObject]:
+    """The system's messages, the newest of the others that fit, and a mark; without the system's where they alone are
+    too much."""
     head = next((at for at, one in enumerate(messages) if one.get("role") not in ("system", "developer")), 0)
+    if sum(sizes[:head]) + sizes[-1] + _MARKER_BYTES > limit:
+        head = 0
     room = limit - sum(sizes[:head]) - _MARKER_BYTES
     begin = len(messages) - 1
     room -= sizes[begin]

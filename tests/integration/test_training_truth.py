@@ -19,6 +19,7 @@ from atlas_otel_exporters import export_jsonl
 from atlas_otel_exporters.formats import FormatName
 from atlas_otel_exporters.training.options import CallFilter, RowOptions
 from tests.support.chat_server import chat_server
+from tests.support.exported_lines import assert_no_empty_message
 
 Json = dict[str, Any]
 Log = set[tuple[str, str]]
@@ -60,7 +61,9 @@ class LoggedModel(RuleModel):
 def rows(url: str, folder: Path, format: FormatName, **options: Any) -> list[Json]:
     path = folder / f"{format}.jsonl"
     summary = export_jsonl(path, database_url=url, review_statuses=None, format=format, options=RowOptions(**options))
-    return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]] if summary.lines else []
+    lines = [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]] if summary.lines else []
+    assert_no_empty_message(lines)
+    return lines
 
 
 def said_in(format: FormatName, row: Json) -> Log:

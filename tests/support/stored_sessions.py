@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from atlas_otel_exporters.formats import format_named
 from atlas_otel_exporters.stored import StoredAttempt, StoredEvent, StoredSession, StoredStep
+from tests.support.exported_lines import assert_no_empty_message
 
 if TYPE_CHECKING:
     from atlas_otel.models.rows import SessionRows
@@ -51,11 +52,15 @@ def stored(rows: SessionRows, number: int = 5, key: str = "k") -> StoredSession:
 
 
 def lines(name: FormatName, rows: SessionRows, options: RowOptions | None = None) -> list[Json]:
-    """The lines that a session makes by itself."""
-    return [json.loads(line) for line in format_named(name, options)(stored(rows))]
+    """The lines that a session makes by itself. None of them holds an empty message."""
+    found = [json.loads(line) for line in format_named(name, options)(stored(rows))]
+    assert_no_empty_message(found)
+    return found
 
 
 def lines_of_runs(name: FormatName, runs: list[SessionRows], options: RowOptions | None = None) -> list[Json]:
     """The lines that several runs of a task make together; the first is session 1, of the key ``k1``, and so on."""
     sessions = [stored(rows, number, f"k{number}") for number, rows in enumerate(runs, start=1)]
-    return [json.loads(line) for line in format_named(name, options).lines_of_runs(sessions)]
+    found = [json.loads(line) for line in format_named(name, options).lines_of_runs(sessions)]
+    assert_no_empty_message(found)
+    return found

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from atlas_otel.calls.model_call import Message, Text, ToolCall, ToolResult
-from atlas_otel.calls.openai_form import unwritten
+from atlas_otel.calls.openai_form import is_written, unwritten
 from atlas_otel.semconv import NOT_CAPTURED
 from atlas_otel_exporters.encode import REVISION
 from atlas_otel_exporters.formats.events import calls, text
@@ -69,10 +69,11 @@ class ChatFormat(RowFormat):
             }
 
     def _messages(self, conversation: Conversation) -> Iterator[JsonObject]:
-        for message in conversation.prompt:
+        for message in filter(is_written, conversation.prompt):
             yield {**chat_message(message, self.options.arguments), "train": False}
         for one in conversation.spoken:
-            yield {**chat_message(one.message, self.options.arguments), "train": one.turn is not None}
+            if is_written(one.message):
+                yield {**chat_message(one.message, self.options.arguments), "train": one.turn is not None}
 
     def _of_tools(self, session: StoredSession, revision: int | None) -> Iterator[JsonObject]:
         if not session.task or not session.final_answer or session.task == NOT_CAPTURED or self.left_out:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from atlas_otel.calls.openai_form import is_written
 from atlas_otel_exporters.training.chat_form import chat_message
 from atlas_otel_exporters.training.conversation import conversations
 from atlas_otel_exporters.training.row_format import RowFormat
@@ -43,10 +44,11 @@ class HfTracesFormat(RowFormat):
             **({} if revision is None else {"revision": revision}),
         }
         for conversation in found:
-            for message in conversation.prompt:
+            for message in filter(is_written, conversation.prompt):
                 yield _line(message, None)
             for spoken in conversation.spoken:
-                yield _line(spoken.message, spoken.turn)
+                if is_written(spoken.message):
+                    yield _line(spoken.message, spoken.turn)
 
 
 def _line(message: Message, turn: Turn | None) -> JsonObject:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from atlas_otel.calls.openai_form import is_written
 from atlas_otel_exporters.formats.preference import PreferenceFormat
 from atlas_otel_exporters.training.chat_form import chat_message, chat_tools
 from atlas_otel_exporters.training.conversation import conversations
@@ -47,7 +48,7 @@ class OpenAIPreferenceFormat(PreferenceFormat):
         reason = super().refusal(turn)
         if reason is not None or turn.answer is None:
             return reason
-        messages = [plain(chat_message(one, "text")) for one in (*turn.call.messages, turn.answer)]
+        messages = [plain(chat_message(one, "text")) for one in filter(is_written, (*turn.call.messages, turn.answer))]
         refused = refusal(messages, chat_tools(turn.call.tools))
         return None if refused is None else f"not for OpenAI: {refused}"
 
@@ -56,7 +57,9 @@ class OpenAIPreferenceFormat(PreferenceFormat):
         chosen, rejected = pair.chosen.answer, pair.rejected.answer
         assert chosen is not None
         assert rejected is not None
-        asked: list[JsonValue] = [plain(chat_message(one, "text")) for one in pair.chosen.call.messages]
+        asked: list[JsonValue] = [
+            plain(chat_message(one, "text")) for one in pair.chosen.call.messages if is_written(one)
+        ]
         return {
             "input": {"messages": asked, **_tools(chat_tools(pair.chosen.call.tools))},
             "preferred_output": [plain(chat_message(chosen, "text"))],
@@ -66,10 +69,11 @@ class OpenAIPreferenceFormat(PreferenceFormat):
 
 
 def _weighted(conversation: Conversation) -> Iterator[JsonObject]:
-    for message in conversation.prompt:
+    for message in filter(is_written, conversation.prompt):
         yield _with_weight(plain(chat_message(message, "text")), 0)
     for spoken in conversation.spoken:
-        yield _with_weight(plain(chat_message(spoken.message, "text")), int(spoken.turn is not None))
+        if is_written(spoken.message):
+            yield _with_weight(plain(chat_message(spoken.message, "text")), int(spoken.turn is not None))
 
 
 def _with_weight(message: JsonObject, weight: int) -> JsonObject:

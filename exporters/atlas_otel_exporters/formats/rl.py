@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from atlas_otel.calls.openai_form import is_written
 from atlas_otel_exporters.training.advantage import GroupStatistics, reward_group
 from atlas_otel_exporters.training.chat_form import chat_message, chat_messages, chat_tools
 from atlas_otel_exporters.training.conversation import conversations
@@ -84,10 +85,11 @@ class RlFormat(RowFormat):
     def row(self, conversation: Conversation) -> JsonObject:
         """Prompt and completion, with whose each message of the completion is."""
         arguments = self.options.arguments
+        spoken = [one for one in conversation.spoken if is_written(one.message)]
         return {
             "prompt": chat_messages(conversation.prompt, arguments),
-            "completion": [chat_message(one.message, arguments) for one in conversation.spoken],
-            "turns": [_turn(one) for one in conversation.spoken],
+            "completion": [chat_message(one.message, arguments) for one in spoken],
+            "turns": [_turn(one) for one in spoken],
             "tools": chat_tools(conversation.tools) or None,
         }
 

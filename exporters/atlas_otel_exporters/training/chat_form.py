@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from atlas_otel.calls.openai_form import to_openai, to_openai_tools
+from atlas_otel.calls.openai_form import is_written, to_openai, to_openai_tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def chat_messages(messages: Iterable[Message], arguments: Arguments = "objects") -> list[JsonValue]:
-    """Each message in chat form."""
-    return [chat_message(message, arguments) for message in messages]
+    """Each message in chat form, but for those of which nothing can be written."""
+    return [chat_message(message, arguments) for message in messages if is_written(message)]
 
 
 def chat_message(message: Message, arguments: Arguments = "objects") -> JsonObject:

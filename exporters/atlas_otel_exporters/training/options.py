@@ -90,7 +90,7 @@ _BAD: Final[dict[str, Callable[[Turn], bool]]] = {
     "cut off by the token limit": lambda turn: turn.cut_off,
     "refused by validation": lambda turn: turn.attempt is not None and turn.attempt.valid is False,
     "cut by a recording limit": lambda turn: turn.truncated,
-    "not wholly read": lambda turn: turn.unread_parts > 0,
+    "not wholly read": lambda turn: turn.unread_parts + turn.omitted_parts > 0,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from atlas_otel.calls.model_call import Text
+from atlas_otel.calls.model_call import Text, Unknown
 from atlas_otel.calls.openai_form import unwritten
 
 if TYPE_CHECKING:
@@ -135,6 +135,15 @@ class Turn:
 
     @property
     def unread_parts(self) -> int:
-        """How many parts and messages could not be read, or have no place in a row."""
-        messages = (*self.call.messages, *(choice.message for choice in self.call.choices))
-        return unwritten(messages) + len(self.call.marks)
+        """How many parts could not be read, and for how many reasons else something was not."""
+        parts = (part for message in self._messages for part in message.parts)
+        return sum(isinstance(part, Unknown) for part in parts) + len(self.call.marks)
+
+    @property
+    def omitted_parts(self) -> int:
+        """How many parts have no place in a row: a tool that the provider ran, data that a limit took, and the like."""
+        return unwritten(self._messages)
+
+    @property
+    def _messages(self) -> tuple[Message, ...]:
+        return (*self.call.messages, *(choice.message for choice in self.call.choices))

@@ -167,4 +167,4 @@ def test_standard_output_stays_usable_and_a_reader_that_left_is_an_error() -> No
         assert [child.stdout.readline() for _ in range(3)] == [b"before\n", b"line\n", b"after\n"]
         child.stdout.close()
         child.stdin.close()
-        assert b"went away" in child.stderr.read()
+        assert b"closed it before the export was complete" in child.stderr.read()
