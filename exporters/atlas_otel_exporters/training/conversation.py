@@ -1,7 +1,8 @@
 """Model calls that go on from one another, put together. Pure.
 
 A call belongs to a conversation when what it was given begins with all that is said there (:mod:`.said`), whatever its
-form, or when it names the response whose messages its server keeps. What was changed on the way (history compacted,
+form, or, where the server keeps what came before, when it names the response that it goes on from or begins with the
+tools that the last answer called. What was changed on the way (history compacted,
 another branch) begins another one. A conversation has each answer as the model wrote it.
 """
 
@@ -63,12 +64,16 @@ class Conversation:
         given = turn.call.messages
         if turn.call.tools and self.tools and turn.call.tools != self.tools:
             return None
+        count = len(self.said)
         if not goes_on(self.said, asked):
             named = turn.call.previous_response_id
-            if named is None or named != self.last.call.response_id:
+            if named is not None and named == self.last.call.response_id:
+                return tuple(one for one in given if one.role not in ("system", "developer"))
+            # Where the server keeps the thread, a call may begin with the last answer: the tools that it called.
+            last = said_in([self.spoken[-1].message])
+            if not any(one.kind == "call" for one in last) or not goes_on(last, asked):
                 return None
-            return tuple(one for one in given if one.role not in ("system", "developer"))
-        count = len(self.said)
+            count = len(last)
         first_new = asked[count].at if count < len(asked) else len(given)
         if any(one.at >= first_new for one in asked[:count]):
             return None  # one message holds the end of what was said and the beginning of what is new

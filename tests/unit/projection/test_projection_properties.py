@@ -44,7 +44,7 @@ def test_a_fold_equals_the_projection_after_every_batch(any_records: Records, da
 
 @pytest.fixture
 def every_attempt_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("atlas_otel.projection.fold._LONG", 1)
+    monkeypatch.setattr("atlas_otel.projection.fold.LONG_ATTEMPT", 1)
 
 
 @settings(relaxed, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])

@@ -84,3 +84,20 @@ def test_rows_say_whose_they_are_and_tools_are_text_on_request() -> None:
         "step",
     )
     assert (row["session_reward"], row["unread_parts"], row["truncated"]) == (None, 0, False)
+
+
+def test_a_thread_that_the_server_keeps_is_one_conversation() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    asks = {"role": "assistant", "content": None, "tool_calls": [call]}
+
+    @atlas.llm(model="m")
+    def ask(messages: list[Json]) -> Json:
+        return {"choices": [{"index": 0, "message": asks}]}
+
+    with recording() as records, atlas.session("t"):
+        ask([user("What is up?")])
+        # Only what is new is sent: what the model called, and what came of it.
+        complete([asks, {"role": "tool", "tool_call_id": "c", "content": "the sky"}], ["The sky."])
+    (row,) = lines("chat", records.rows())
+    assert [message["role"] for message in row["messages"]] == ["user", "assistant", "tool", "assistant"]
+    assert [message["train"] for message in row["messages"]] == [False, True, False, True]
