@@ -26,6 +26,7 @@ from atlas_otel.capture.value_forms import clean
 from atlas_otel.events.forms import is_id, is_name, is_number
 from atlas_otel.records.packing import pack_events, unpack_events
 from atlas_otel.records.record import EventRecord, SpanEvent, SpanLink, SpanRecord
+from atlas_otel.records.utf8 import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -152,7 +153,7 @@ def _name(record: SpanRecord, attributes: Attributes) -> str:
         return f"{operation}" if subject is None else f"{operation} {subject}"
     for key in ("http.request.method", "http.method", "db.system.name", "db.system", "rpc.system", "messaging.system"):
         if key in attributes:
-            return f"{attributes[key]}"
+            return f"{text_of(attributes[key])}"
     return clean(record.scope) or "span"
 
 

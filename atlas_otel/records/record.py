@@ -22,8 +22,13 @@ import orjson
 from atlas_otel.errors import RecordError
 from atlas_otel.records.utf8 import texts_of
 
-AttributeValue: TypeAlias = "str | bool | int | float | Sequence[AttributeValue] | Mapping[str, AttributeValue] | None"
-"""A span attribute as OpenTelemetry has it (its newer SDKs allow mappings and nulls too)."""
+AttributeValue: TypeAlias = (
+    "str | bytes | bool | int | float | Sequence[AttributeValue] | Mapping[str, AttributeValue] | None"
+)
+"""A span attribute as OpenTelemetry has it (its newer SDKs allow mappings and nulls too).
+
+``bytes``: a long captured text as it was encoded (``records.utf8``), in the process that captured it, until
+:func:`readable` decodes it."""
 Attributes: TypeAlias = Mapping[str, AttributeValue]
 
 # Rank of a record among those of one span: ended over reaped over open; and at each of these, what was taken in the

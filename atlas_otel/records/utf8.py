@@ -1,9 +1,12 @@
 """A captured text as it was encoded: UTF-8 that stays bytes until somebody reads it.
 
 Capturing a value makes bytes, and the spool writes bytes. Between the two nobody reads them, but Python decodes text
-that is not ASCII a character at a time: 20 µs for 20 KB, as much as a span takes. So where a scope's records go to a
+that is not ASCII a character at a time: 20 µs for 20 KB, as much as a span takes. So where a span's records go to a
 journal and nowhere else, its long captured texts are ``bytes`` (``state.Instrumentation.utf8_over``), and the thread
 that reads them decodes them: mostly the drain's. Nothing else in a record is ``bytes``: capture makes objects of those.
+
+Measured with ``make budget``, in instructions of a raw span, with bytes and with text alone: an ordinary decorated call
+into the spool 1.00 and 1.08, one with 20 KB 0.97 and 1.99.
 """
 
 from __future__ import annotations
