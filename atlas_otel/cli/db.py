@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, duration, the_database
 from atlas_otel.postgres import migrate
 
+_WORTH_SAYING: Final = 100_000_000
+_BYTES_A_MINUTE: Final = 60 * 100_000_000
+"""At 100 MB a second, which a disk of this decade writes with its indexes."""
+
 app = command_app("Make the database's schema, say where it stands, mark abandoned sessions, keep to a retention.")
 
 
 @app.command()
 def init(database_url: DatabaseUrl = None) -> None:
-    """Bring the schema up to date; safe over an empty database, and over one that the Atlas SDK made."""
-    done = migrate.init(the_database(database_url))
+    """Bring the schema up to date; safe over an empty database, and over one that the Atlas SDK made.
+
+    The same as `db migrate`.
+    """
+    _migrate(the_database(database_url))
+
+
+@app.command("migrate")
+def migrate_(database_url: DatabaseUrl = None) -> None:
+    """Bring the schema of a database that others use up to date; agents never do that by themselves.
+
+    Says beforehand how much is written anew under a lock, and while it waits, for whom. What agents record meanwhile
+    waits; programs that are too old for the new schema say so, and keep what they record.
+    """
+    _migrate(the_database(database_url))
+
+
+def _migrate(url: str) -> None:
+    size = migrate.rewritten_bytes(url)
+    if size >= _WORTH_SAYING:
+        minutes = max(1, round(size / _BYTES_A_MINUTE))
+        said = f"{size / 1e9:.1f} GB of tables are written anew under a lock: {minutes} to {4 * minutes} minutes"
+        typer.echo(f"{said}, in which records wait", err=True)
+    done = migrate.init(url, waiting=lambda held: typer.echo(held, err=True))
     for migration in done.pending:
         typer.echo(f"applied {migration.version:04} {migration.name}")
     version = max((migration.version for migration in done.pending), default=done.version)

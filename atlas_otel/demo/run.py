@@ -12,6 +12,7 @@ from atlas_otel.demo.environment import Catalogue
 from atlas_otel.demo.model import RuleModel
 from atlas_otel.errors import ConfigError, StoreError
 from atlas_otel.postgres import migrate
+from atlas_otel.postgres.connect import connect
 from atlas_otel.postgres.dsn import describe
 from atlas_otel.postgres.store import PostgresStore
 from atlas_otel_exporters import export_jsonl
@@ -53,7 +54,8 @@ def run_demo(database_url: str, output: Path, *, model: Model | None = None) -> 
 
     Raises ConfigError, StoreError or ExportError; what was recorded until then stays stored.
     """
-    migrate.init(database_url)  # a database that cannot be used is found out before any work is done
+    with connect(database_url) as connection:
+        migrate.ensure(connection, database_url)  # a database that cannot be used is found out before any work is done
     telemetry = atlas.configure("atlas-otel-demo", database_url=database_url)
     try:
         if not telemetry.settings.enabled:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import psycopg
 
 _MANY_WAIT: Final = 1_000
+_ID_SHARE: Final = 0.5
+"""From which share of an id's range on it is said."""
 _SHOWN: Final = 5
 """Sessions that are named."""
 
@@ -35,6 +37,7 @@ def examine_database(url: str) -> list[Finding]:
                 return [*found, fail("schema", said, "run: atlas-otel db init")]
             found.append(ok("schema", f"version {schema.version}, up to date"))
             found.append(_rights(connection))
+            found.append(_ids(connection))
             return [*found, *_standing_still(connection)]
     except AtlasOtelError as error:
         return [fail("database", str(error), "start the server, or correct ATLAS_OTEL_DATABASE_URL; records wait")]
@@ -51,6 +54,15 @@ def _rights(connection: psycopg.Connection) -> Finding:
         said = f"{user} may write, and {'everything else' if superuser else 'change the schema'}"
         return warn("rights", said, "agents need less: docs/reference/postgres-roles.md has a role that only writes")
     return ok("rights", f"{user} may write, and not change the schema")
+
+
+def _ids(connection: psycopg.Connection) -> Finding:
+    rows = connection.execute(statement("doctor_ids")).fetchall()
+    column, used = max(rows, key=lambda row: row[1], default=("no column", 0.0))
+    if used < _ID_SHARE:
+        return ok("ids", f"{used:.0%} of the numbers of {column} are used")
+    said = f"{used:.0%} of the numbers of {column} are used: at the end no new session gets rows"
+    return warn("ids", said, "atlas-otel db migrate makes ids 64 bits wide; where they are, report it")
 
 
 def _standing_still(connection: psycopg.Connection) -> list[Finding]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from atlas_otel.postgres.copy_buffer import integer, jsonb, row, text, timestamptz, timestamptz_of_ns
+from atlas_otel.postgres.copy_buffer import bigint, integer, jsonb, row, text, timestamptz, timestamptz_of_ns
 from atlas_otel.postgres.trajectory import hash_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def session_to_copy(session_id: int, session: SessionRow) -> bytes:
     """A row of ``sessions``."""
     return row(
-        integer(session_id),
+        bigint(session_id),
         text(session.task),
         text(session.status),
         _json(session.metadata),
@@ -43,13 +43,13 @@ def session_to_copy(session_id: int, session: SessionRow) -> bytes:
 
 def plan_to_copy(session_id: int, plan: JsonObject) -> bytes:
     """A row of ``plans``."""
-    return row(integer(session_id), _json(plan))
+    return row(bigint(session_id), _json(plan))
 
 
 def step_to_copy(session_id: int, step: StepResultRow) -> bytes:
     """A row of ``step_results``."""
     return row(
-        integer(session_id),
+        bigint(session_id),
         integer(step.step_id),
         text(step.trace),
         text(step.output),
@@ -61,24 +61,24 @@ def step_to_copy(session_id: int, step: StepResultRow) -> bytes:
 
 def attempt_to_copy(session_id: int, attempt: StepAttemptRow) -> bytes:
     """A row of ``step_attempts``."""
-    return row(integer(session_id), integer(attempt.step_id), integer(attempt.attempt), _json(attempt.evaluation))
+    return row(bigint(session_id), integer(attempt.step_id), integer(attempt.attempt), _json(attempt.evaluation))
 
 
 def guidance_to_copy(session_id: int, note: GuidanceRow) -> bytes:
     """A row of ``guidance_notes``."""
-    return row(integer(session_id), integer(note.step_id), integer(note.sequence), text(note.note))
+    return row(bigint(session_id), integer(note.step_id), integer(note.sequence), text(note.note))
 
 
 def event_to_copy(event_id: int, session_id: int, event: TrajectoryEventRow) -> tuple[bytes, bytes]:
     """A row of ``trajectory_events``; and the one of ``trajectory`` that says what it holds."""
     body = event.event.encode()
-    stored = (_EVENT_HEAD(4, 4, event_id, 4, session_id), jsonb(body), timestamptz_of_ns(event.time_ns))
+    stored = (_EVENT_HEAD(4, 8, event_id, 8, session_id), jsonb(body), timestamptz_of_ns(event.time_ns))
     return b"".join(stored), _known(event_id, session_id, event, hash_of(body))
 
 
 def changed_event_to_copy(event_id: int, event: TrajectoryEventRow) -> bytes:
     """A row of ``trajectory_changed_in``."""
-    return row(integer(event_id), jsonb(event.event.encode()), timestamptz_of_ns(event.time_ns))
+    return row(bigint(event_id), jsonb(event.event.encode()), timestamptz_of_ns(event.time_ns))
 
 
 def known_event_to_copy(event_id: int, session_id: int, event: TrajectoryEventRow) -> bytes:
@@ -88,14 +88,14 @@ def known_event_to_copy(event_id: int, session_id: int, event: TrajectoryEventRo
 
 def _known(event_id: int, session_id: int, event: TrajectoryEventRow, content_hash: bytes) -> bytes:
     key = event.key.encode()
-    head = _KNOWN_HEAD(5, 4, session_id, 8, event.time_ns, len(key))
-    return b"".join((head, key, _KNOWN_TAIL(16, content_hash, 4, event_id)))
+    head = _KNOWN_HEAD(5, 8, session_id, 8, event.time_ns, len(key))
+    return b"".join((head, key, _KNOWN_TAIL(16, content_hash, 8, event_id)))
 
 
 # Most of what a session is: fields that are never NULL and of fixed length are packed by one call.
-_EVENT_HEAD: Final = Struct(">h ii ii").pack
-_KNOWN_HEAD: Final = Struct(">h ii iq i").pack
-_KNOWN_TAIL: Final = Struct(">i16s ii").pack
+_EVENT_HEAD: Final = Struct(">h iq iq").pack
+_KNOWN_HEAD: Final = Struct(">h iq iq i").pack
+_KNOWN_TAIL: Final = Struct(">i16s iq").pack
 
 
 def _json(value: object) -> bytes:

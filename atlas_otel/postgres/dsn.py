@@ -114,6 +114,8 @@ def with_defaults(value: str, **settings: str | int) -> str:
 
 
 def is_embedded(value: str) -> bool:
+    """Whether ``value`` names an embedded server."""
+    value = value.strip()
     """Whether this database URL means a server from the wheel."""
     return value == EMBEDDED or value.startswith(_EMBEDDED_FOLDER)
 

@@ -166,7 +166,9 @@ def _surplus(session_id: int, before: SessionRows, after: SessionRows) -> Iterab
 def _remove(connection: psycopg.Connection, surplus: Sequence[_Surplus]) -> None:
     for relation, group in groupby(sorted(surplus), key=lambda row: row[0]):
         columns = [list(column) for column in zip(*group, strict=True)][1:]
-        connection.execute("SELECT atlas_otel.remove_rows(%s, %s, %s, %s)", [relation, *columns])
+        connection.execute(
+            "SELECT atlas_otel.remove_rows(%s, %s::bigint[], %s::integer[], %s::integer[])", [relation, *columns]
+        )
 
 
 def _stored_events(connection: psycopg.Connection, session_ids: Sequence[int]) -> dict[int, list[EventRowRef]]:
@@ -237,7 +239,7 @@ def _know(cursor: psycopg.Cursor, lines: Sequence[bytes]) -> None:
 
 def _forget(connection: psycopg.Connection, session_id: int, change: TrajectoryChange) -> None:
     connection.execute(
-        "SELECT atlas_otel.remove_events(%s::integer[], %s::integer[], %s::bigint[], %s::text[])",
+        "SELECT atlas_otel.remove_events(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[])",
         [
             list(change.removed),
             [session_id] * len(change.forgotten),

@@ -40,9 +40,9 @@ _of_other_processes: list[object] = []  # kept: what is collected is closed, or 
 class PostgresStore:
     """A :class:`atlas_otel.records.store.Store` in a Postgres database.
 
-    Connects when first used, and again after a failure; makes or upgrades the schema where ``migrate_schema`` says
-    so and it is behind. ``url`` takes every form of a database URL; an embedded server that died is started again.
-    ``patience``: how long a session must be quiet before it is over.
+    Connects when first used, and again after a failure; makes the schema where ``migrate_schema`` says so and nobody
+    uses the database yet, or it is embedded (``migrate.ensure``). ``url`` takes every form of a database URL; an
+    embedded server that died is started again. ``patience``: how long a session must be quiet before it is over.
     """
 
     def __init__(
@@ -234,10 +234,10 @@ class PostgresStore:
     def _connect(self) -> OverlappingConnection:
         connection = connect(self._url)
         try:
-            if not migrate.schema_status(connection, self._url).current:
-                if not self._migrate_schema:
-                    migrate.require_current(connection, self._url)
-                migrate.init(self._url)
+            if self._migrate_schema:
+                migrate.ensure(connection, self._url)
+            else:
+                migrate.require_current(connection, self._url)
         except BaseException:
             connection.close()
             raise

@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 # Column → type, as the contract (section 2) has them.
 CONTRACT = {
     "sessions": {
-        "id": "integer", "task": "text", "status": "text", "metadata": "jsonb", "final_answer": "text",
+        "id": "bigint", "task": "text", "status": "text", "metadata": "jsonb", "final_answer": "text",
         "reward": "jsonb", "reward_stats": "jsonb", "reward_audit": "jsonb", "student_learning": "text",
         "teacher_learning": "text", "review_status": "text", "review_notes": "text",
         "created_at": "timestamp with time zone", "completed_at": "timestamp with time zone",
     },
-    "plans": {"session_id": "integer", "plan": "jsonb"},
+    "plans": {"session_id": "bigint", "plan": "jsonb"},
     "step_results": {
-        "session_id": "integer", "step_id": "integer", "trace": "text", "output": "text", "evaluation": "jsonb",
+        "session_id": "bigint", "step_id": "integer", "trace": "text", "output": "text", "evaluation": "jsonb",
         "attempts": "integer", "metadata": "jsonb",
     },
-    "step_attempts": {"session_id": "integer", "step_id": "integer", "attempt": "integer", "evaluation": "jsonb"},
-    "guidance_notes": {"session_id": "integer", "step_id": "integer", "sequence": "integer", "note": "text"},
+    "step_attempts": {"session_id": "bigint", "step_id": "integer", "attempt": "integer", "evaluation": "jsonb"},
+    "guidance_notes": {"session_id": "bigint", "step_id": "integer", "sequence": "integer", "note": "text"},
     "trajectory_events": {
-        "id": "integer", "session_id": "integer", "event": "jsonb", "created_at": "timestamp with time zone",
+        "id": "bigint", "session_id": "bigint", "event": "jsonb", "created_at": "timestamp with time zone",
     },
     "discovery_runs": {
-        "id": "integer", "project_root": "text", "task": "text", "source": "text", "payload": "jsonb",
+        "id": "bigint", "project_root": "text", "task": "text", "source": "text", "payload": "jsonb",
         "metadata": "jsonb", "created_at": "timestamp with time zone",
     },
     "learning_registry": {
@@ -207,7 +207,10 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty_database_url: str, d
 
 def test_a_newer_schema_is_refused(database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("INSERT INTO atlas_otel.schema_migrations (version, name, checksum) VALUES (7000, 'x', 'y')")
+        query = (
+            "INSERT INTO atlas_otel.schema_migrations (version, name, checksum, writers) VALUES (7000, 'x', 'y', 7000)"
+        )
+        connection.execute(query)
     for call in (migrate.status, migrate.init):
         with pytest.raises(SchemaError, match="version 7000, newer than this program's"):
             call(database_url)

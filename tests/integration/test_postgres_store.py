@@ -569,7 +569,9 @@ def test_a_wrong_url_is_a_config_error() -> None:
 
 
 def test_a_newer_schema_is_refused(database_url: str, database: psycopg.Connection) -> None:
-    database.execute("INSERT INTO atlas_otel.schema_migrations (version, name, checksum) VALUES (999, 'x', 'x')")
+    database.execute(
+        "INSERT INTO atlas_otel.schema_migrations (version, name, checksum, writers) VALUES (999, 'x', 'x', 999)"
+    )
     with pytest.raises(SchemaError, match="newer than this program"):
         PostgresStore(database_url).write([span()])
 
@@ -630,7 +632,7 @@ _WRITER_ROLE = """
 CREATE ROLE {role} LOGIN;
 GRANT USAGE ON SCHEMA public, atlas_otel TO {role};
 GRANT TEMPORARY ON DATABASE {database} TO {role};
-GRANT SELECT ON atlas_otel.schema_migrations TO {role};
+GRANT SELECT ON atlas_otel.schema_migrations, atlas_otel.tombstones TO {role};
 GRANT SELECT, INSERT, UPDATE ON atlas_otel.sessions, atlas_otel.spans, atlas_otel.span_events, atlas_otel.trajectory,
     public.sessions, public.plans, public.step_results, public.step_attempts, public.guidance_notes,
     public.trajectory_events TO {role};

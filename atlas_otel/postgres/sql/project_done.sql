@@ -1,7 +1,7 @@
 -- Locks in the order of the keys, as writers of records do. A write that came meanwhile leaves its session dirty.
 WITH done AS (
     SELECT * FROM unnest(
-        %(keys)s::text[], %(ids)s::integer[], %(revisions)s::bigint[], %(since)s::bigint[], %(changed)s::boolean[],
+        %(keys)s::text[], %(ids)s::bigint[], %(revisions)s::bigint[], %(since)s::bigint[], %(changed)s::boolean[],
         %(errors)s::text[], %(settled)s::boolean[], %(waits)s::float[]
     ) AS done (key, id, revision, since, changed, error, settled, wait_s)
 ),

@@ -22,5 +22,5 @@ WITH considered AS (
                    THEN 'reward under --min-reward'
            END AS skipped
     FROM sessions s
-    WHERE %(ids)s::int[] IS NULL OR s.id = ANY (%(ids)s::int[])
+    WHERE %(ids)s::bigint[] IS NULL OR s.id = ANY (%(ids)s::bigint[])
 )

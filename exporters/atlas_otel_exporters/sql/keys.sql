@@ -1,1 +1,1 @@
-SELECT id, key FROM atlas_otel.sessions WHERE id = ANY (%(ids)s::int[])
+SELECT id, key FROM atlas_otel.sessions WHERE id = ANY (%(ids)s::bigint[])

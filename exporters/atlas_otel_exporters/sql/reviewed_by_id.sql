@@ -1,1 +1,1 @@
-WHERE s.id = ANY (%(ids)s::int[]) ORDER BY array_position(%(ids)s::int[], s.id)
+WHERE s.id = ANY (%(ids)s::bigint[]) ORDER BY array_position(%(ids)s::bigint[], s.id)

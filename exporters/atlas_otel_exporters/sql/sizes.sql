@@ -9,4 +9,4 @@ CROSS JOIN LATERAL (
                + coalesce(pg_column_size(evaluation), 0) + coalesce(pg_column_size(metadata), 0)) AS bytes
     FROM step_results WHERE session_id = s.id
 ) r
-WHERE s.id = ANY (%(ids)s::int[])
+WHERE s.id = ANY (%(ids)s::bigint[])
