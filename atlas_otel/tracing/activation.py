@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opentelemetry import context as otel_context
-
-from atlas_otel.tracing.context import activate, left_behind, restore
+from atlas_otel.tracing.context import activate, current_context, left_behind, restore
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -40,12 +38,12 @@ class Activation:
         self._token = None
         inside = token.var.get()
         if restore(token, self.context) and (inside is not self.context or self._around is not None):
-            around = otel_context.get_current() if self._around is None else self._around
+            around = current_context() if self._around is None else self._around
             activate(left_behind(inside, self.context, around))
 
     def share(self) -> None:
         """The code inside runs for a ``with`` block: what it makes current is so in the block."""
-        self._around = otel_context.get_current()
+        self._around = current_context()
 
     def resume(self) -> None:
         """Make what was current at the last ``suspend`` current again."""

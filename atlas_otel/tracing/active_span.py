@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanKind
 
@@ -34,7 +33,7 @@ from atlas_otel.records.record import (
 from atlas_otel.records.utf8 import NEVER, keep, texts_of
 from atlas_otel.tracing import failure, sink, state
 from atlas_otel.tracing.activation import Activation
-from atlas_otel.tracing.context import Frame, current_frame, with_frame
+from atlas_otel.tracing.context import Frame, current_context, current_frame, is_current, with_frame
 from atlas_otel.tracing.control_flow import is_control_flow
 from atlas_otel.tracing.span_view import SdkView
 from atlas_otel.tracing.state import Instrumentation, absorbed
@@ -129,8 +128,13 @@ class ActiveSpan(Activation):
         clock = instrumentation.clock
         self.anchor = frame.span.anchor if frame.span is not None else clock.anchor
         self.start_ns = clock.since(self.anchor) if start_ns is None else plausible_ns(start_ns)
-        parent = trace.get_current_span(context).get_span_context()
-        self.parent_span_id = format(parent.span_id, "016x") if parent.is_valid else None
+        active = frame.span
+        if active is not None and is_current(active, context):
+            parent = active.span.get_span_context()
+            self.parent_span_id = active.span_id if parent.is_valid else None
+        else:
+            parent = trace.get_current_span(context).get_span_context()
+            self.parent_span_id = format(parent.span_id, "016x") if parent.is_valid else None
         self._view = self._start_span(context, parent)
         self.span = self._view.span
         ids = self.span.get_span_context()
@@ -459,5 +463,5 @@ class ActiveSpan(Activation):
 
 def around() -> tuple[Context, Frame]:
     """The context and the frame in force here."""
-    context = otel_context.get_current()
+    context = current_context()
     return context, current_frame(context)

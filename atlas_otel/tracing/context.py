@@ -9,6 +9,7 @@ Another process learns the session from W3C baggage, where its sender opted in a
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from opentelemetry import baggage, trace
@@ -21,7 +22,7 @@ from atlas_otel.process import fork
 from atlas_otel.tracing import state
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextvars import Token
 
     from opentelemetry.trace import Span
@@ -139,8 +140,13 @@ _NOTHING = Frame()
 
 def current_frame(context: Context | None = None) -> Frame:
     """The frame in force in ``context`` (default: the current one)."""
-    frame = (otel_context.get_current() if context is None else context).get(_FRAME_KEY)
+    frame = (current_context() if context is None else context).get(_FRAME_KEY)
     return frame if isinstance(frame, Frame) else _NOTHING
+
+
+def is_current(active: SpanInForce, context: Context) -> bool:
+    """Whether the current span in ``context`` is that of ``active``, and none that the program has started inside."""
+    return context.get(_SPAN_KEY) is active.span
 
 
 def with_frame(frame: Frame, context: Context, span: Span | None = None) -> Context:
@@ -180,9 +186,19 @@ def step_of(context: Context | None = None) -> StepAttempt | None:
     return step.identity if step is not None else None
 
 
-def activate(context: Context) -> Token[Context]:
-    """Make ``context`` current; hand the token to :func:`restore`."""
-    return otel_context.attach(context)
+def _ways_to_the_context() -> tuple[Callable[[], Context], Callable[[Context], Token[Context]]]:
+    """How to get and set what is current: by OpenTelemetry's own ``ContextVar``, in a fraction of its functions' time,
+    and by these where another kind of context was chosen (``OTEL_PYTHON_CONTEXT``)."""
+    token = otel_context.attach(Context())
+    variable = getattr(token, "var", None)
+    otel_context.detach(token)
+    if isinstance(variable, ContextVar) and isinstance(variable.get(None), Context):
+        return variable.get, variable.set
+    return otel_context.get_current, otel_context.attach
+
+
+current_context, activate = _ways_to_the_context()
+"""What is current; and make a context current, with a token for :func:`restore`."""
 
 
 def left_behind(inside: Context, began: Context, around: Context, *, frames: bool = False) -> Context:

@@ -89,9 +89,12 @@ def begin(enter: Enter, arguments: Mapping[str, Any]) -> Observer:
     return NOBODY if observer is None else shared(observer, sys._getframe(2))
 
 
-def shared(observer: Observer, resumer: FrameType) -> Observer:
-    """``observer``, told so where a context manager resumes the generator for the first time."""
-    if resumer.f_code in _MANAGERS:
+def shared(observer: Observer, resumer: FrameType | None) -> Observer:
+    """``observer``, told so where a context manager resumes the generator for the first time, through wrappers of ours
+    perhaps."""
+    while resumer is not None and resumer.f_code.co_filename == UNSEEN:
+        resumer = resumer.f_back
+    if resumer is not None and resumer.f_code in _MANAGERS:
         observer.share()
     return observer
 

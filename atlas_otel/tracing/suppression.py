@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry import context as otel_context
 
-from atlas_otel.tracing.context import activate, restore
+from atlas_otel.tracing.context import activate, current_context, restore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ _KEY: Final = "suppress_instrumentation"
 
 def suppressed() -> bool:
     """Whether the code that asks runs under suppression, ours or OpenTelemetry's."""
-    return bool(otel_context.get_current().get(_KEY))
+    return bool(current_context().get(_KEY))
 
 
 @contextmanager

@@ -150,6 +150,7 @@ def test_coroutines_that_take_turns_in_one_context_do_not_mix() -> None:
 def test_a_context_managers_block_is_in_what_its_body_made_current() -> None:
     @contextlib.contextmanager
     @atlas.observe
+    @atlas.tool
     def tenant(name: str) -> Iterator[str]:
         token = otel_context.attach(baggage.set_baggage("tenant", name))
         try:
@@ -160,6 +161,7 @@ def test_a_context_managers_block_is_in_what_its_body_made_current() -> None:
 
     @contextlib.asynccontextmanager
     @atlas.observe
+    @atlas.tool
     async def async_tenant(name: str) -> AsyncIterator[str]:
         with tenant(name):
             await asyncio.sleep(0)
