@@ -51,7 +51,7 @@ def describe_answer(active: ActiveSpan, result: object) -> object:
     from atlas_otel.calls.answers import read_answer
 
     tree, _ = _json(result)
-    if isinstance(tree, str) and not isinstance(result, str):
+    if isinstance(tree, str) and not issubclass(type(result), str):  # ``isinstance`` would run a stranger's code
         return result  # an object that could only be described: nobody said that
     said = describing.describe_answer(read_answer(tree))
     capture = active.instrumentation.capture

@@ -66,6 +66,11 @@ def complete(messages: Any) -> str:
     return "answer"
 
 
+@atlas.llm(model="m")
+def gives(messages: Any, answer: Any) -> Any:
+    return answer
+
+
 @pytest.mark.parametrize(
     "make", [Lazy, MagicMock, AsyncMock, Metaclassed, lambda: Closed(role="user")], ids=lambda make: make.__name__
 )
@@ -76,8 +81,9 @@ def test_a_strangers_argument_costs_no_span(make: Any) -> None:
         assert session(value) is value
         asyncio.run(async_session(value))
         assert complete(value) == complete([value]) == "answer"
+        assert gives([{"role": "user", "content": "q"}], value) is value
     names = [span.name for span in recorded.spans]
-    assert names == ["execute_tool tool", "invoke_agent session"] * 2 + ["chat m"] * 2
+    assert names == ["execute_tool tool", "invoke_agent session"] * 2 + ["chat m"] * 3
     assert not loads
 
 
