@@ -91,10 +91,12 @@ def read_history(database_url: str, learning_key: str, limit: int) -> list[Earli
 
     A score that no judge gave (``reward.raw.failed``) is left out of its entry.
     """
-    from atlas_otel.postgres.connect import connect
+    from atlas_otel.postgres.connect import connect, quiet
+    from atlas_otel.postgres.failures import translating
 
     sql = files("atlas_otel.runtime").joinpath("learning_history.sql").read_bytes()
-    with connect(database_url, statement_timeout_ms=int(READ_TIMEOUT_S * 1000)) as connection:
+    timeout_ms = int(READ_TIMEOUT_S * 1000)
+    with translating(database_url), quiet(), connect(database_url, statement_timeout_ms=timeout_ms) as connection:
         rows = connection.execute(sql, {"learning_key": learning_key, "limit": limit}).fetchall()
     return [EarlierSession(*row) for row in rows]
 
