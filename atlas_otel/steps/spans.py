@@ -20,6 +20,7 @@ from atlas_otel.calls.usage import read_usage
 from atlas_otel.calls.writing import write_tools
 from atlas_otel.models.plan import step_number
 from atlas_otel.records.json_text import dump
+from atlas_otel.tracing.span_names import span_name, step_name
 
 if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonObject, JsonValue
@@ -122,20 +123,16 @@ def _describe_other(name: str, given: _Given, payload: JsonObject, attributes: d
 
 
 def _describe_session(name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]) -> str:
-    attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_INVOKE_AGENT
-    attributes[semconv.GEN_AI_AGENT_NAME] = name
     task = given.value.get("task") if isinstance(given.value, Mapping) else given.value
     if isinstance(task, str):
         attributes[semconv.ATLAS_TASK] = task
     _keep_input(given, attributes)
-    return f"{semconv.OPERATION_INVOKE_AGENT} {name}"
+    return span_name("agent", name, attributes)
 
 
 def _describe_agent(name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]) -> str:
-    attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_INVOKE_AGENT
-    attributes[semconv.GEN_AI_AGENT_NAME] = name
     _keep_input(given, attributes)
-    return f"{semconv.OPERATION_INVOKE_AGENT} {name}"
+    return span_name("agent", name, attributes)
 
 
 def _describe_step(name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]) -> str:
@@ -153,19 +150,16 @@ def _describe_step(name: str, given: _Given, payload: JsonObject, attributes: di
     if attempt is not None:
         attributes[semconv.ATLAS_STEP_ATTEMPT] = attempt
     attributes[semconv.ATLAS_STEP_DESCRIPTION] = description
-    return f"step {step_id}: {description}" if step_id is not None else f"step: {description}"
+    return step_name(step_id, description)
 
 
 def _describe_tool(name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]) -> str:
-    attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_EXECUTE_TOOL
-    attributes[semconv.GEN_AI_TOOL_NAME] = name
     if given.value is not None:
         attributes[semconv.GEN_AI_TOOL_CALL_ARGUMENTS] = given.text
-    return f"{semconv.OPERATION_EXECUTE_TOOL} {name}"
+    return span_name("tool", name, attributes)
 
 
 def _describe_llm(name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]) -> str:
-    attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_CHAT
     attributes[semconv.GEN_AI_REQUEST_MODEL] = name
     metadata = payload.get("metadata")
     held = metadata if isinstance(metadata, dict) else {}
@@ -183,7 +177,7 @@ def _describe_llm(name: str, given: _Given, payload: JsonObject, attributes: dic
     for key, structure in structures.items():
         attributes[key] = dump(structure)
     _keep_input(rest, attributes)
-    return f"{semconv.OPERATION_CHAT} {name}"
+    return span_name("llm", name, attributes)
 
 
 _DESCRIBE: Final = {

@@ -22,6 +22,7 @@ from atlas_otel.tracing.context import Frame, SessionState, current_frame, sessi
 from atlas_otel.tracing.control_flow import expected_types
 from atlas_otel.tracing.driving import CALL, STREAM
 from atlas_otel.tracing.handles import Observation, Session, Step
+from atlas_otel.tracing.span_names import span_name, step_name
 from atlas_otel.tracing.suppression import suppressed
 from atlas_otel.tracing.wrapping import name_of, wrap
 
@@ -41,8 +42,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 H = TypeVar("H", bound=Observation)
 
 NOT_GIVEN: Final = object()
-NAMED_IN_SPAN: Final = 120
-"""Characters of a step's description that its span's name shows."""
 
 
 class Instrument(Generic[H]):
@@ -213,10 +212,10 @@ class Instrument(Generic[H]):
             return self._start_step(parts, name, arguments, context, frame, session, attributes)
         if frame.step is not None and frame.step.identity is not None:
             attributes[semconv.ATLAS_STEP_ID], attributes[semconv.ATLAS_STEP_ATTEMPT] = frame.step.identity
-        span_name, span_kind = self._name_span(name, attributes)
+        called, span_kind = self._name_span(name, attributes)
         self._describe(parts, name, arguments, frame, attributes)
         active = ActiveSpan(
-            parts, self.kind, span_name, attributes, frame=frame, context=context, session=session, span_kind=span_kind
+            parts, self.kind, called, attributes, frame=frame, context=context, session=session, span_kind=span_kind
         )
         return self._outputs_of(active)
 
@@ -238,10 +237,9 @@ class Instrument(Generic[H]):
         attributes: dict[str, AttributeValue] = {
             semconv.ATLAS_KIND: "agent" if inner else "session",
             semconv.ATLAS_SESSION_ID: key,
-            semconv.GEN_AI_OPERATION_NAME: semconv.OPERATION_INVOKE_AGENT,
-            semconv.GEN_AI_AGENT_NAME: name,
             **given,
         }
+        called = span_name("session", name, attributes)
         if around_it is not None and not inner:
             attributes[semconv.ATLAS_PARENT_SESSION_ID] = around_it.key
         if not inner and parts.propagate:
@@ -255,7 +253,7 @@ class Instrument(Generic[H]):
         active = ActiveSpan(
             parts,
             "agent" if inner else "session",
-            f"{semconv.OPERATION_INVOKE_AGENT} {name}",
+            called,
             attributes,
             frame=frame if inner else Frame(inherited=frame.inherited),
             context=context,
@@ -284,16 +282,13 @@ class Instrument(Generic[H]):
             identity = session.identify(description, self.step_id, self.attempt)
             attributes[semconv.ATLAS_STEP_ID], attributes[semconv.ATLAS_STEP_ATTEMPT] = identity
         shown = parts.capture.text(description, semconv.ATLAS_STEP_DESCRIPTION)
-        number = f"step {identity.step}" if identity is not None else "step"
-        span_name = number
         if shown is not None:
             attributes[semconv.ATLAS_STEP_DESCRIPTION] = shown
-            span_name = f"{number}: {shown[:NAMED_IN_SPAN]}"
         self._describe(parts, name, arguments, frame, attributes)
         active = ActiveSpan(
             parts,
             "step",
-            span_name,
+            step_name(identity.step if identity is not None else None, shown),
             attributes,
             frame=frame,
             context=context,
@@ -305,20 +300,10 @@ class Instrument(Generic[H]):
         return self._outputs_of(active)
 
     def _name_span(self, name: str, attributes: dict[str, AttributeValue]) -> tuple[str, SpanKind]:
-        """Name and kind after the GenAI conventions."""
-        if self.kind == "tool":
-            attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_EXECUTE_TOOL
-            attributes[semconv.GEN_AI_TOOL_NAME] = name
-            return f"{semconv.OPERATION_EXECUTE_TOOL} {name}", SpanKind.INTERNAL
-        if self.kind == "llm":
-            attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_CHAT
-            attributes[semconv.ATLAS_NAME] = name
-            return f"{semconv.OPERATION_CHAT} {attributes.get(semconv.GEN_AI_REQUEST_MODEL, name)}", SpanKind.CLIENT
-        if self.kind == "agent":
-            attributes[semconv.GEN_AI_OPERATION_NAME] = semconv.OPERATION_INVOKE_AGENT
-            attributes[semconv.GEN_AI_AGENT_NAME] = name
-            return f"{semconv.OPERATION_INVOKE_AGENT} {name}", SpanKind.INTERNAL
-        return name, SpanKind.INTERNAL
+        if self.kind != "llm":
+            return span_name(self.kind, name, attributes), SpanKind.INTERNAL
+        attributes[semconv.ATLAS_NAME] = name
+        return span_name("llm", f"{attributes.get(semconv.GEN_AI_REQUEST_MODEL, name)}", attributes), SpanKind.CLIENT
 
     def _describe(
         self,
