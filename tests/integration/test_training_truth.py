@@ -166,5 +166,5 @@ def test_two_runs_of_one_task_are_one_pair(database_url: str, tmp_path: Path, be
         store.write(records.all)
         store.project()
     (pair,) = rows(database_url, tmp_path, "preference")
-    assert (pair["prompt"], pair["margin"], pair["pair_source"]) == (asked, 1.0, "siblings")
+    assert (pair["prompt"], pair["reward_margin"], pair["pair_source"]) == (asked, 1.0, "siblings")
     assert (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) == ("4", "5")

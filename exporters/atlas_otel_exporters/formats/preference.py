@@ -84,7 +84,7 @@ class PreferenceFormat(RowFormat):
             "rejected_prompt": chat_messages(rejected.call.messages, arguments) if differs else None,
             "tools": chat_tools(chosen.call.tools) or None,
             "pair_source": pair.source,
-            "margin": pair.margin,
+            "reward_margin": pair.margin,
             "guidance": list(chosen.attempt.guidance) if chosen.attempt is not None else [],
             "chosen_attempt": None if chosen.attempt is None else chosen.attempt.number,
             "chosen_reward": chosen.reward,

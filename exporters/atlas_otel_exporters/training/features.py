@@ -58,7 +58,7 @@ FEATURES: Final[Mapping[str, Mapping[str, Feature]]] = {
         "rejected_prompt": _MESSAGES,
         "tools": "json",
         "pair_source": "string",
-        "margin": "float64",
+        "reward_margin": "float64",
         "guidance": ("string",),
         "chosen_attempt": "int64",
         "chosen_reward": "float64",

@@ -112,7 +112,7 @@ def test_an_attempt_that_raised_is_rejected_for_one_that_did_not() -> None:
 def test_attempts_that_nobody_refused_are_told_apart_by_their_scores() -> None:
     rows = attempted(None, None, None, scores=[0.25, 1.0, None])
     (line,) = lines("preference", rows)
-    assert (line["chosen_attempt"], line["rejected_attempt"], line["margin"]) == (2, 1, 0.75)
+    assert (line["chosen_attempt"], line["rejected_attempt"], line["reward_margin"]) == (2, 1, 0.75)
     assert lines("preference", rows, RowOptions(min_margin=0.8)) == []
 
 
@@ -132,7 +132,7 @@ def test_two_runs_of_one_task_are_exactly_one_pair_at_the_place_where_they_part(
     (line,) = lines_of_runs("preference", [ran(1.0, "a", "right", "c"), ran(0.0, "a", "wrong", "d")])
     assert line["prompt"] == [*ASKED, *said("a"), {"role": "user", "content": "go on 0"}]
     assert (line["chosen"], line["rejected"]) == (said("right"), said("wrong"))
-    assert (line["chosen_reward"], line["rejected_reward"], line["margin"]) == (1.0, 0.0, 1.0)
+    assert (line["chosen_reward"], line["rejected_reward"], line["reward_margin"]) == (1.0, 0.0, 1.0)
     assert (line["pair_source"], line["prompt_differs"]) == ("siblings", False)
     assert (line["session_key"], line["rejected_session_key"]) == ("k1", "k2")
 
