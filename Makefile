@@ -4,6 +4,7 @@
 #   make lint types imports test-wheel test-rest          the parts of `make test`; make test-suite: every test, here
 #   make test-stack  the Collector and Jaeger, for real   make stack   only build them (Go)
 #   make programs    ten thousand random programs, bare and decorated: no difference that they could observe
+#   make test-training   TRL trains on exports; test-training-all over every chat template
 #   make soak SECONDS=3600   agents, random faults, and accounts that must balance
 #   make budget      instructions of the hot path, counted (valgrind)
 #   make bench       the benchmarks, some 20 minutes; writes docs/performance.md   make bench CASES="decorated stall"
@@ -26,8 +27,8 @@ WHEEL_TESTS ?= tests/wheel tests/acceptance --ignore=tests/acceptance/faults
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup demo test lint types imports test-suite test-rest test-wheel test-stack stack programs soak budget \
-  bench up down lock format clean
+.PHONY: help setup demo test lint types imports test-suite test-rest test-wheel test-stack test-training \
+  test-training-all stack programs soak budget bench up down lock format clean
 
 help:
 	@awk '!/^#/ { exit } { sub(/^# ?/, ""); print }' Makefile
@@ -70,6 +71,14 @@ test-wheel: setup $(WHEEL_VENV)/.locked
 	rm -rf $(WHEEL_DIR)/src/atlas_otel $(WHEEL_DIR)/src/exporters
 	cd $(WHEEL_DIR)/src && env -u PYTHONPATH PATH="$(abspath $(WHEEL_BIN)):$$PATH" \
 	  $(abspath $(WHEEL_BIN))/pytest $(PYTEST_ARGS) $(WHEEL_TESTS)
+
+# What comes out trains: TRL's trainers, with a tiny random model on the CPU, in an environment that is made once a user
+# (some 6 GB); test-training-all takes every chat template that TRL ships for training.
+test-training: setup
+	$(BIN)/pytest tests/training
+
+test-training-all: setup
+	ATLAS_OTEL_TRAINING=all $(BIN)/pytest tests/training
 
 # Jaeger and the Collector are built once for each user; 69 says that they can't be here, and then each test says why
 # it is skipped. A fixture may wait for Jaeger to come up; only the test itself is on the clock.

@@ -20,8 +20,8 @@ app = command_app()
     name="import",
     help="Store traces from files: OTLP in JSON lines, as the Collector's file exporter writes them (traces, and logs "
     "of model calls), Jaeger's JSON, what OpenTelemetry's console exporter prints, exports of Phoenix, Langfuse and "
-    "MLflow; "
-    "packed with gzip or not; - is standard input. Importing again changes nothing. Exit code 1 where something could "
+    "MLflow, trajectories (ATIF); packed with gzip or not; - is standard input. Importing again changes nothing. Exit "
+    "code 1 where something could "
     "not be taken or computed, 2 where something named is not there; the rest is stored.",
 )
 def import_traces(

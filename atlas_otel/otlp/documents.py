@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel.errors import RecordError
+from atlas_otel.otlp.atif import decode_atif, is_atif
 from atlas_otel.otlp.console import decode_console, is_console_span
 from atlas_otel.otlp.jaeger import decode_jaeger
 from atlas_otel.otlp.json import decode_tree
@@ -27,6 +28,7 @@ _ITEMS: Final[
     (is_phoenix_span, decode_phoenix),
     (is_console_span, decode_console),
     (is_mlflow_trace, decode_mlflow),
+    (is_atif, decode_atif),
     (is_langfuse_trace, decode_langfuse),
     (is_langfuse_observation, decode_langfuse),
 )
@@ -36,7 +38,7 @@ _ITEMS: Final[
 def decode_document(tree: object, capture: Capture) -> Decoded:
     """Traces, and logs of model calls, as OTLP (a line of the Collector's file exporter, an answer of ``/api/v3``, or
     one bare ``ResourceSpans``), in Jaeger's own form, as the console exporter prints them, or as Phoenix, Langfuse and
-    MLflow export them; one document, or a list of them.
+    MLflow export them, and trajectories (ATIF); one document, or a list of them.
 
     Metrics hold neither. Raises RecordError for what is none of these.
     """
@@ -56,7 +58,7 @@ def decode_document(tree: object, capture: Capture) -> Decoded:
             return _decode_data([tree], capture)
         if not tree or any(signal in tree for signal in _OTHER_SIGNALS):
             return _NOTHING
-    raise RecordError("neither OTLP nor a form that is read (Jaeger, console exporter, Phoenix, Langfuse, MLflow)")
+    raise RecordError("neither OTLP nor a form that is read (Jaeger, console, Phoenix, Langfuse, MLflow, ATIF)")
 
 
 def _decode_otlp(tree: Mapping[str, Any], capture: Capture) -> Decoded | None:

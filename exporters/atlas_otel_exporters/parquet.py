@@ -28,6 +28,7 @@ class ParquetLines:
         self._pa, self._parquet = pyarrow_modules()
         self._features = features
         self._schema = _schema(self._pa, features)
+        self._held_as = _schema(self._pa, features, json_as_text=True)
         # The writer's name and version would make the same rows give other bytes under another pyarrow's; its
         # statistics, compression and page layout are set here for the same reason.
         self._writer = self._parquet.ParquetWriter(stream, self._schema, compression="zstd", version="2.6")
@@ -49,7 +50,9 @@ class ParquetLines:
     def flush(self) -> None:
         """Write what is held as a row group."""
         if self._rows:
-            self._writer.write_table(self._pa.Table.from_pylist(self._rows, schema=self._schema))
+            # No rows can be made with JSON inside of lists at once; a cast takes nothing but its name.
+            held = self._pa.Table.from_pylist(self._rows, schema=self._held_as)
+            self._writer.write_table(held.cast(self._schema))
         self._rows, self._held = [], 0
 
     def close(self) -> None:
@@ -70,19 +73,27 @@ def _stored(value: JsonValue, feature: Feature) -> JsonValue:
     return {name: _stored(held.get(name), item) for name, item in feature.items()}
 
 
-def _schema(pa: Any, features: Mapping[str, Feature]) -> Any:
-    fields = [pa.field(name, _type(pa, feature)) for name, feature in features.items()]
+def _schema(pa: Any, features: Mapping[str, Feature], *, json_as_text: bool = False) -> Any:
+    text = pa.string()
+    scalars = {
+        "string": text,
+        # The type by which ``datasets`` knows JSON in a file, whatever else the file says.
+        "json": text if json_as_text else pa.json_(),
+        "int64": pa.int64(),
+        "float64": pa.float64(),
+        "bool": pa.bool_(),
+    }
+    fields = [pa.field(name, _type(pa, feature, scalars)) for name, feature in features.items()]
     said = {"info": {"features": parquet_features(features)}}
     return pa.schema(fields, metadata={"huggingface": orjson.dumps(said)})
 
 
-def _type(pa: Any, feature: Feature) -> Any:
-    scalars = {"string": pa.string, "json": pa.string, "int64": pa.int64, "float64": pa.float64, "bool": pa.bool_}
+def _type(pa: Any, feature: Feature, scalars: Mapping[str, Any]) -> Any:
     if isinstance(feature, str):
-        return scalars[feature]()
+        return scalars[feature]
     if isinstance(feature, tuple):
-        return pa.list_(_type(pa, feature[0]))
-    return pa.struct([pa.field(name, _type(pa, item)) for name, item in feature.items()])
+        return pa.list_(_type(pa, feature[0], scalars))
+    return pa.struct([pa.field(name, _type(pa, item, scalars)) for name, item in feature.items()])
 
 
 def pyarrow_modules() -> tuple[Any, Any]:

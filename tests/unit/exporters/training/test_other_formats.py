@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 
 import atlas_otel as atlas
+from atlas_otel.capture.capture import Capture, Limits
 from atlas_otel.models.rows import SessionRows
+from atlas_otel.otlp.documents import decode_document
+from atlas_otel.projection.project import project
+from atlas_otel.records.record import RecordSet
 from atlas_otel.testing import recording
 from atlas_otel_exporters.formats import FormatName, format_named
 from atlas_otel_exporters.training.options import RowOptions
@@ -36,7 +40,7 @@ def call(number: int) -> Json:
     }
 
 
-CALLING = {"role": "assistant", "content": None, "tool_calls": [call(1), call(2)]}
+CALLING = {"role": "assistant", "content": None, "tool_calls": [call(1), call(2)], "reasoning_content": "Both at once."}
 RESULTS = [{"role": "tool", "tool_call_id": f"c{number}", "content": str(number)} for number in (1, 2)]
 SAID = {"role": "assistant", "content": "4 and 6."}
 
@@ -89,7 +93,8 @@ def test_ids_that_do_not_go_on_from_each_other_are_two_trajectories() -> None:
 
 def test_openai_lines_weigh_what_was_generated_and_hold_nothing_else() -> None:
     (row,) = lines("openai", looped())
-    assert row.keys() <= {"messages", "tools", "parallel_tool_calls"}
+    assert row.keys() == {"messages", "tools", "parallel_tool_calls"}
+    assert row["tools"] == [TOOL]
     calling = row["messages"][2]
     assert calling == {"role": "assistant", "content": None, "tool_calls": [call(1), call(2)], "weight": 1}
     assert row["messages"][-1] == {**SAID, "weight": 1}
@@ -159,9 +164,23 @@ def test_a_trajectory_has_each_message_once_and_answers_of_tools_with_their_call
         {"source_call_id": "c1", "content": "1"},
         {"source_call_id": "c2", "content": "2"},
     ]
-    assert calling["message"] == ""
+    assert (calling["message"], calling["reasoning_content"]) == ("", "Both at once.")
     assert calling["metrics"]["completion_token_ids"] == [3, 4]
+    assert trajectory["agent"]["tool_definitions"] == [TOOL]
     assert trajectory["extra"]["reward"] == 1.0
+
+
+def test_a_trajectory_that_is_imported_is_the_same_conversation() -> None:
+    (trajectory,) = lines("atif", looped())
+    decoded = decode_document(trajectory, Capture(Limits()))
+    assert decoded.refused == 0
+    rows = project(RecordSet(decoded.records))
+    (before,), (after,) = lines("chat", looped()), lines("chat", rows)
+    assert (after["messages"], after["tools"]) == (before["messages"], before["tools"])
+    assert (after["session_reward"], after["agent"], after["model"]) == (1.0, "adder", "m-1")
+    assert (rows.session.task, rows.session.final_answer) == ("Add", "4 and 6.")
+    tools = [json.loads(event.event)["payload"] for event in rows.events]
+    assert [one["data"]["output"] for one in tools if one["event_type"] == "TOOL_END"] == ["1", "2"]
 
 
 def test_a_trace_for_the_hub_is_a_header_and_each_message_once() -> None:
@@ -170,7 +189,7 @@ def test_a_trace_for_the_hub_is_a_header_and_each_message_once() -> None:
     assert [one["message"]["role"] for one in messages] == ["system", "user", "assistant", "tool", "tool", "assistant"]
     calling = messages[2]["message"]
     assert calling["toolCalls"] == [{"id": one["id"], "function": one["function"]} for one in (call(1), call(2))]
-    assert calling["content"] == ""
+    assert (calling["content"], calling["reasoningContent"]) == ("", "Both at once.")
     assert messages[3]["message"]["toolCallId"] == "c1"
 
 
