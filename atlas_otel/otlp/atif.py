@@ -58,18 +58,14 @@ class _Trajectory:
 
     def spans(self) -> Iterator[RawSpan]:
         """The spans of the steps, then the root's. Raises NotASpan for a time that is none."""
-        steps = objects(self._held.get("steps"))
+        steps = list(objects(self._held.get("steps")))
         times = [at for step in steps if (at := time_ns(step.get("timestamp")))]
         self._now = began = min(times, default=1)
-        task, answer = "", ""
         for number, step in enumerate(steps, start=1):
             role = _ROLES.get(text(step.get("source")), "user")
             said = _said(step, role)
             if role == "assistant" and not step.get("is_copied_context"):
                 yield from self._of_agent(step, said, number)
-                answer = _text(step.get("message")) or answer
-            elif role == "user":
-                task = task or _text(step.get("message"))
             self._messages += [said, *_answers(step)]
         yield self._span(
             self._root,
@@ -79,8 +75,6 @@ class _Trajectory:
             {
                 semconv.GEN_AI_OPERATION_NAME: "invoke_agent",
                 semconv.GEN_AI_AGENT_NAME: self._agent.get("name"),
-                semconv.ATLAS_TASK: text(object_of(self._held.get("extra")).get("task")) or task,
-                semconv.ATLAS_OUTPUT: answer,
             },
             self._rewards(),
         )

@@ -178,7 +178,7 @@ def test_a_trajectory_that_is_imported_is_the_same_conversation() -> None:
     (before,), (after,) = lines("chat", looped()), lines("chat", rows)
     assert (after["messages"], after["tools"]) == (before["messages"], before["tools"])
     assert (after["session_reward"], after["agent"], after["model"]) == (1.0, "adder", "m-1")
-    assert (rows.session.task, rows.session.final_answer) == ("Add", "4 and 6.")
+    assert (rows.session.task, rows.session.final_answer) == (ASKED[1]["content"], SAID["content"])
     tools = [json.loads(event.event)["payload"] for event in rows.events]
     assert [one["data"]["output"] for one in tools if one["event_type"] == "TOOL_END"] == ["1", "2"]
 
