@@ -180,7 +180,7 @@ def test_a_trajectory_that_is_imported_is_the_same_conversation() -> None:
     assert (after["session_reward"], after["agent"], after["model"]) == (1.0, "adder", "m-1")
     assert (rows.session.task, rows.session.final_answer) == (ASKED[1]["content"], SAID["content"])
     tools = [json.loads(event.event)["payload"] for event in rows.events]
-    assert [one["data"]["output"] for one in tools if one["event_type"] == "TOOL_END"] == ["1", "2"]
+    assert [one["data"]["output"] for one in tools if one["event_type"] == "TOOL_END"] == [1, 2]
 
 
 def test_a_trace_for_the_hub_is_a_header_and_each_message_once() -> None:
