@@ -24,7 +24,7 @@ _MESSAGES: Final = (
     "message_list", "input", "inputs", "prompt", "prompts", "message", "question", "query", "user_prompt",
     "user_message", "user_input", "text", "content",
 )  # fmt: skip
-_SAID: Final = frozenset(_MESSAGES[9:])
+_SAID: Final = frozenset({"messages", "contents", *_MESSAGES[9:]})
 """Names whose text is what the user said."""
 _SYSTEM: Final = (
     "system", "instructions", "system_prompt", "system_instruction", "system_instructions", "systemInstruction",

@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from atlas_otel.projection.messages import message_text, messages_of, parts_of, text_of
+from atlas_otel.projection.messages import messages_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -229,12 +229,8 @@ def _said(facts: Facts) -> list[tuple[str, list[tuple[str, str]]]]:
     """What the model answered: texts, and tools with their arguments, in one form."""
     return [
         (
-            message_text(message).strip(),
-            [
-                (text_of(part.get("name")), _canonical(part.get("arguments")))
-                for kind, part in parts_of(message)
-                if kind == "tool_call"
-            ],
+            message.text.strip(),
+            [(call.name, _canonical(call.arguments)) for call in message.tool_calls],
         )
         for message in messages_of(facts.output_messages)
     ]

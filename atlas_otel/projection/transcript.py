@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from atlas_otel.calls.model_call import joined
+from atlas_otel.calls.parts import read_parts
 from atlas_otel.events.adapter_event import AdapterNote
 from atlas_otel.events.guidance import GuidanceNote
 from atlas_otel.events.intermediate_step import PushedNote
 from atlas_otel.events.validation import ValidationNote
-from atlas_otel.projection.messages import message_text, messages_of, text_of, transcript_lines
+from atlas_otel.projection.messages import messages_of, text_of, transcript_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -95,12 +97,12 @@ def _end(node: Node) -> Iterator[str]:
 def _new_messages(messages: JsonText | None, instructions: JsonText | None) -> Iterator[str]:
     """What is new in a call's messages: all up to the model's last own turn was shown when it happened."""
     listed = messages_of(messages)
-    last = max((i for i, message in enumerate(listed) if message.get("role") == "assistant"), default=-1)
+    last = max((i for i, message in enumerate(listed) if message.role == "assistant"), default=-1)
     if last >= 0:
         yield f"  ({last + 1} earlier messages)"
     elif instructions is not None:
         parts = instructions.value
-        yield f"  system: {message_text({'parts': parts}) if isinstance(parts, list) else instructions.plain}"
+        yield f"  system: {joined(read_parts(parts)) if isinstance(parts, list) else instructions.plain}"
     for message in listed[last + 1 :]:
         yield from (f"  {line}" for line in transcript_lines(message))
     if not listed and messages is not None:

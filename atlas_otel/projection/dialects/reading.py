@@ -149,6 +149,7 @@ FALLBACKS: Final[Table] = {
 
 def finish(span: SpanRecord, fields: dict[str, Any], kind: Kind, name: str | None, dialect: str) -> Facts:
     """Facts from what :func:`collect` found, with what stands on the span itself."""
+    fields.pop("tool_name", None)  # of a span that is no tool's
     calling.canonical(fields, kind)
     usage = whole_input(
         Usage(
