@@ -348,6 +348,14 @@ CLAUDE_CODE_CACHE_READ: Final = "cache_read_tokens"
 CLAUDE_CODE_CACHE_CREATION: Final = "cache_creation_tokens"
 GEMINI_CLI_SCOPE: Final = "gemini-cli"
 
+# --- Spring AI (1.x, 2.x, its reference's "Observability"); read, never written ---------------------------------------
+SPRING_PREFIX: Final = "spring.ai."
+SPRING_KIND: Final = "spring.ai.kind"
+SPRING_CONVERSATION: Final = "spring.ai.chat.client.conversation.id"
+SPRING_TOOL_NAME: Final = "spring.ai.tool.definition.name"
+SPRING_TOOL_ARGUMENTS: Final = "spring.ai.tool.call.arguments"
+SPRING_TOOL_RESULT: Final = "spring.ai.tool.call.result"
+
 # Who else names the conversation; read, never written.
 SESSION_ID: Final = "session.id"
 THREAD_ID: Final = "thread_id"

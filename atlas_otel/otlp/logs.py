@@ -93,7 +93,7 @@ def event_records(
     """
     found: Taken = {}
     before: Taken = {} if taken is None else taken
-    for log in logs:
+    for log in map(_in_one_event, logs):
         payload = _payload(log)
         if payload is None or not _has_ids(log) or not 0 < log.time_ns < MAX_NS:
             continue
@@ -111,6 +111,33 @@ def event_records(
 def _has_ids(log: RawLog) -> bool:
     ids = (log.trace_id, 32), (log.span_id, 16)
     return all(len(one) == size and set(one) <= _HEX and set(one) != {"0"} for one, size in ids)
+
+
+def _in_one_event(log: RawLog) -> RawLog:
+    """A log of AWS' distribution (Bedrock AgentCore), which takes what was said out of spans of any instrumentation and
+    sends it as ``{input: {messages}, output: {messages}}`` under the scope's name, as the conventions' one event."""
+    body = calling.opened(log.body)
+    if is_message_event(log.name) or not isinstance(body, dict):
+        return log
+    said = {
+        key: [_said(one) for one in held["messages"] if isinstance(one, dict)]
+        for key, name in _SIDES
+        if isinstance(held := body.get(name), dict) and isinstance(held.get("messages"), list)
+    }
+    return log._replace(name=semconv.EVENT_GEN_AI_DETAILS, attributes={}, body=said) if said else log
+
+
+_SIDES: Final = ((semconv.GEN_AI_INPUT_MESSAGES, "input"), (semconv.GEN_AI_OUTPUT_MESSAGES, "output"))
+
+
+def _said(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message whose content may be an event's attributes, ``{content}`` or ``{message, finish_reason}``."""
+    content = message.get("content")
+    more = {}
+    if isinstance(content, dict) and ("content" in content or "message" in content):
+        more = {"finish_reason": content["finish_reason"]} if "finish_reason" in content else {}
+        content = content.get("content", content.get("message"))
+    return {"role": message.get("role"), "content": calling.opened_parts(content), **more}
 
 
 def _payload(log: RawLog) -> dict[str, object] | None:

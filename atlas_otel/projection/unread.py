@@ -23,6 +23,7 @@ KNOWN_PREFIXES: Final = (
     semconv.VERCEL_PREFIX,
     semconv.ADK_PREFIX,
     semconv.HAYSTACK_PREFIX,
+    semconv.SPRING_PREFIX,
     semconv.LOGFIRE_REQUEST,
     semconv.ATLAS_KIND.removesuffix("kind"),
 )

@@ -21,6 +21,7 @@ from atlas_otel.projection.dialects import (
     openinference,
     openllmetry,
     pydantic_ai,
+    spring_ai,
     vercel_ai,
 )
 from atlas_otel.projection.unread import is_unread
@@ -43,6 +44,7 @@ DIALECTS: Final[Sequence[Callable[[SpanRecord], Facts | None]]] = (
     haystack.read,
     claude_code.read,
     gemini_cli.read,
+    spring_ai.read,
     pydantic_ai.read,
     genai.read,
 )

@@ -275,6 +275,19 @@ TOOLS: dict[str, tuple[SpanRecord, str, str | None]] = {
         "weather",
         None,
     ),
+    "Spring AI": (
+        span(
+            {
+                "spring.ai.kind": "tool_call",
+                "gen_ai.operation.name": "framework",
+                "spring.ai.tool.definition.name": "weather",
+                "spring.ai.tool.call.arguments": {"city": "Oslo"},
+                "spring.ai.tool.call.result": '"4 degrees"',
+            }
+        ),
+        "weather",
+        None,
+    ),
     "Claude Code": (
         span(
             {"span.type": "tool", "tool_name": "weather", "tool_input": {"city": "Oslo"}, "tool_use_id": "c1"},
@@ -466,6 +479,7 @@ VERSIONS = {
     "LiteLLM": "litellm 1.110",
     "OpenLLMetry": "instrumentations 0.62",
     "OpenInference": "instrumentations of November 2026",
+    "Spring AI": "spring-ai 2.0, with content switched on",
     "Claude Code": "its traces (beta)",
     "Gemini CLI": "@google/gemini-cli-core 0.61",
     "Strands": "strands-agents 1.62",

@@ -182,3 +182,15 @@ def test_two_methods_of_one_agent_given_the_same_are_one_turn() -> None:
         chat(4, 3, 3, 10, "go", "gone"),
     )
     assert len(found.steps) == 1
+
+
+def test_what_aws_takes_out_of_spans_comes_back_from_its_logs() -> None:
+    body = {
+        "input": {"messages": [{"role": "user", "content": {"content": '[{"text": "Weather?"}]'}}]},
+        "output": {"messages": [{"role": "assistant", "content": {"message": '[{"text": "4 degrees."}]'}}]},
+    }
+    ids = {"traceId": "1" * 32, "spanId": f"{2:016x}", "timeUnixNano": str(T + 4)}
+    log = {**ids, "eventName": "strands.telemetry.tracer", "body": {"stringValue": json.dumps(body)}}
+    call = span(2, 1, 1, 5, gen_ai__operation__name="chat", gen_ai__request__model="m")
+    found = rows(agent(1, None, 0, 9), call, logs=[log]).session
+    assert (found.task, found.final_answer) == ("Weather?", "4 degrees.")
