@@ -127,7 +127,11 @@ class ActiveSpan(Activation):
         self._generation = fork.generation()
         clock = instrumentation.clock
         self.anchor = frame.span.anchor if frame.span is not None else clock.anchor
-        self.start_ns = clock.since(self.anchor) if start_ns is None else plausible_ns(start_ns)
+        if start_ns is None:
+            start_ns = clock.now_ns() if self.anchor == clock.anchor else clock.since(self.anchor)
+        else:
+            start_ns = plausible_ns(start_ns)
+        self.start_ns = start_ns
         active = frame.span
         if active is not None and is_current(active, context):
             parent = active.span.get_span_context()
@@ -416,14 +420,16 @@ class ActiveSpan(Activation):
         """End the span and hand its record over. The first call counts."""
         if self._ended:
             return
-        if (jumped := self.instrumentation.clock.anchor - self.anchor) and end_ns is None:
+        clock = self.instrumentation.clock
+        jumped = clock.anchor - self.anchor
+        if jumped and end_ns is None:
             self.set(semconv.ATLAS_CLOCK_JUMP, jumped)
         self._ended = True
         try:
             if fork.generation() != self._generation:
                 self.instrumentation.recorder.span_forked()
                 return
-            now = self._now_ns()
+            now = clock.now_ns() - jumped
             record = self._record(now if end_ns is None else plausible_ns(end_ns), RANK_ENDED, now)
             sink.ended(self.instrumentation.recorder, record)
             self._view.ended(record, self._reported)

@@ -94,3 +94,59 @@ def test_the_environment_keeps_what_is_set() -> None:
 def test_without_content_the_instrumentations_are_told_to_take_none() -> None:
     made = environment({"ATLAS_OTEL_CAPTURE_CONTENT": "false"}, {})
     assert made["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] == "NO_CONTENT"
+
+
+OWN_PROVIDER = """
+import json, sys
+from opentelemetry import trace
+early = trace.get_tracer("early")
+if "span first" in sys.argv:
+    early.start_span("before").end()
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+exporter, provider = InMemorySpanExporter(), TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(exporter))
+trace.set_tracer_provider(provider)
+assert trace.get_tracer_provider() is provider
+with early.start_as_current_span("invoke_agent a", attributes={"gen_ai.operation.name": "invoke_agent"}):
+    with trace.get_tracer("late").start_as_current_span("chat m", attributes={"gen_ai.operation.name": "chat"}):
+        pass
+import atlas_otel as atlas
+with atlas.session("ours", name="s"):
+    trace.get_tracer("late").start_span("inside").end()
+trace.set_tracer_provider(TracerProvider())  # refused, as ever
+print(json.dumps(sorted(span.name for span in exporter.get_finished_spans())))
+"""
+
+
+@pytest.mark.parametrize("when", ["at once", "span first"])
+def test_a_provider_that_the_program_sets_is_adopted(when: str, database_url: str, tmp_path: Path) -> None:
+    done = _run(
+        "--database-url", database_url, "--", sys.executable, "-c", OWN_PROVIDER, when,
+        ATLAS_OTEL_SPOOL_DIR=str(tmp_path), ATLAS_OTEL_EXIT_TIMEOUT_S="20",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == '["chat m", "inside", "invoke_agent a", "invoke_agent s"]\n'
+    with psycopg.connect(database_url) as connection:
+        names = connection.execute("SELECT name FROM atlas_otel.spans ORDER BY name").fetchall()
+    assert [name for (name,) in names] == ["chat m", "inside", "invoke_agent a", "invoke_agent s"]
+    assert done.stderr.count("Overriding of current TracerProvider is not allowed") == 1
+    assert ("1 of early" in done.stderr) == (when == "span first")
+
+
+def test_what_could_not_be_done_is_said_once_at_the_end() -> None:
+    program = """
+from opentelemetry import trace
+class Bare(trace.TracerProvider):
+    def get_tracer(self, *a, **k):
+        return trace.NoOpTracer()
+with trace.get_tracer("web").start_as_current_span("GET /"):
+    pass
+trace.set_tracer_provider(Bare())
+print("done")
+"""
+    done = _run("--", sys.executable, "-c", program)
+    assert (done.returncode, done.stdout) == (0, "done\n")
+    said = [line for line in done.stderr.splitlines() if line.startswith("atlas-otel exec:")]
+    assert ["Bare" in said[0], "1 of web" in said[1], len(said)] == [True, True, 2], done.stderr

@@ -166,6 +166,8 @@ def _export(database_url: str, folder: Path) -> list[dict[str, Any]]:
     output = folder / "traces.jsonl"
     command = [sys.executable, "-m", "atlas_otel", "export", "--database-url", database_url, "--output", str(output)]
     done = subprocess.run([*command, "--include-all-statuses"], capture_output=True, text=True, timeout=60, check=False)
+    if "no sessions" in done.stderr:
+        return []
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
 

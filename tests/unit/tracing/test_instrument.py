@@ -579,3 +579,43 @@ def test_times_that_no_store_holds_are_bounded() -> None:
         atlas.record_reward(1.0)
     (span,), (event,) = recorded.spans, recorded.events
     assert all(0 < time < 2**63 for time in (span.start_ns, span.end_ns or 0, span.version, event.sequence))
+
+
+def test_nothing_of_a_strangers_object_is_run_whatever_it_is_given_as() -> None:
+    """A lazy object that loads when its class is asked for: as argument, task, messages, answer, item and output."""
+    loads: list[str] = []
+
+    class Lazy:
+        @property
+        def __class__(self) -> Any:
+            loads.append("class")
+            raise RuntimeError
+
+        def __getattr__(self, name: str) -> Any:
+            loads.append(name)
+            raise RuntimeError
+
+    @atlas.llm(model="m")
+    def ask(messages: Any, answer: Any) -> Any:
+        return answer
+
+    @atlas.observe
+    def stream(value: Any) -> Iterator[Any]:
+        yield value
+
+    @atlas.session
+    def handle(user: Any) -> Any:
+        atlas.emit_event("seen", {"user": user})
+        atlas.set_metadata({"user": user})
+        ask(user, user)
+        ask([user], user)
+        list(stream(user))
+        with atlas.step("work") as step:
+            step.input = step.output = user
+        return user
+
+    with recording() as recorded:
+        handle(Lazy())
+    assert loads == []
+    assert len(recorded.spans) == 5
+    assert len(recorded.events) == 2
