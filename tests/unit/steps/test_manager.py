@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry import baggage
 from opentelemetry import context as otel_context
+from opentelemetry.context import Context
 from opentelemetry.trace import NoOpTracer
 
 import atlas_otel as atlas
@@ -50,8 +51,8 @@ def recorded() -> Iterator[Recording]:
 
 @pytest.fixture(autouse=True)
 def _nobody_listens_on() -> Iterator[None]:
-    # A step that is never ended stays in force: not for the next test.
-    token = otel_context.attach(otel_context.get_current())
+    # A step that is never ended stays in force: not for the next test, and none of an earlier one's.
+    token = otel_context.attach(Context())
     yield
     otel_context.detach(token)
     FEED.complete(lambda one: True)
