@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 from atlas_otel import semconv
-from atlas_otel.errors import ExportError, RecordError, RetryableStoreError, UsageError
+from atlas_otel.errors import ExportError, PermanentStoreError, RecordError, RetryableStoreError, UsageError
+from atlas_otel.postgres.store import PostgresStore
 from atlas_otel.process.file_lock import try_lock
 from atlas_otel_exporters.encode import REVISION
 from atlas_otel_exporters.read import open_reader
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from atlas_otel_exporters.write import Lines
 
 POLL_S: Final = 1.0
+_COMPUTED_AT_ONCE: Final = 100
 _SHARE_OF_TIME: Final = 0.1
 """Looking for changes takes at most this share of the time: a large database is looked at more seldom."""
 
@@ -69,13 +71,15 @@ def follow_sessions(
     """
     if selection.limit is not None or selection.offset or selection.newest_first:
         raise UsageError("a follower writes sessions as they come: leave out limit, offset and newest first")
-    with _appending(output) as (lines, written):
+    with _appending(output) as (lines, written), PostgresStore(database_url, migrate_schema=False) as store:
+        computing = _Computing(store)
         follower = _Follower(lines, written, selection, format, batch_size, event_limit)
         while not stop.is_set():
             try:
                 with open_reader(database_url) as reader:
                     while not stop.is_set():
                         began = time.monotonic()
+                        computing.once()
                         follower.poll(reader)
                         stop.wait(max(poll_s, (time.monotonic() - began) / _SHARE_OF_TIME))
             except RetryableStoreError as error:
@@ -83,6 +87,23 @@ def follow_sessions(
                     waiting(error)
                 stop.wait(poll_s)
         return follower.summary()
+
+
+class _Computing:
+    """Computes sessions that are behind their records: whoever recorded them may have gone. A role that may not write
+    leaves that to others."""
+
+    def __init__(self, store: PostgresStore) -> None:
+        self._store = store
+        self._may = True
+
+    def once(self) -> None:
+        """Some of those that wait."""
+        try:
+            if self._may:
+                self._store.project(limit=_COMPUTED_AT_ONCE)
+        except PermanentStoreError:
+            self._may = False
 
 
 class _Follower:

@@ -12,6 +12,8 @@ import psycopg
 import pytest
 
 from atlas_otel.errors import ExportError, UsageError
+from atlas_otel.postgres.store import PostgresStore
+from atlas_otel.records.record import RANK_ENDED, SpanRecord
 from atlas_otel_exporters import ExportSummary, export_jsonl
 
 if TYPE_CHECKING:
@@ -188,6 +190,17 @@ def test_what_somebody_added_to_a_followed_file_is_left_as_it_is(database_url: s
     with pytest.raises(ExportError, match="line 2 was not written by --follow"):
         export_jsonl(path, database_url=database_url, follow=threading.Event())
     assert path.read_bytes() == held
+
+
+def test_a_session_that_nobody_computed_is_computed_and_written(database_url: str, tmp_path: Path) -> None:
+    key = "5" * 32
+    span = SpanRecord(
+        *(key, "1" * 16, None, key, "invoke_agent a", "session", 0, 1, 2, 0, None, {}, (), (), "s", {}, RANK_ENDED, 1)
+    )
+    with Follower(tmp_path / "out.jsonl", database_url) as follower:
+        with PostgresStore(database_url) as store:
+            store.write([span])
+        until(lambda: len(follower.written()) == 1)
 
 
 def test_two_followers_do_not_write_one_file(database_url: str, tmp_path: Path) -> None:
