@@ -305,3 +305,18 @@ def test_members_without_anything_end_an_import(database_url: str, tmp_path: Pat
     assert done.returncode == 1
     assert "imported 1 spans" in done.stdout
     assert "the gzip file is broken; what stands before it is taken" in done.stderr
+
+
+def test_what_looks_like_a_model_call_in_no_known_form_is_said(database_url: str, tmp_path: Path, capsys: Any) -> None:
+    unknown = line(1, session=None)
+    scope = unknown["resourceSpans"][0]["scopeSpans"][0]
+    scope["scope"] = {"name": "acme"}
+    scope["spans"][0]["attributes"] = [
+        {"key": "acme.model", "value": {"stringValue": "m"}},
+        {"key": "acme.prompt_tokens", "value": {"intValue": "3"}},
+    ]
+    file = tmp_path / "acme.json"
+    file.write_text(json.dumps(unknown))
+    code, out, err = imported(database_url, capsys, str(file))
+    assert (code, "imported 1 spans" in out) == (0, True)
+    assert "1 spans of scope acme were kept but not understood" in err

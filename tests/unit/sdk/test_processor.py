@@ -16,6 +16,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from atlas_otel import semconv
 from atlas_otel.capture.capture import Capture
+from atlas_otel.delivery.causes import meaning
 from atlas_otel.process import fork
 from atlas_otel.records.record import EventRecord, SpanRecord, decode_record, encode_record
 from atlas_otel.records.recorder import OpenSpan
@@ -292,3 +293,16 @@ def test_after_the_shutdown_only_what_ran_before_is_recorded():
     before.end()
     assert [record.name for record in recorder.ended] == ["before"]
     assert len(recorder.started) == 1
+
+
+def test_what_looks_like_a_model_call_and_is_not_understood_is_kept_and_counted_by_scope():
+    tracer, recorder, *_ = _setup()
+    cause = "not_understood some.instrumentation"
+    before = state.absorbed_counts().get(cause, 0)
+    unknown = {"acme.model": "m", "acme.usage.prompt_tokens": 3}
+    tracer.start_span("call", context=Context(), attributes=unknown).end()
+    tracer.start_span("chat", context=Context(), attributes={"gen_ai.request.model": "m"}).end()
+    kept, _ = recorder.ended
+    assert (kept.name, dict(kept.attributes)) == ("call", unknown)
+    assert state.absorbed_counts()[cause] == before + 1
+    assert "kept but not understood" in meaning(cause)

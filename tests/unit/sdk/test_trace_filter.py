@@ -64,6 +64,31 @@ def test_what_stands_around_and_below_a_model_call_comes_with_it(filtered: Any) 
     assert not processor.filter._waiting
 
 
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"gen_ai.operation.name": "chat"},
+        {"openinference.span.kind": "LLM"},
+        {"traceloop.span.kind": "workflow"},
+        {"langfuse.observation.type": "generation"},
+        {"mlflow.spanType": '"LLM"'},
+        {"ai.operationId": "ai.generateText"},
+        {"gcp.vertex.agent.llm_request": "{}"},
+        {"haystack.component.name": "llm"},
+        {"spring.ai.kind": "chat_client"},
+        {"request_data": "{}"},
+        {"acme.model": "m", "acme.prompt_tokens": 3},
+    ],
+    ids=lambda attributes: next(iter(attributes)),
+)
+def test_traces_of_every_dialect_are_kept_and_of_what_looks_like_a_call(filtered: Any, attributes: Any) -> None:
+    processor, start = filtered
+    request = start("POST /ask")
+    start("call", request, attributes=attributes).end()
+    request.end()
+    assert processor.kept == ["call", "POST /ask"]
+
+
 def test_a_trace_without_them_is_forgotten(filtered: Any) -> None:
     processor, start = filtered
     request = start("GET /")
