@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -61,6 +62,9 @@ def show(
     session: SessionName,
     database_url: DatabaseUrl = None,
     whole: Annotated[bool, typer.Option("--verbose", "-v", help="Texts, arguments and results in full.")] = False,
+    datasets: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Say too which datasets below this folder hold rows of it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a session as it was recorded: what it came to, and a tree with verdicts, errors, tokens and rewards."""
@@ -68,6 +72,7 @@ def show(
     from atlas_otel.look.session_tree import session_tree
     from atlas_otel.postgres.sessions import session_ids
     from atlas_otel.postgres.store import PostgresStore
+    from atlas_otel_exporters.datasets.manifest import datasets_of
 
     url = the_database(database_url)
     ids = session_ids(url, session)
@@ -75,11 +80,17 @@ def show(
         rows = store.rows(ids.key)
         records = store.records(ids.key)
     trees = session_tree(records, rows, ids.key)
+    held = [] if datasets is None else list(datasets_of(ids.key, datasets))
     if as_json:
         task = rows.session.task if rows else None
-        print_json({"session_id": ids.key, "task": task, "spans": [tree.to_json() for tree in trees]})
+        shown = {"session_id": ids.key, "task": task, "spans": [tree.to_json() for tree in trees]}
+        print_json(shown | ({} if datasets is None else {"datasets": {str(path): count for path, _, count in held}}))
         return
     print_session(Head(ids.key, ids.id, _addresses(records)), rows, trees, whole=whole)
+    for path, manifest, count in held:
+        typer.echo(f"in the dataset {manifest.name}, {path}: {count} rows")
+    if datasets is not None and not held:
+        typer.echo(f"in no dataset below {datasets}")
 
 
 @app.command("open")

@@ -194,7 +194,7 @@ def command(runs_url: str) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "ATLAS_OTEL_DATABASE_URL": runs_url}
         return subprocess.run(
-            [sys.executable, "-m", "atlas_otel", "dataset", *arguments],
+            [sys.executable, "-m", "atlas_otel", *arguments],
             capture_output=True,
             text=True,
             env=environment,
@@ -208,17 +208,21 @@ def test_the_command_makes_lists_shows_compares_and_checks(
     command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     folder = str(tmp_path / "sft")
-    done = command("create", "numbers", "--format", "kto", "--output", folder, "--include-all-statuses")
+    done = command("dataset", "create", "numbers", "--format", "kto", "--output", folder, "--include-all-statuses")
     assert done.returncode == 0, done.stderr
     assert f"rows: {2 * TASKS}" in done.stderr
-    assert command("list", str(tmp_path)).stdout == f"{folder}  numbers  kto  {2 * TASKS} rows\n"
-    shown = command("show", folder)
+    assert command("dataset", "list", str(tmp_path)).stdout == f"{folder}  numbers  kto  {2 * TASKS} rows\n"
+    shown = command("dataset", "show", folder)
     assert shown.stdout.startswith("numbers  kto  ")
     assert f"left out: {TASKS} (exact duplicate)" in shown.stdout
-    assert json.loads(command("show", folder, "--json").stdout)["name"] == "numbers"
-    assert f"{2 * TASKS} rows in both (0 of them" in command("diff", folder, folder).stdout
-    checked = command("verify", folder)
+    assert json.loads(command("dataset", "show", folder, "--json").stdout)["name"] == "numbers"
+    assert f"{2 * TASKS} rows in both (0 of them" in command("dataset", "diff", folder, folder).stdout
+    checked = command("dataset", "verify", folder)
     assert (checked.returncode, checked.stdout) == (0, "")
+    # The third run of each task is wrong, the second says what the first said.
+    for session, said in (("1", f"in the dataset numbers, {folder}: 1 rows"), ("2", f"in no dataset below {tmp_path}")):
+        shown = command("sessions", "show", session, "--datasets", str(tmp_path))
+        assert shown.stdout.splitlines()[-1] == said, shown
 
 
 @pytest.mark.parametrize(
@@ -236,7 +240,7 @@ def test_the_command_makes_lists_shows_compares_and_checks(
 def test_a_wrong_call_is_one_line(
     command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, arguments: list[str], said: str
 ) -> None:
-    done = command("create", "x", "--output", str(tmp_path / "x"), *arguments)
+    done = command("dataset", "create", "x", "--output", str(tmp_path / "x"), *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert said in line

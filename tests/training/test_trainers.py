@@ -11,10 +11,15 @@ from typing import Any
 import pytest
 
 from atlas_otel_exporters import export_jsonl
+from atlas_otel_exporters.datasets.card import card
 from atlas_otel_exporters.datasets.create import Plan, create_dataset
+from atlas_otel_exporters.datasets.manifest import Manifest
+from atlas_otel_exporters.datasets.shards import FileKind, Shards
+from atlas_otel_exporters.json_text import dump
 from atlas_otel_exporters.selection import Selection
+from atlas_otel_exporters.training.features import FEATURES
 from atlas_otel_exporters.training.options import CallFilter, RowOptions
-from tests.training.conftest import NUMBERS, Json, Model, record
+from tests.training.conftest import NUMBERS, TOOL, Json, Model, call, record
 
 pytestmark = pytest.mark.timeout(1200)  # the first run makes the trainers' environment
 
@@ -114,9 +119,38 @@ def check_masks(template: str, rendered: list[list[str]], rows: list[Json], *, c
         assert len(stretches) == len(answers), (template, stretches)
         for stretch, answer in zip(stretches, answers, strict=True):
             assert answer["content"] in stretch, (template, stretch)
-            for call in answer.get("tool_calls") or () if calls else ():
-                assert call["function"]["name"] in stretch, (template, stretch)
+            for called in answer.get("tool_calls") or () if calls else ():
+                assert called["function"]["name"] in stretch, (template, stretch)
             assert not any(word in stretch for word in ("USER", "SYSTEM", "TOOL ")), (template, stretch)
+
+
+@pytest.mark.parametrize("files", ["parquet", "jsonl"])
+def test_a_large_dataset_whose_rare_keys_come_last_loads(
+    peer_python: Any, judge: Any, tmp_path: Path, files: FileKind
+) -> None:
+    """30 MB, over what ``datasets`` looks at before it decides on types; 200 MB for the whole run."""
+    size = (200 if TEMPLATES == ("all",) else 30) * 1024 * 1024
+    rare = {"role": "assistant", "content": "rare", "tool_calls": [call(1, 1)], "reasoning_content": "late"}
+    blank: Json = dict.fromkeys(FEATURES["chat"])
+    folder = tmp_path / "large"
+    folder.mkdir()
+    rows = 0
+    with Shards(folder, "train", files, FEATURES["chat"], 16 * 1024 * 1024) as shards:
+        written = 0
+        while written < size:
+            rows += 1
+            last = written + 10_000 >= size
+            messages = [{"role": "user", "content": f"{rows} " + "x" * 9_900}, *([rare] if last else [])]
+            line = dump({**blank, "messages": messages, "tools": [TOOL] if last else None})
+            shards.write(line)
+            written += len(line)
+        data = tuple(shards.finish())
+    manifest = Manifest("large", "chat", {}, {}, {"rows": rows}, {}, data, "none", 0, "tests")
+    (folder / "README.md").write_text(card(manifest, FEATURES["chat"]))
+    plain, streamed, first, second, tools = json.loads(judge(peer_python, "large.py", str(folder), home=tmp_path))
+    assert plain == streamed == rows
+    assert first == second
+    assert (first[-1], tools) == (rare, [TOOL])
 
 
 def test_trajectories_are_what_the_nemo_agent_toolkit_reads(

@@ -133,3 +133,14 @@ def datasets_below(folder: Path) -> list[tuple[Path, Manifest]]:
     # A build that was broken off stands in a hidden folder.
     paths = sorted(path.parent for path in folder.rglob(MANIFEST) if not any(p.startswith(".") for p in path.parts))
     return [(path, read_manifest(path)) for path in paths if (path / LINEAGE).exists()]
+
+
+def datasets_of(session: str, folder: Path) -> Iterator[tuple[Path, Manifest, int]]:
+    """The datasets below ``folder`` that hold rows of a session (its key, or its number), and how many.
+
+    Raises UsageError where ``folder`` is none.
+    """
+    for path, manifest in datasets_below(folder):
+        rows = sum(session in (row.session_key, str(row.session_id)) for row in read_lineage(path))
+        if rows:
+            yield path, manifest, rows
