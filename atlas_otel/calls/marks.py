@@ -17,6 +17,9 @@ LEFT_OUT: Final = "atlas.truncated"
 """The one key of the object that stands in a list where entries were left out."""
 _INSIDE: Final = re.compile(r"…\[(\d+) bytes, cut by atlas-otel\]…")
 _CUT: Final = "cut by atlas-otel"
+_DESCRIBED: Final = re.compile(
+    r"<(?:[\w<>]+(?:\.[\w<>]+)+|(?:function|method|class|module|generator|coroutine|async_generator) [\w.<>]+)>"
+)
 
 
 def left_out(value: object) -> Cut | None:
@@ -44,6 +47,11 @@ def missing_in(parts: Iterable[Part]) -> int:
         elif isinstance(part, Media) and part.data is not None:
             total += _missing(part.data)
     return total
+
+
+def is_described(text: str) -> bool:
+    """Whether a text is all that capture kept of an object: its type. Nobody said that."""
+    return _DESCRIBED.fullmatch(text) is not None
 
 
 def is_cut(text: str) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from atlas_otel.calls.answer import Answer
 from atlas_otel.calls.answers import read_answer
 from atlas_otel.calls.attributes import with_tokens
+from atlas_otel.calls.marks import is_described
 from atlas_otel.calls.messages import Messages, is_message, read_messages
 from atlas_otel.calls.model_call import Choice, Message, ModelCall, Tokens
 from atlas_otel.calls.parts import read_parts
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from atlas_otel.calls.model_call import Place
     from atlas_otel.models.json_types import JsonObject, JsonValue
-
-_DESCRIBED: Final = re.compile(r"<[A-Za-z_]\w*(\.\w+)+>")
-"""How capture writes an object of which nothing but its type is kept: nobody said that."""
 
 
 def model_call(start: JsonObject, end: JsonObject | None, place: Place) -> ModelCall:
@@ -72,7 +69,7 @@ def _system(said: JsonValue) -> Message:
 def _answer(output: JsonValue, responses: JsonValue) -> Answer:
     """What both the raw answer and the one in the conventions' form say. The latter's choices stand where it has any:
     the database reorders the keys of the raw one's arguments."""
-    described = isinstance(output, str) and _DESCRIBED.fullmatch(output)
+    described = isinstance(output, str) and is_described(output)
     raw = read_answer(output) if output is not None and not described else Answer()
     read = read_answer(responses)
     if not read.choices or len(read.choices) < len(raw.choices):  # several choices read as one answer in parts
