@@ -168,3 +168,35 @@ def test_two_runs_of_one_task_are_one_pair(database_url: str, tmp_path: Path, be
     (pair,) = rows(database_url, tmp_path, "preference")
     assert (pair["prompt"], pair["reward_margin"], pair["pair_source"]) == (asked, 1.0, "siblings")
     assert (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) == ("4", "5")
+
+
+async def test_token_ids_are_the_servers(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATLAS_OTEL_SPOOL_DIR", str(tmp_path / "spool"))
+    telemetry = atlas.configure("tests", database_url=database_url, tracer_provider=TracerProvider(), console=False)
+    given: list[tuple[list[int], list[int]]] = []
+    try:
+        with chat_server(lambda request: "hello") as server:
+            respond = server.respond
+
+            def with_ids(request: Json) -> tuple[int, Json]:
+                """As vLLM answers where it is asked to return token ids."""
+                status, answer = respond(request)
+                asked = list(range(100, 100 + len(json.dumps(request["messages"])) % 50))
+                wrote = [7, 8, 9]
+                given.append((asked, wrote))
+                (choice,) = answer["choices"]
+                choice["token_ids"] = wrote
+                choice["logprobs"] = {"content": [{"token": "t", "logprob": -one / 8} for one in wrote]}
+                return status, {**answer, "prompt_token_ids": asked}
+
+            server.respond = with_ids  # type: ignore[method-assign]
+            config = agent_config(server.url)
+            await arun("the task", config={"agent": config["agent"], "adaptive_teaching": {"mode_override": "auto"}})
+        assert telemetry.flush(20)
+    finally:
+        telemetry.shutdown(10)
+    found = rows(database_url, tmp_path, "tokens")
+    assert [(row["prompt_ids"], row["response_ids"], row["loss_mask"]) for row in found] == [
+        (asked, wrote, [1] * len(wrote)) for asked, wrote in given
+    ]
+    assert [row["logprobs"] for row in found] == [[-7 / 8, -1.0, -9 / 8]] * len(given)
