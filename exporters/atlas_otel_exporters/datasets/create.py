@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 _EACH_COUNTS: Final = frozenset({"rl", "tokens", "atif", "hf-traces", "atlas"})
 """Formats in which two runs that said the same are two samples, and no duplicates."""
+_REMEMBERING: Final = frozenset({"verl"})
+"""Formats in which a session's rows depend on those before it: a build of one begins anew."""
 _SAVED_EVERY: Final = 200
 _UNSPLIT: Final = frozenset({"hf-traces"})
 
@@ -148,7 +150,7 @@ class _Build:
         self._left_out.update(considered.skipped)
 
     def _resumable(self, build: str, sessions: Mapping[int, str]) -> State | None:
-        state = self._staging.state()
+        state = self._staging.state() if self._plan.format not in _REMEMBERING else None
         if state is None or state.build != build or state.seen != _seen(sessions, state.last):
             return None
         return state
