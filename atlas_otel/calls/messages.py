@@ -21,6 +21,7 @@ _HOLDERS: Final = ("messages", "input_messages", "contents", "chat_history", "in
 """Keys of an object that holds messages and is none itself."""
 NO_MESSAGE: Final = "no message in any known form"
 CUT_JSON: Final = "the JSON text breaks off"
+TOO_DEEP: Final = "nested too deep to be read"
 
 
 class Messages(NamedTuple):
@@ -69,7 +70,10 @@ def read_message(value: JsonValue, role: str = "user") -> tuple[Message, ...]:
     if isinstance(value, dict):
         for is_form, read in forms.MESSAGES:
             if is_form(value):
-                found = read(value, role)
+                try:
+                    found = read(value, role)
+                except RecursionError:  # parts within parts, deeper than anybody writes them
+                    return (unread(None, TOO_DEEP, role),)
                 if found:
                     return tuple(map(_marked, found))
     elif isinstance(value, (list, tuple)) and len(value) == 2 and all(isinstance(one, str) for one in value):

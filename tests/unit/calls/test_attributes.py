@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from atlas_otel.calls.attributes import from_attributes, to_attributes
 from atlas_otel.calls.messages import read_messages
 from atlas_otel.calls.model_call import (
@@ -73,3 +75,12 @@ def test_json_that_breaks_off_is_read_up_to_there_and_the_rest_is_marked() -> No
     system, rest = read_messages(JsonText('[{"role": "system", "content": "Be brief."}, {"role": "user",')).items
     assert (system.text, rest.role, rest.unread) == ("Be brief.", "user", "the JSON text breaks off")
     assert rest.parts == (Unknown("text", '{"role": "user",'),)
+
+
+def test_parts_nested_without_end_are_one_message_that_is_marked() -> None:
+    part: dict[str, Any] = {"type": "text", "text": "deep"}
+    for _ in range(20_000):
+        part = {"type": "tool_result", "tool_use_id": "c", "content": [part]}
+    (message,) = read_messages([{"role": "user", "content": [part]}]).items
+    assert message.unread == "nested too deep to be read"
+    assert from_attributes(to_attributes(ModelCall(messages=(message,)))).marks == ("nested too deep to be read",)
