@@ -1,11 +1,12 @@
 """Agents at full speed while a random fault strikes every few seconds; then everything must agree to the last span.
 
-    soak.py [--seconds N] [--agents N] [--every S] [--backlog N] [--pace S] [--seed N] [--folder DIR]
+    soak.py [--seconds N] [--agents N] [--every S] [--backlog N] [--pace S] [--seed N] [--folder DIR] [--chaos]
 
 The faults: an agent is killed, terminated, frozen; connections are cut, frozen, slowed, refused; the server is frozen,
-killed, restarted; its sessions are terminated; it takes no connections. At the end every promise (each line that an
-agent noted after a call had returned) is held against the database, the accounts of the agents that ended in order
-against their rows, the rows against the records, and the exported lines against the rows. Prints one JSON object.
+killed, restarted; its sessions are terminated; it takes no connections. ``--chaos``: those of ``chaos.py``, too. At
+the end every promise (each line that an agent noted after a call had returned) is held against the database, the
+accounts of the agents that ended in order against their rows, the rows against the records, and the exported lines
+against the rows. Prints one JSON object.
 Leaves nothing behind, also when it is interrupted or fails, unless ``--folder`` names a place that is to be kept.
 """
 
@@ -30,6 +31,7 @@ import psycopg
 sys.path.insert(0, str(Path(__file__).parent))
 
 from agents import Agent, Agents
+from chaos import Chaos, collecting
 from proxy import Proxy
 from server import Server
 from soak_comparison import compare, spans_of_run
@@ -56,6 +58,10 @@ class Soak:
             self.cut, self.freeze, self.slow, self.refuse,
             self.freeze_server, self.kill_server, self.restart_server, self.terminate_sessions, self.no_connections,
         ]  # fmt: skip
+
+    def add(self, faults: list[Callable[[], None]]) -> None:
+        """Have these strike as well."""
+        self._faults += faults
 
     def run(self, seconds: float, every: float) -> None:
         """Let agents work and faults strike for so long."""
@@ -169,6 +175,7 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=2.0, help="seconds between faults, on average")
     parser.add_argument("--backlog", type=int, default=3_000, help="spans that may wait before an agent rests")
     parser.add_argument("--pace", type=float, default=0.0, help="seconds between the starts of a thread's sessions")
+    parser.add_argument("--chaos", action="store_true", help="locks, settings, migrations and hostile senders, too")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     parser.add_argument("--folder", type=Path, help="a new folder to work in, kept: server, spool, ledgers, lines")
     given = parser.parse_args()
@@ -183,10 +190,18 @@ def main() -> None:
         started = Agents(folder / "agents", dict(os.environ), backlog=given.backlog, pace_s=given.pace)
         with Proxy(url) as proxy, started as agents:
             proxy.open()
-            soak = Soak(server, proxy, agents, given.agents, random.Random(given.seed))
-            soak.run(given.seconds, given.every)
+            chance = random.Random(given.seed)
+            soak = Soak(server, proxy, agents, given.agents, chance)
+            more: dict[str, object] = {}
+            if given.chaos:
+                with collecting(url, folder / "collector") as collector:
+                    soak.add(Chaos(url, collector, chance).faults)
+                    soak.run(given.seconds, given.every)
+                    more = collector.stop()
+            else:
+                soak.run(given.seconds, given.every)
             loaded = time.monotonic() - began
-            result = check(agents, soak, url, proxy.url, folder)
+            result = {**check(agents, soak, url, proxy.url, folder), **more}
     seconds = {"seconds": round(loaded), "seconds_with_checks": round(time.monotonic() - began)}
     print(json.dumps({**seconds, "pace_s": given.pace, "seed": given.seed, **result}))
 

@@ -19,8 +19,9 @@ SOAK = Path(__file__).with_name("soak.py")
 
 
 @pytest.mark.timeout(180)
-def test_accounts_rows_and_lines_agree_to_the_last_span_whatever_struck() -> None:
-    short = ["--seconds", "8", "--agents", "2", "--backlog", "300", "--every", "0.7"]
+@pytest.mark.parametrize("more", [[], ["--chaos"]], ids=["soak", "chaos"])
+def test_accounts_rows_and_lines_agree_to_the_last_span_whatever_struck(more: list[str]) -> None:
+    short = ["--seconds", "8", "--agents", "2", "--backlog", "300", "--every", "0.7", *more]
     done = subprocess.run([sys.executable, str(SOAK), *short], capture_output=True, text=True, timeout=170, check=False)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
