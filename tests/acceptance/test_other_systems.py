@@ -11,6 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from atlas_otel.delivery.spool_status import replay, status
+from atlas_otel.postgres.store import PostgresStore
+
 AGENT = """
     import atlas_otel as atlas
 
@@ -105,3 +108,51 @@ def test_every_command_can_be_imported_there(tmp_path: Path) -> None:
     )
     done = run(program, tmp_path, "postgresql://x@127.0.0.1:9/x", HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
+
+
+def _may_unshare() -> bool:
+    command = ["unshare", "--pid", "--fork", "true"]
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not _may_unshare(), reason="no pid namespaces for this user")
+def test_two_containers_with_one_pid_share_a_spool(database_url: str, tmp_path: Path) -> None:
+    program = textwrap.dedent(
+        """
+        import os, sys, time, atlas_otel as atlas
+        assert os.getpid() == 1
+        atlas.configure("agent", console=False)
+        with atlas.session("wait", name="a") as session:
+            print(session.id, flush=True)
+            sys.stdin.readline()
+            session.final_answer = "done"
+        os._exit(0)
+        """
+    )
+    away = "postgresql://nobody@127.0.0.1:9/x"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("ATLAS_", "OTEL_"))}
+    environment |= {"ATLAS_OTEL_DATABASE_URL": away, "ATLAS_OTEL_SPOOL_DIR": str(tmp_path / "spool")}
+    containers = [
+        subprocess.Popen(
+            ["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-c", program],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    keys = []
+    for one in containers:
+        assert one.stdout is not None
+        keys.append(one.stdout.readline().strip())
+    spool = tmp_path / "spool"
+    (both,) = status(spool)
+    assert [owner.alive for owner in both.owners] == [True, True]
+    assert [owner.identity.pid for owner in both.owners if owner.identity] == [1, 1]
+    for one in containers:
+        one.communicate("\n", timeout=60)
+    with PostgresStore(database_url) as store:
+        done = replay(store, both.target, spool)
+    assert (done.owners, done.damaged) == (2, 0)
+    assert [stored(database_url, key) for key in keys] == [("succeeded", "done")] * 2
