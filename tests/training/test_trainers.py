@@ -40,12 +40,12 @@ REFUSING = {
     "cohere2_training": "no tools: roles must alternate",
     "gemma_training": "no system message",
     "gemma3_training": "no tools: roles must alternate",
+    "gptoss_training": "no text and reasoning beside a call",
     "llava_next_training": "content in parts only",
 }
 """Templates that refuse a run with tools, and why."""
 REWRITING = {
     "diffusion_gemma_training": "answers before calls are turned round",
-    "gptoss_training": "one call a message, and no text beside it",
     "idefics3_training": "content in parts only",
     "muse_glimmer_training": "no text beside calls",
     "smolvlm_training": "content in parts only",
