@@ -35,9 +35,10 @@ class Activation:
         token = self._token
         if token is None:
             return
-        self._token = None
         inside = token.var.get()
-        if restore(token, self.context) and (inside is not self.context or self._around is not None):
+        restored = restore(token, self.context)
+        self._token = None  # only now: where a signal's handler raises before, it can be left again
+        if restored and (inside is not self.context or self._around is not None):
             around = current_context() if self._around is None else self._around
             activate(left_behind(inside, self.context, around))
 

@@ -5,6 +5,7 @@ The public names are in ``decorators``; what a span does while it runs is ``acti
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -120,25 +121,46 @@ class Instrument(Generic[H]):
 
     def __enter__(self) -> H:
         """Start the span and make it current."""
-        return self._open(id(sys._getframe(1)))
+        return self._enter_block(id(sys._getframe(1)))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the span, with ``error`` where there is one. Never swallows it."""
-        self._close(id(sys._getframe(1)), error)
+        self._exit_block(id(sys._getframe(1)), error)
 
     async def __aenter__(self) -> H:
         """The same in ``async with``."""
-        return self._open(id(sys._getframe(1)))
+        return self._enter_block(id(sys._getframe(1)))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """The same in ``async with``."""
-        self._close(id(sys._getframe(1)), error)
+        self._exit_block(id(sys._getframe(1)), error)
 
-    def _open(self, frame: int) -> H:
+    def _enter_block(self, frame: int) -> H:
+        entered: list[tuple[int, ActiveSpan]] = []
+        try:
+            return self._open(frame, entered)
+        except BaseException:  # a signal's handler raised: the block is not entered, so nobody leaves it
+            if entered:
+                self._leave(frame, entered)
+            raise
+
+    def _exit_block(self, frame: int, error: BaseException | None) -> None:
+        left: list[tuple[int, ActiveSpan]] = []
+        try:
+            self._leave(frame, left)
+        except BaseException:  # a signal's handler raised: the block is left all the same
+            self._leave(frame, left)
+            raise
+        for _, active in left:
+            if error is not None:
+                active.ended_by(error)
+            active.end()
+
+    def _open(self, frame: int, entered: list[tuple[int, ActiveSpan]]) -> H:
         name = self.name or (self.text if self.kind == "step" else None) or self.kind
         parts = state.current()
         if not parts.enabled or suppressed():
@@ -152,19 +174,19 @@ class Instrument(Generic[H]):
         if self.given is not NOT_GIVEN:
             handle.input = self.given
         active.announce()
-        self._entered.append((frame, active))
-        active.enter()  # last: where a signal's handler raises before, nobody comes to leave it
+        entered.append((frame, active))
+        self._entered.append(entered[0])
+        active.enter()
         return handle
 
-    def _close(self, frame: int, error: BaseException | None) -> None:
-        opened = self._of_this_block(frame)
-        if opened is None:
-            return
-        active = opened[1]
-        active.leave()
-        if error is not None:
-            active.ended_by(error)
-        active.end()
+    def _leave(self, frame: int, left: list[tuple[int, ActiveSpan]]) -> None:
+        """Leave the span of the block that ends, and put it into ``left``. Interrupted anywhere, it is called again."""
+        if not left and (opened := self._of_this_block(frame)) is not None:
+            left.append(opened)
+        for opened in left:
+            opened[1].leave()
+            with contextlib.suppress(ValueError):
+                self._entered.remove(opened)
 
     def _of_this_block(self, frame: int) -> tuple[int, ActiveSpan] | None:
         """What the block that is left now has opened: tasks and threads may be in blocks of one object at once.
@@ -174,14 +196,11 @@ class Instrument(Generic[H]):
         """
         opened = tuple(self._entered)
         current = current_frame().span
-        found = (
+        return (
             next((one for one in reversed(opened) if one[0] == frame), None)
             or next((one for one in reversed(opened) if one[1] is current), None)
             or (opened[-1] if opened else None)
         )
-        if found is not None:
-            self._entered.remove(found)
-        return found
 
     def _handle(self, active: ActiveSpan) -> H:
         if self.kind == "session":

@@ -144,7 +144,7 @@ store.PostgresStore.write = breaks
     "a projection": """
 telemetry = atlas.configure()
 from atlas_otel.postgres import store
-store.PostgresStore.project = breaks
+store.PostgresStore.project = store.PostgresStore.project_wanted = breaks
 """,
 }
 
@@ -263,7 +263,9 @@ class Stop(KeyboardInterrupt if "Ctrl-C" in sys.argv else Exception):
 def stop(number, frame):
     raise Stop
 
-telemetry = atlas.configure(durability=DURABILITY)
+# Any session, of any size: where the handler raises just as __exit__ begins, Python leaves no block, and all that comes
+# later is of that session.
+telemetry = atlas.configure(durability=DURABILITY, projection="any")
 signal.signal(signal.SIGALRM, stop)
 
 @atlas.tool
