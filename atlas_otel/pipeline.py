@@ -210,6 +210,7 @@ def configure(
     enabled: bool | None = None,
     metadata: Mapping[str, Any] | None = None,
     accept_session: AcceptSession | None = None,
+    projection: Literal["own", "any", "none"] = "own",
     expected: type[BaseException] | Sequence[type[BaseException]] = (),
 ) -> Telemetry:
     """Put recording in place for this process. Idempotent: a second call returns what the first one made.
@@ -235,6 +236,8 @@ def configure(
         metadata: Stands in every session's metadata.
         accept_session: Which session that a caller's W3C baggage names is joined: ``never``, ``same-host`` (signed by
             a process of this user on this machine, or with ``ATLAS_OTEL_SESSION_SECRET``), ``signed`` or ``always``.
+        projection: Which sessions this process computes the rows of: its ``own``, of a size that fits into memory;
+            ``any``, what others left too and of any size; ``none``.
         expected: Exception types that are no failure whoever raises them, such as ``(GraphInterrupt, Retry)``.
 
     Returns:
@@ -263,6 +266,7 @@ def configure(
         "enabled": enabled,
         "metadata": metadata,
         "accept_session": accept_session,
+        "projection": projection,
     }
     in_force = settings.resolve(arguments, os.environ)
     try:
