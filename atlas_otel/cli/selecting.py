@@ -30,6 +30,9 @@ MinReward: TypeAlias = Annotated[
 Failed: TypeAlias = Annotated[
     bool, typer.Option("--failed", help="Only sessions that failed, or in which a step or a call failed.")
 ]
+Conversation: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="ID", help="Only sessions of this conversation (their conversation_id).")
+]
 Words: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -50,10 +53,11 @@ def chosen(
     min_reward: float | None,
     failed: bool,
     text: str | None,
+    conversation: str | None,
 ) -> SessionFilter:
     """The filter that these options ask for. Raises typer.BadParameter for a time that is none."""
     from atlas_otel.look.filters import SessionFilter
 
     began = None if since is None else moment(since)
     ended = None if until is None else moment(until)
-    return SessionFilter(status, began, ended, agent, model, tool, min_reward, failed, text)
+    return SessionFilter(status, began, ended, agent, model, tool, min_reward, failed, text, conversation)

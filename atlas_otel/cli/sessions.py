@@ -31,6 +31,7 @@ def list_(
     tool: selecting.Tool = None,
     min_reward: selecting.MinReward = None,
     failed: selecting.Failed = False,
+    conversation: selecting.Conversation = None,
     text: selecting.Words = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
     offset: Annotated[int, typer.Option(min=0, help="Leave out so many, the newest.")] = 0,
@@ -40,7 +41,7 @@ def list_(
     """List sessions, newest first; those that are behind their records are computed before."""
     from atlas_otel.look.sessions import list_sessions
 
-    wanted = selecting.chosen(status, since, until, agent, model, tool, min_reward, failed, text)
+    wanted = selecting.chosen(status, since, until, agent, model, tool, min_reward, failed, text, conversation)
     behind = catch_up_first(the_database(database_url), strict=strict)
     found = list_sessions(the_database(database_url), wanted, limit=limit, offset=offset)
     if as_json:

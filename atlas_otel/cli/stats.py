@@ -49,6 +49,7 @@ def stats(
     tool: selecting.Tool = None,
     min_reward: selecting.MinReward = None,
     failed: selecting.Failed = False,
+    conversation: selecting.Conversation = None,
     text: selecting.Words = None,
     limit: Limit = 20,
     as_json: AsJson = False,
@@ -57,7 +58,7 @@ def stats(
     from atlas_otel.look.statistics import call_statistics, dimensions, session_statistics
 
     url = the_database(database_url)
-    wanted = selecting.chosen(status, since, until, agent, model, tool, min_reward, failed, text)
+    wanted = selecting.chosen(status, since, until, agent, model, tool, min_reward, failed, text, conversation)
     if failures:
         if by is not None or plot is not None:
             raise UsageError("--failures has groups of its own: leave out --by and --plot")

@@ -20,7 +20,7 @@ class SessionFilter(NamedTuple):
     ``agent``, ``model`` and ``tool`` are whole names. ``since`` and ``until`` compare the session's start;
     ``until`` is exclusive. ``failed`` keeps sessions that failed and those in which a step or a call failed. ``text``
     is found in tasks, answers, messages, arguments, results and errors: a part of a text in any language, ignoring
-    case.
+    case. ``conversation`` is the id that the sessions of one conversation share.
     """
 
     status: str | None = None
@@ -32,6 +32,7 @@ class SessionFilter(NamedTuple):
     min_reward: float | None = None
     failed: bool = False
     text: str | None = None
+    conversation: str | None = None
 
     def parameters(self) -> dict[str, Any]:
         """The parameters of ``look_which.sql``."""

@@ -18,6 +18,7 @@ from atlas_otel.testing import recording
 
 def _run(task: str, agent: str, *, answer: str, score: float, fails: bool) -> str:
     with atlas.session(task, name=agent) as session:
+        atlas.set_metadata(conversation_id=f"with {agent}")
         with atlas.step("Search", id=1) as step, atlas.llm("think", model=f"{agent}-model") as call:
             call.set_usage(input_tokens=10, output_tokens=5)
             call.output = step.output = "SELECT"
@@ -68,6 +69,8 @@ def _json(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
         (["--min-reward", "0.8"], [3, 2]),
         (["--failed"], [1]),
         (["--status", "failed"], []),
+        (["--conversation", "with alpha"], [2, 1]),
+        (["--conversation", "with"], []),
         (["--text", "東京"], [1]),
         (["--text", "SUNNY"], [1]),
         (["--text", "select"], [3, 2, 1]),

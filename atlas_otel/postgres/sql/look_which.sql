@@ -2,6 +2,7 @@
 AND (%(since)s::timestamptz IS NULL OR theirs.created_at >= %(since)s)
 AND (%(until)s::timestamptz IS NULL OR theirs.created_at < %(until)s)
 AND (%(agent)s::text IS NULL OR theirs.metadata ->> 'agent_name' = %(agent)s)
+AND (%(conversation)s::text IS NULL OR theirs.metadata ->> 'conversation_id' = %(conversation)s)
 AND (%(min_reward)s::float IS NULL OR (theirs.reward ->> 'score')::float >= %(min_reward)s)
 AND (%(model)s::text IS NULL OR EXISTS (
     SELECT FROM public.trajectory_events
