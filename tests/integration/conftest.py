@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PEERS = Path(__file__).parents[1] / "peers"
-# What pip says where it cannot reach its index, as against a package that does not install.
+# What pip says where it cannot reach its index, or has no room, as against a package that does not install.
 _OUT_OF_REACH = (
     "NewConnectionError",
     "NameResolutionError",
     "ConnectTimeoutError",
     "ProxyError",
     "Network is unreach",
+    "No space left on device",
     "error sending request",
 )
 
@@ -57,6 +59,7 @@ def _peer_python(name: str) -> str:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several workers, one environment
         if not ready.exists():
+            _check_room(name, described, folder)
             venv.create(folder, with_pip=True, clear=False)
             _install(name, python, ["-r", str(requirements)])
             # Packages whose own requirements (gigabytes, at times) the tests don't need.
@@ -64,6 +67,14 @@ def _peer_python(name: str) -> str:
                 _install(name, python, ["--no-deps", "-r", str(alone)])
             ready.touch()
     return str(python)
+
+
+def _check_room(name: str, described: bytes, folder: Path) -> None:
+    """Skips where the disk has less room than the requirements say that they need: ``# room: 9 GB``."""
+    stated = re.search(rb"# room: (\d+) GB", described)
+    free = shutil.disk_usage(folder).free // 10**9
+    if stated is not None and free < int(stated[1]):
+        pytest.skip(f"the environment {name} needs {stated[1].decode()} GB of disk, and {free} GB are free")
 
 
 def _install(name: str, python: Path, arguments: list[str]) -> None:
@@ -77,7 +88,7 @@ def _install(name: str, python: Path, arguments: list[str]) -> None:
             return
     said = done.stdout + done.stderr
     if any(sign in said for sign in _OUT_OF_REACH):
-        pytest.skip(f"the package index is out of reach, so {name} cannot be installed")
+        pytest.skip(f"the package index is out of reach, or the disk is full, so {name} cannot be installed")
     pytest.fail(f"{name} cannot be installed:\n{said}", pytrace=False)
 
 
