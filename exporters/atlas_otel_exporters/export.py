@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,23 +14,21 @@ from atlas_otel_exporters.follow import follow_sessions
 from atlas_otel_exporters.formats import FOLLOWED, FORMATS, format_named
 from atlas_otel_exporters.read import DEFAULT_BATCH_SIZE, open_reader
 from atlas_otel_exporters.selection import APPROVED, Selection
-from atlas_otel_exporters.summary import NOT_IN_FORMAT, ExportProgress, ExportSummary
+from atlas_otel_exporters.tally import Tally
 from atlas_otel_exporters.training.features import FEATURES
-from atlas_otel_exporters.training.recorded import read_run
-from atlas_otel_exporters.training.task_group import task_digest
 from atlas_otel_exporters.write import open_lines
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterator, Sequence
     from datetime import datetime
 
     from atlas_otel.errors import RetryableStoreError
     from atlas_otel_exporters.formats import Format, FormatName
-    from atlas_otel_exporters.read import Considered
+    from atlas_otel_exporters.read import SessionReader
     from atlas_otel_exporters.stored import StoredSession
+    from atlas_otel_exporters.summary import ExportProgress, ExportSummary
     from atlas_otel_exporters.training.options import RowOptions
-    from atlas_otel_exporters.write import Lines
 
 
 def export_jsonl(
@@ -147,11 +144,14 @@ def export_jsonl(
         considered = reader.consider(selection)
         if writing.reads_twice:
             _learn(writing, reader.sessions(selection, batch_size=batch_size, event_limit=trajectory_event_limit))
-        tally = _Tally(lines, writing, considered, selection, progress)
-        stored = reader.sessions(selection, batch_size=batch_size, event_limit=trajectory_event_limit)
-        with closing(stored) as sessions:
-            for session in sessions:
-                tally.write(session)
+        tally = Tally(lines, writing, considered, selection, progress)
+        if writing.joins_conversations:
+            _write_stretches(tally, reader, selection, batch_size, trajectory_event_limit)
+        else:
+            stored = reader.sessions(selection, batch_size=batch_size, event_limit=trajectory_event_limit)
+            with closing(stored) as sessions:
+                for session in sessions:
+                    tally.write(session)
         for runs in tally.runs_of_tasks():
             stored = reader.sessions_numbered(runs, batch_size, trajectory_event_limit)
             with closing(stored) as sessions:
@@ -172,76 +172,16 @@ def _learn(format: Format, stored: Generator[StoredSession, None, None]) -> None
                 format.learn(session)
 
 
-class _Tally:
-    """Writes sessions and keeps count."""
-
-    def __init__(
-        self,
-        lines: Lines,
-        format: Format,
-        considered: Considered,
-        selection: Selection,
-        progress: Callable[[ExportProgress], None] | None,
-    ) -> None:
-        self._lines = lines
-        self._format = format
-        self._progress = progress
-        self._skipped = Counter(considered.skipped)
-        beyond_offset = max(considered.taken - selection.offset, 0)
-        self._total = beyond_offset if selection.limit is None else min(beyond_offset, selection.limit)
-        self._skipped["before --offset"] = considered.taken - beyond_offset
-        self._skipped["beyond --limit"] = beyond_offset - self._total
-        self._unreadable: dict[int, str] = {}
-        self._runs: dict[tuple[str, str], list[int]] = {}
-        self._sessions = self._steps = self._events = self._written = self._seen = 0
-
-    def write(self, session: StoredSession) -> None:
-        try:
-            lines = list(self._format(session))
-        except RecordError as error:
-            # One session that cannot be read does not keep the others from their file; the summary names it.
-            self._unreadable[session.id] = str(error)
-            self._skipped["unreadable"] += 1
-            lines = []
-        else:
-            if not lines:
-                self._skipped[NOT_IN_FORMAT] += 1
-        for line in lines:
-            self._lines.write(line)
-        if lines:
-            self._sessions += 1
-            self._steps += len(session.steps)
-            self._events += len(session.events)
-        self._written += len(lines)
-        if self._format.compares_runs and session.id not in self._unreadable:
-            self._remember(session)
-        self._seen += 1
-        if self._progress is not None:
-            self._progress(ExportProgress(self._seen, self._total))
-
-    def _remember(self, session: StoredSession) -> None:
-        run = read_run(session)
-        if run.task_group is not None and run.reward is not None:
-            self._runs.setdefault((run.task_group, task_digest(run.task)), []).append(run.id)
-
-    def runs_of_tasks(self) -> Iterator[list[int]]:
-        """For each task that ran several times with a reward, the numbers of its sessions."""
-        yield from (sorted(runs) for runs in self._runs.values() if len(runs) > 1)
-
-    def write_runs(self, sessions: Iterable[StoredSession]) -> None:
-        """Write what the runs of one task make together."""
-        for line in self._format.lines_of_runs(sessions):
-            self._lines.write(line)
-            self._written += 1
-
-    def summary(self) -> ExportSummary:
-        return ExportSummary(
-            sessions=self._sessions,
-            steps=self._steps,
-            events=self._events,
-            lines=self._written,
-            bytes=self._lines.bytes_written,
-            skipped={reason: count for reason, count in sorted(self._skipped.items()) if count},
-            unreadable=self._unreadable,
-            calls_left_out={reason: count for reason, count in sorted(self._format.left_out.items()) if count},
-        )
+def _write_stretches(
+    tally: Tally, reader: SessionReader, selection: Selection, batch_size: int, event_limit: int | None
+) -> None:
+    """Write the sessions of each conversation together, and the others each by itself."""
+    with closing(reader.stretches(selection, batch_size=batch_size)) as found:
+        for numbers, joined in found:
+            with closing(reader.sessions_numbered(numbers, batch_size, event_limit)) as sessions:
+                for session in sessions:
+                    if joined:
+                        tally.hold(session)
+                    else:
+                        tally.write(session)
+            tally.write_held()

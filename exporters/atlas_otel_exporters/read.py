@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import closing, contextmanager
-from itertools import groupby
+from itertools import chain, groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
@@ -38,6 +38,13 @@ class Considered(NamedTuple):
 
     taken: int
     skipped: Mapping[str, int]
+
+
+class Stretch(NamedTuple):
+    """Numbers of sessions that are read one after the other. ``joined``: they have one conversation's id."""
+
+    numbers: Sequence[int]
+    joined: bool
 
 
 class _JsonText(Loader):
@@ -92,6 +99,26 @@ class SessionReader:
             cursor.execute(query, {**self._filters(selection), **bounds})
             while page := [cast("int", row[0]) for row in cursor.fetchmany(batch_size)]:
                 yield from self._page(page, event_limit)
+
+    def stretches(
+        self, selection: Selection, *, batch_size: int = DEFAULT_BATCH_SIZE
+    ) -> Generator[Stretch, None, None]:
+        """The numbers of the sessions that are asked for, in order, those of one conversation together.
+
+        To be closed; the sessions of one stretch have to be read before the next one is asked for.
+        """
+        direction = sql.SQL("DESC" if selection.newest_first else "ASC")
+        query = sql.SQL("{}{}").format(statement("considered"), statement("stretches").format(direction=direction))
+        bounds = {"limit": selection.limit, "offset": selection.offset}
+        with self._connection.cursor(name="atlas_otel_stretches") as cursor:
+            cursor.execute(query, {**self._filters(selection), **bounds})
+            rows = chain.from_iterable(iter(lambda: cursor.fetchmany(batch_size), []))
+            for conversation, group in groupby(rows, itemgetter(1)):
+                if conversation is not None:
+                    yield Stretch([number for number, _ in group], joined=True)
+                    continue
+                while some := [number for number, _ in islice(group, batch_size)]:
+                    yield Stretch(some, joined=False)
 
     def sessions_numbered(
         self, ids: Sequence[int], batch_size: int = DEFAULT_BATCH_SIZE, event_limit: int | None = None

@@ -58,6 +58,17 @@ def lines(name: FormatName, rows: SessionRows, options: RowOptions | None = None
     return found
 
 
+def lines_of_conversation(name: FormatName, runs: list[SessionRows], options: RowOptions | None = None) -> list[Json]:
+    """The lines that sessions of one conversation make together; they are numbered as those of ``lines_of_runs``."""
+    format = format_named(name, options)
+    for number, rows in enumerate(runs, start=1):
+        assert format.hold(stored(rows, number, f"k{number}")) is None
+    found = [json.loads(line) for line in format.joined()]
+    assert_no_empty_message(found)
+    assert list(format.joined()) == []
+    return found
+
+
 def lines_of_runs(name: FormatName, runs: list[SessionRows], options: RowOptions | None = None) -> list[Json]:
     """The lines that several runs of a task make together; the first is session 1, of the key ``k1``, and so on."""
     sessions = [stored(rows, number, f"k{number}") for number, rows in enumerate(runs, start=1)]

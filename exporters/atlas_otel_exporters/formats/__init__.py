@@ -55,6 +55,10 @@ class Format(Protocol):
         """Whether several runs of one task make lines that none of them makes alone."""
 
     @property
+    def joins_conversations(self) -> bool:
+        """Whether sessions of one conversation are given to :meth:`hold` and written by :meth:`joined`."""
+
+    @property
     def reads_twice(self) -> bool:
         """Whether :meth:`learn` has to see every session before the first line is written."""
 
@@ -63,6 +67,12 @@ class Format(Protocol):
 
     def __call__(self, session: StoredSession, *, revision: int | None = None) -> Iterable[bytes]:
         """``revision`` stands at the top of every line where it is given."""
+
+    def hold(self, session: StoredSession) -> Iterable[bytes] | None:
+        """Keep a session for :meth:`joined`; the lines of one that has nothing to join."""
+
+    def joined(self) -> Iterable[bytes]:
+        """The lines of the sessions that were held, which are one conversation; none is held any more."""
 
     def traced(self, session: StoredSession) -> Iterable[tuple[bytes, list[str]]]:
         """The lines of a session, each with the ids of the spans that it is made of."""
@@ -78,6 +88,7 @@ class _WholeSession:
     """A format that writes each session by itself, without regard to its calls."""
 
     compares_runs = False
+    joins_conversations = False
     reads_twice = False
 
     def __init__(self, write: Callable[..., Iterable[bytes]], options: RowOptions) -> None:
@@ -89,6 +100,12 @@ class _WholeSession:
 
     def learn(self, session: StoredSession) -> None:
         """Nothing: each session stands alone."""
+
+    def hold(self, session: StoredSession) -> Iterable[bytes] | None:
+        return self(session)
+
+    def joined(self) -> Iterable[bytes]:
+        return ()
 
     def traced(self, session: StoredSession) -> Iterable[tuple[bytes, list[str]]]:
         return [(line, orjson.loads(line).get("span_ids") or []) for line in self(session)]

@@ -1,9 +1,10 @@
 """``--format chat``: conversations with tool calls, for supervised fine-tuning.
 
-One line per conversation that the session had with a model, each answer as the model wrote it, and of a call with
+One line per conversation with a model, each answer as the model wrote it, and of a call with
 several choices each. Every message says whether to train on it: each answer that was really generated in exactly one
-line of an export. A session whose model calls were not recorded with messages becomes one line that trains on nothing:
-the task, each tool call with its result, the final answer.
+line of an export. Sessions with one conversation id are one conversation where their calls go on from one another: an
+export writes them as one line. A session whose model calls were not recorded with messages becomes one line that trains
+on nothing: the task, each tool call with its result, the final answer.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from atlas_otel_exporters.training.row_format import RowFormat, traced_line
 from atlas_otel_exporters.training.rows import no_origin, origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from atlas_otel.models.json_types import JsonObject, JsonValue
     from atlas_otel_exporters.stored import StoredSession
@@ -34,22 +35,18 @@ _KINDS: Final = frozenset({"WORKFLOW", "TOOL"})
 
 
 class ChatFormat(RowFormat):
-    """One row a conversation."""
+    """One row a conversation, also one that several sessions went on with."""
+
+    joins_conversations = True
 
     def refusal(self, turn: Turn) -> str | None:
         """Beside what no row takes: a call that failed."""
         return super().refusal(turn) or ("failed" if turn.status == "failed" else None)
 
-    def __call__(self, session: StoredSession, *, revision: int | None = None) -> Iterable[bytes]:
+    def written(
+        self, session: StoredSession, recorded: Recorded, revision: int | None
+    ) -> list[tuple[bytes, list[str]]]:
         """The session's lines; where no model call was recorded with messages, the one of its tools."""
-        return [line for line, _ in self._traced(session, revision)]
-
-    def traced(self, session: StoredSession) -> list[tuple[bytes, list[str]]]:
-        """The same, with spans."""
-        return self._traced(session, None)
-
-    def _traced(self, session: StoredSession, revision: int | None) -> list[tuple[bytes, list[str]]]:
-        recorded = self.read(session)
         rows = list(self.rows(recorded, revision)) if recorded.turns else list(self._of_tools(session, revision))
         return [traced_line(row) for row in rows]
 
@@ -65,6 +62,7 @@ class ChatFormat(RowFormat):
                 "omitted_messages": call.cut.messages if call.cut is not None else 0,
                 "omitted_bytes": call.cut_bytes,
                 "unread": list(call.marks) or None,
+                **_sources(conversation.turns),
                 **origin(conversation.turns, revision),
             }
 
@@ -79,6 +77,7 @@ class ChatFormat(RowFormat):
         if not session.task or not session.final_answer or session.task == NOT_CAPTURED or self.left_out:
             return
         messages, span_ids = _tool_conversation(session, session.task, session.final_answer)
+        run = self.read(session, count=False).run
         row: JsonObject = {
             "messages": [{**chat_message(one, self.options.arguments), "train": False} for one in messages],
             "tools": None,
@@ -86,10 +85,20 @@ class ChatFormat(RowFormat):
             "omitted_messages": 0,
             "omitted_bytes": 0,
             "unread": None,
-            **no_origin(self.read(session).run),
+            "session_keys": [run.name],
+            "trace_ids": [],
+            **no_origin(run),
             "span_ids": list(span_ids),
         }
         yield row if revision is None else {**row, REVISION: revision}
+
+
+def _sources(turns: Sequence[Turn]) -> JsonObject:
+    """The sessions and traces that a row is made of, each once, in order."""
+    return {
+        "session_keys": list(dict.fromkeys(turn.run.name for turn in turns)),
+        "trace_ids": list(dict.fromkeys(turn.trace_id for turn in turns if turn.trace_id is not None)),
+    }
 
 
 def _tool_conversation(session: StoredSession, task: str, answer: str) -> tuple[list[Message], list[str]]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 class OpenAIFormat(RowFormat):
     """One line a conversation; ``weight`` is 1 on what a model wrote in it, 0 on answers that stood in the request."""
 
+    joins_conversations = True
+
     def rows(self, recorded: Recorded, revision: int | None) -> Iterator[JsonObject]:
         """The conversations that the file format can hold."""
         for conversation in conversations(recorded.turns):

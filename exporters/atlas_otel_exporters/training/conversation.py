@@ -70,8 +70,9 @@ class Conversation:
             if named is not None and named == self.last.call.response_id:
                 return tuple(one for one in given if one.role not in ("system", "developer"))
             # Where the server keeps the thread, a call may begin with the last answer: the tools that it called.
-            last = said_in([self.spoken[-1].message])
-            if not any(one.kind == "call" for one in last) or not goes_on(last, asked):
+            answer = self.spoken[-1].message
+            last = said_in([answer]) if answer.tool_calls else []
+            if not last or not goes_on(last, asked):
                 return None
             count = len(last)
         first_new = asked[count].at if count < len(asked) else len(given)

@@ -48,6 +48,8 @@ FEATURES: Final[Mapping[str, Mapping[str, Feature]]] = {
         "omitted_messages": "int64",
         "omitted_bytes": "int64",
         "unread": ("string",),
+        "session_keys": ("string",),
+        "trace_ids": ("string",),
         **_ORIGIN,
     },
     "preference": {

@@ -27,6 +27,8 @@ class RowFormat:
     """
 
     compares_runs = False
+    joins_conversations = False
+    """Whether sessions of one conversation make rows together, and none of them alone."""
 
     @property
     def reads_twice(self) -> bool:
@@ -39,14 +41,38 @@ class RowFormat:
     def __init__(self, options: RowOptions | None = None) -> None:
         self.options = options or RowOptions()
         self.left_out: Counter[str] = Counter()
+        self._held: list[Turn] = []
 
     def __call__(self, session: StoredSession, *, revision: int | None = None) -> Iterable[bytes]:
         """The lines of one session by itself. Raises RecordError where a stored value cannot be read."""
-        return [traced_line(row)[0] for row in self.rows(self.read(session), revision)]
+        return [line for line, _ in self.written(session, self.read(session), revision)]
 
     def traced(self, session: StoredSession) -> list[tuple[bytes, list[str]]]:
         """The lines of one session, each with the ids of the spans that it is made of."""
-        return [traced_line(row) for row in self.rows(self.read(session), None)]
+        return self.written(session, self.read(session), None)
+
+    def written(
+        self, session: StoredSession, recorded: Recorded, revision: int | None
+    ) -> list[tuple[bytes, list[str]]]:
+        """The lines of one session, of which ``recorded`` are the calls that are wanted."""
+        return [traced_line(row) for row in self.rows(recorded, revision)]
+
+    def hold(self, session: StoredSession) -> Iterable[bytes] | None:
+        """Keep the session's calls for :meth:`joined`; where it has none, its lines.
+
+        Raises RecordError where a stored value cannot be read.
+        """
+        recorded = self.read(session)
+        if not recorded.turns:
+            return [line for line, _ in self.written(session, recorded, None)]
+        self._held += recorded.turns
+        return None
+
+    def joined(self) -> Iterable[bytes]:
+        """The lines of the sessions that were held, which are one conversation; none is held any more."""
+        turns = sorted(self._held, key=lambda turn: turn.started)
+        self._held = []
+        return [traced_line(row)[0] for row in self.rows(Recorded(turns[-1].run, turns), None)] if turns else []
 
     def traced_runs(self, sessions: Iterable[StoredSession]) -> list[tuple[bytes, list[str]]]:
         """The same of what several runs of one task make together."""

@@ -35,6 +35,11 @@ class Run:
     version: str | None = None
     """The agent's, else the service's."""
 
+    @property
+    def name(self) -> str:
+        """The session's key, else its number."""
+        return self.key or str(self.id)
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:

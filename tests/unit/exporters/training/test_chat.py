@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import atlas_otel as atlas
 from atlas_otel.testing import recording
 from atlas_otel_exporters.training.options import RowOptions
-from tests.support.stored_sessions import lines
+from tests.support.stored_sessions import lines, lines_of_conversation
 
 Json = dict[str, Any]
 
@@ -56,6 +56,36 @@ def test_each_generated_answer_is_trained_on_exactly_once(histories: list[str], 
     assert all(row["messages"][-1]["train"] for row in rows)
     calls = {span.span_id for span in records.spans if span.kind == "llm"}
     assert {span for row in rows for span in row["span_ids"]} == calls
+
+
+@given(st.lists(st.sampled_from(["whole", "new", "branched"]), min_size=2, max_size=6))
+def test_a_conversation_over_several_sessions_is_what_it_is_in_one(turns: list[str]) -> None:
+    def speak(messages: list[Json], number: int, history: str) -> list[Json]:
+        messages = {"whole": messages, "new": [], "branched": messages[:-2]}[history]
+        messages = [*messages, user(f"question {number}")]
+        complete(messages, [f"answer {number}"])
+        return [*messages, said(f"answer {number}")]
+
+    runs = []
+    messages: list[Json] = []
+    for number, history in enumerate(turns):
+        with recording() as records, atlas.session(f"task {number}"):
+            messages = speak(messages, number, history)
+        runs.append(records.rows())
+    with recording() as records, atlas.session("t"):
+        messages = []
+        for number, history in enumerate(turns):
+            messages = speak(messages, number, history)
+    rows, expected = lines_of_conversation("chat", runs), lines("chat", records.rows())
+    assert [row["messages"] for row in rows] == [row["messages"] for row in expected]
+    trained = [m["content"] for row in rows for m in row["messages"] if m["train"]]
+    assert sorted(trained) == sorted(f"answer {number}" for number in range(len(turns)))
+    assert [len(row["span_ids"]) for row in rows] == [len(row["span_ids"]) for row in expected]
+    for row in rows:
+        assert row["session_key"] == row["session_keys"][-1]
+        assert len(row["session_keys"]) == len(row["span_ids"])
+    weights = [m.get("weight") for row in lines_of_conversation("openai", runs) for m in row["messages"]]
+    assert weights.count(1) == len(turns)
 
 
 def test_a_compacted_history_begins_another_conversation() -> None:
