@@ -18,7 +18,7 @@ from atlas_otel.postgres.storage import patience_of, storage_for
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from atlas_otel.collect.options import CollectOptions
     from atlas_otel.collect.shared_numbers import SharedNumbers
@@ -126,12 +126,11 @@ def serve(
             max_decoded_bytes=options.max_decoded_bytes,
             shared=shared,
         )
-        keeping = asyncio.gather(app.keep_shared(), app.keep_senders())
         beside = _HealthServer(config(app.health, Connections(_HEALTH_CONNECTIONS, _HEALTH_PEER_CONNECTIONS)))
         answering = asyncio.create_task(beside.serve(sockets=[health])) if health is not None else None
         connections = Connections(options.max_connections, options.max_peer_connections)
-        await _Server(config(app, connections)).serve(sockets=[listener])
-        keeping.cancel()
+        async with _meanwhile(app.keep_shared(), app.keep_senders()):
+            await _Server(config(app, connections)).serve(sockets=[listener])
         if answering is not None:
             beside.should_exit = True
             await answering
@@ -147,6 +146,21 @@ def serve(
             "stopped; %d spans and %d events are not stored yet", waiting.spans.spooled, waiting.events.spooled
         )
     return complete
+
+
+@contextlib.asynccontextmanager
+async def _meanwhile(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run ``work`` beside the body, and cancel it at the end. It is waited for, so a failure of it is said here, and
+    being cancelled is none."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(ended, Exception):
+                _log.warning("work beside the requests failed: %s", ended)
 
 
 def log_to_stderr() -> None:
