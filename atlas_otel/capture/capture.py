@@ -15,8 +15,8 @@ import orjson
 
 from atlas_otel import semconv
 from atlas_otel.capture import allowlist
-from atlas_otel.capture.bounding import bound_strings, bound_text_as_json, bound_tree, strings_fit
-from atlas_otel.capture.message_bounding import bound_messages, is_messages
+from atlas_otel.capture.bounding import bound_strings, bound_text_as_json, strings_fit
+from atlas_otel.capture.message_bounding import bound_foreign, bound_messages, bound_value, is_messages
 from atlas_otel.capture.normalise import is_plain, to_tree
 from atlas_otel.capture.redaction import BUDGET_S, FAILED, LOSS_FAILED, Guard, build_redactor
 from atlas_otel.capture.stream_items import StreamItems
@@ -244,7 +244,7 @@ class Capture:
             return None
         try:
             tree = orjson.loads(text)
-            cut = self._cut(tree)
+            cut = bound_foreign(tree, self._string_bytes, self._value_bytes)
         except (ValueError, RecursionError):
             return None
         # Spaces and escapes, as others write them, may be most of it.
@@ -256,7 +256,7 @@ class Capture:
             return self.bounded_text(value)
         if isinstance(value, (list, tuple, dict)):
             tree = list(value) if isinstance(value, tuple) else value
-            cut = self._cut(tree)
+            cut = bound_foreign(tree, self._string_bytes, self._value_bytes)
             return value if cut is tree else cut
         return value
 
@@ -277,18 +277,6 @@ class Capture:
             return Captured(kept, max(len(whole) - len(kept), 1))
         except Exception:  # as in value()
             return Captured(self._last_resort(messages), 0)
-
-    def _cut(self, tree: JsonValue) -> JsonValue:
-        """Within the limits; messages are cut between each other, before one is cut inside."""
-        if isinstance(tree, list) and is_messages(tree):
-            return bound_messages(tree, self._value_bytes)
-        if isinstance(tree, dict) and is_messages(held := tree.get("messages")):
-            others = {key: value for key, value in tree.items() if key != "messages"}
-            rest = self._cut(others) if others else others
-            room = self._value_bytes - len(orjson.dumps(rest))
-            kept = bound_messages(held, max(room, self._value_bytes // 2))
-            return tree if kept is held and rest is others else {**_object(rest), "messages": kept}
-        return bound_tree(bound_strings(tree, self._string_bytes), self._value_bytes)
 
     def _redacted_attributes(self, held: Mapping[str, AttributeValue], where: str) -> dict[str, AttributeValue]:
         assert self._guard is not None
@@ -322,7 +310,7 @@ class Capture:
         if len(data) <= self._short:
             return Captured(data, read.omitted, read.described)
         # Texts that were cut as they were read are not looked at again.
-        fits = bound_tree(tree, self._value_bytes) if self._cuts else self._cut(tree)
+        fits = bound_value(tree if self._cuts else bound_strings(tree, self._string_bytes), self._value_bytes)
         if fits is tree:
             return Captured(data, read.omitted, read.described)
         kept = orjson.dumps(fits)
@@ -342,7 +330,7 @@ class Capture:
         data = orjson.dumps(bound_strings(value, self._string_bytes, bound_text_as_json))
         if len(data) > self._value_bytes:
             tree = orjson.loads(whole)
-            cut = self._cut(tree)
+            cut = bound_value(bound_strings(tree, self._string_bytes), self._value_bytes)
             if cut is tree:  # a number: shorter than a limit can be
                 return Captured(whole, 0)
             data = orjson.dumps(cut)
@@ -351,10 +339,6 @@ class Capture:
     def _last_resort(self, value: object) -> bytes:
         self._on_loss(LOSS_CAPTURE)
         return orjson.dumps(describe(value))
-
-
-def _object(tree: JsonValue) -> JsonObject:
-    return tree if isinstance(tree, dict) else {}
 
 
 def _plain_json(value: object) -> bytes | None:

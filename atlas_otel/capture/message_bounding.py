@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import orjson
 
-from atlas_otel.capture.bounding import bound_tree
+from atlas_otel.capture.bounding import LEAST_SHARE, bound_strings, bound_tree
 from atlas_otel.capture.truncation import TRUNCATED, cut_marker
 
 if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonObject, JsonValue
 
+_MESSAGES: Final = "messages"
+_ENTRY_BYTES: Final = len(',"messages":')
 _SAYS: Final = ("parts", "content")
 _DATA_BYTES: Final = 1024
 """Shorter texts are no images."""
@@ -37,8 +39,38 @@ def is_messages(tree: object) -> TypeGuard[list[JsonObject]]:
     )
 
 
+def bound_value(tree: JsonValue, limit: int) -> JsonValue:
+    """The tree cut so that its JSON text has at most ``limit`` bytes, as by ``bound_tree``; messages, at the top or
+    under ``messages``, are cut between each other first. The very same tree where it fits."""
+    if is_messages(tree):
+        return bound_messages(tree, limit)
+    limit = max(limit, LEAST_SHARE)
+    if isinstance(tree, dict) and is_messages(held := tree.get(_MESSAGES)) and len(orjson.dumps(tree)) > limit:
+        others: JsonValue = {key: value for key, value in tree.items() if key != _MESSAGES}
+        rest = bound_tree(others, max(limit - _ENTRY_BYTES - len(orjson.dumps(held)), limit // 2))
+        kept = bound_messages(held, limit - _ENTRY_BYTES - len(orjson.dumps(rest)))
+        if kept is not held or rest is not others:
+            assert isinstance(rest, dict)
+            tree = {**rest, _MESSAGES: kept}
+    return bound_tree(tree, limit)
+
+
+def bound_foreign(tree: JsonValue, string_limit: int, limit: int) -> JsonValue:
+    """The same for what others recorded: each string has at most ``string_limit`` bytes, except in messages, which have
+    the limit of the whole only."""
+    if is_messages(tree):
+        return bound_messages(tree, limit)
+    if isinstance(tree, dict) and is_messages(tree.get(_MESSAGES)):
+        others = {key: value for key, value in tree.items() if key != _MESSAGES}
+        rest = bound_strings(others, string_limit)
+        return bound_value(tree if rest is others else {**rest, _MESSAGES: tree[_MESSAGES]}, limit)
+    return bound_value(bound_strings(tree, string_limit), limit)
+
+
 def bound_messages(messages: list[JsonObject], limit: int) -> list[Any]:
-    """The messages cut so that their JSON text has at most ``limit`` bytes; the very same list where it has."""
+    """The messages cut so that their JSON text has at most ``limit`` bytes, or ``LEAST_SHARE`` where that is more; the
+    very same list where it has."""
+    limit = max(limit, LEAST_SHARE) - 1  # two brackets, and a comma less than the sizes count
     sizes = [_size(one) for one in messages]
     if sum(sizes) <= limit:
         return messages
@@ -81,6 +113,7 @@ def _inside(messages: list[JsonObject], limit: int) -> list[JsonObject]:
 
 
 def _size(value: object) -> int:
+    """With its comma."""
     return len(orjson.dumps(value)) + 1
 
 

@@ -80,6 +80,18 @@ JSON = st.recursive(
     max_leaves=150,
 )
 
+MESSAGE = st.fixed_dictionaries(
+    {"role": st.sampled_from(["system", "user", "tool"]), "content": st.text(STORABLE, max_size=400) | JSON}
+)
+# What is cut by whole messages, and what looks like it.
+CONVERSATIONS = st.lists(MESSAGE | st.just({"atlas.truncated": {"messages": 2, "bytes": 9}}), min_size=1, max_size=8)
+CUT = (
+    JSON
+    | CONVERSATIONS
+    | st.builds(lambda others, messages: {**others, "messages": messages},
+                st.dictionaries(st.text(STORABLE, max_size=9), JSON, max_size=4), CONVERSATIONS)
+)  # fmt: skip
+
 
 def strings(tree: Any) -> list[str]:
     if isinstance(tree, str):
@@ -127,7 +139,7 @@ def test_json_is_left_as_it_is(value: object) -> None:
     assert list(strings(orjson.loads(kept.json))) == list(strings(value))
 
 
-@given(JSON | VALUES, st.integers(0, 200), st.integers(0, 2000))
+@given(CUT | VALUES, st.integers(0, 200), st.integers(0, 2000))
 def test_limits_hold_and_what_is_cut_says_so(value: object, string_bytes: int, value_bytes: int) -> None:
     capture = Capture(Limits(string_bytes, value_bytes))
     whole = capture.unbounded(value, "w")
@@ -146,7 +158,7 @@ def test_limits_hold_and_what_is_cut_says_so(value: object, string_bytes: int, v
         assert "cut by atlas-otel" in kept.json or '"atlas.truncated"' in kept.json
 
 
-@given(JSON, st.integers(0, 200), st.integers(160, 2000))
+@given(CUT, st.integers(0, 200), st.integers(160, 2000))
 def test_both_ways_cut_alike(value: object, string_bytes: int, value_bytes: int) -> None:
     limits = Limits(string_bytes, value_bytes)
     careful = Capture(limits, redactor=lambda text, where: text).value(value, "w")
@@ -156,7 +168,7 @@ def test_both_ways_cut_alike(value: object, string_bytes: int, value_bytes: int)
     assert (kept.json, kept.truncated) == (careful.json, careful.truncated)
 
 
-@given(JSON, st.integers(200, 2000))
+@given(CUT, st.integers(200, 2000))
 def test_what_fits_is_not_cut_again(value: object, limit: int) -> None:
     capture = Capture(Limits(100, limit))
     once = capture.value(value, "w")

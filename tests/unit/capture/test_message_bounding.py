@@ -72,7 +72,7 @@ MESSAGES = st.lists(st.builds(say, st.sampled_from(["system", "user", "assistant
 def test_what_is_kept_fits_and_is_the_end_of_what_there_was(messages: list[Message], limit: int) -> None:
     assert is_messages(messages)
     kept = bound_messages(messages, limit)  # type: ignore[arg-type]
-    assert len(orjson.dumps(kept)) <= limit or kept == messages
+    assert len(orjson.dumps(kept)) <= limit
     read = read_messages(kept)
     whole = [one for one in read.items if not one.cut_bytes]
     texts = [one.text for one in read_messages(messages).items]
@@ -81,3 +81,17 @@ def test_what_is_kept_fits_and_is_the_end_of_what_there_was(messages: list[Messa
         assert read.cut is not None
         assert read.cut.messages == len(messages) - len(read.items)
         assert read.items[-1].text == texts[-1]
+
+
+OTHERS = st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=9), TEXTS, max_size=9)
+
+
+@given(MESSAGES, OTHERS, st.integers(0, 3000))
+def test_messages_and_what_is_beside_them_fit(messages: list[Message], others: dict[str, str], limit: int) -> None:
+    value = {**others, "messages": messages}
+    cut = orjson.loads(Capture(Limits(200, limit)).bounded_json(orjson.dumps(value).decode()))
+    assert len(orjson.dumps(cut)) <= max(limit, 160)
+    for one in cut.get("messages", ()):
+        assert one in messages or "cut by atlas-otel" in str(one) or "atlas.truncated" in str(one)
+    if max(len(text.encode()) for text in ("", *others.values())) <= 200 and len(orjson.dumps(value)) <= limit:
+        assert cut == value
