@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
-from psycopg import sql
 
-from atlas_otel.postgres.statements import statement
+from atlas_otel.postgres.statements import composable
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from typing import LiteralString
+
+    from psycopg import sql
 
 
 class SessionFilter(NamedTuple):
@@ -49,13 +49,7 @@ EVERY_SESSION: Final = SessionFilter()
 
 def query(name: str) -> sql.Composed:
     """The statement ``name``, with the conditions of :class:`SessionFilter` in place of its ``{which}``."""
-    which = _sql("look_which")
-    return _sql(name).format(which=which)
-
-
-def _sql(name: str) -> sql.SQL:
-    text: LiteralString = statement(name).decode()
-    return sql.SQL(text)
+    return composable(name).format(which=composable("look_which"))
 
 
 def _like(text: str) -> str:

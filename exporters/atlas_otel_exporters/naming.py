@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from atlas_otel.errors import UsageError
 from atlas_otel.postgres.session_names import find_sessions, has_records
-from atlas_otel_exporters.statements import statement
+from atlas_otel.postgres.statements import statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,13 +30,13 @@ def keys_of(connection: psycopg.Connection[Any], ids: Sequence[int]) -> dict[int
     """The keys of the sessions with these numbers, of those that atlas-otel recorded."""
     if not has_records(connection):
         return {}
-    return dict(connection.execute(statement("keys"), {"ids": list(ids)}).fetchall())
+    return dict(connection.execute(statement("keys", __package__), {"ids": list(ids)}).fetchall())
 
 
 def known_sessions(connection: psycopg.Connection[Any], names: Sequence[str]) -> dict[str, int]:
     """``sessions.id`` of those of these keys and numbers that there are. The session of a key may have no row."""
     parameters = {"keys": list(names)}
-    found: dict[str, int] = dict(connection.execute(statement("existing_numbers"), parameters).fetchall())
+    found: dict[str, int] = dict(connection.execute(statement("existing_numbers", __package__), parameters).fetchall())
     if has_records(connection):
-        found.update(dict(connection.execute(statement("numbers_of_keys"), parameters).fetchall()))
+        found.update(dict(connection.execute(statement("numbers_of_keys", __package__), parameters).fetchall()))
     return found

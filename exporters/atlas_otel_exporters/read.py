@@ -17,13 +17,13 @@ from psycopg.adapt import Loader
 
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
+from atlas_otel.postgres.statements import composable, statement
 from atlas_otel_exporters.naming import keys_of, known_sessions, row_ids
-from atlas_otel_exporters.statements import statement
 from atlas_otel_exporters.stored import StoredAttempt, StoredEvent, StoredSession, StoredStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-    from typing import Any, LiteralString
+    from typing import Any
 
     from atlas_otel.postgres.overlap import OverlappingConnection
     from atlas_otel_exporters.selection import Selection
@@ -79,7 +79,7 @@ class SessionReader:
 
     def consider(self, selection: Selection) -> Considered:
         """Count what the filters take; ``limit`` and ``offset`` are not among them."""
-        query = sql.SQL("{}{}").format(statement("considered"), statement("count"))
+        query = sql.SQL("{}{}").format(composable("considered", __package__), composable("count", __package__))
         rows = self._connection.execute(query, self._filters(selection)).fetchall()
         counts: dict[str | None, int] = dict(rows)
         return Considered(counts.pop(None, 0), cast("dict[str, int]", counts))
@@ -93,7 +93,9 @@ class SessionReader:
         end has ended the snapshot too.
         """
         direction = sql.SQL("DESC" if selection.newest_first else "ASC")
-        query = sql.SQL("{}{}").format(statement("considered"), statement("pick").format(direction=direction))
+        query = sql.SQL("{}{}").format(
+            composable("considered", __package__), composable("pick", __package__).format(direction=direction)
+        )
         bounds = {"limit": selection.limit, "offset": selection.offset}
         with self._connection.cursor(name="atlas_otel_sessions") as cursor:
             cursor.execute(query, {**self._filters(selection), **bounds})
@@ -130,7 +132,9 @@ class SessionReader:
     def picked(self, selection: Selection) -> dict[int, str]:
         """The numbers of the sessions that are asked for, in order, each with a text that changes when its rows do."""
         direction = sql.SQL("DESC" if selection.newest_first else "ASC")
-        query = sql.SQL("{}{}").format(statement("considered"), statement("pick").format(direction=direction))
+        query = sql.SQL("{}{}").format(
+            composable("considered", __package__), composable("pick", __package__).format(direction=direction)
+        )
         bounds = {"limit": selection.limit, "offset": selection.offset}
         rows = self._connection.execute(query, {**self._filters(selection), **bounds}).fetchall()
         marks = self.fingerprints(selection)
@@ -150,7 +154,7 @@ class SessionReader:
 
     def fingerprints(self, selection: Selection) -> dict[int, str]:
         """For each complete session that the filters take, a text that changes when any of its rows does."""
-        query = sql.SQL("{}{}").format(statement("considered"), statement("fingerprints"))
+        query = sql.SQL("{}{}").format(composable("considered", __package__), composable("fingerprints", __package__))
         return dict(self._connection.execute(query, self._filters(selection)).fetchall())
 
     def _page(self, page: Sequence[int], event_limit: int | None) -> Generator[StoredSession, None, None]:
@@ -202,8 +206,8 @@ class SessionReader:
 
         Until it is closed, nothing else can be asked.
         """
-        query = statement("events").format(
-            newest=sql.SQL("") if event_limit is None else statement("newest"),
+        query = composable("events", __package__).format(
+            newest=sql.SQL("") if event_limit is None else composable("newest", __package__),
             direction=sql.SQL("DESC" if ids[0] > ids[-1] else "ASC"),
         )
         with self._connection.cursor(row_factory=_event_row) as cursor:
@@ -213,8 +217,8 @@ class SessionReader:
             with closing(cast("Generator[StoredEvent, None, None]", rows)):
                 yield from rows
 
-    def _rows(self, name: LiteralString, ids: Sequence[int]) -> list[tuple[Any, ...]]:
-        return self._connection.execute(statement(name), {"ids": list(ids)}).fetchall()
+    def _rows(self, name: str, ids: Sequence[int]) -> list[tuple[Any, ...]]:
+        return self._connection.execute(statement(name, __package__), {"ids": list(ids)}).fetchall()
 
     def _filters(self, selection: Selection) -> dict[str, object]:
         return {

@@ -10,9 +10,9 @@ from psycopg.rows import class_row
 from atlas_otel.errors import UsageError
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
+from atlas_otel.postgres.statements import composable, statement
 from atlas_otel_exporters.naming import row_ids
 from atlas_otel_exporters.rewards import step_score
-from atlas_otel_exporters.statements import statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,8 +75,8 @@ def sessions_to_review(
     if limit < 1 or offset < 0:
         raise UsageError("limit has to be 1 or more, and offset 0 or more")
     with _connection(database_url) as connection, connection.cursor(row_factory=class_row(ReviewedSession)) as cursor:
-        query = statement("reviewed").format(which=statement("reviewed_by_status"))
-        totals = dict(connection.execute(statement("review_totals")).fetchall())
+        query = composable("reviewed", __package__).format(which=composable("reviewed_by_status", __package__))
+        totals = dict(connection.execute(statement("review_totals", __package__)).fetchall())
         return {
             status: Queue(
                 totals.get(status.lower(), 0),
@@ -90,7 +90,7 @@ def session_to_review(database_url: str, name: int | str) -> tuple[ReviewedSessi
     """One session, by number or key, and its steps in order. Raises UsageError where there is none."""
     with _connection(database_url) as connection:
         (session_id,) = row_ids(connection, [name])
-        rows = connection.execute(statement("reviewed_steps"), {"id": session_id}).fetchall()
+        rows = connection.execute(statement("reviewed_steps", __package__), {"id": session_id}).fetchall()
         return _sessions(connection, [session_id])[0], [_step(*row) for row in rows]
 
 
@@ -103,7 +103,7 @@ def decide(
     """
     with _connection(database_url) as connection:
         ids = row_ids(connection, names)
-        connection.execute(statement("decide"), {"ids": ids, "status": decision, "note": note})
+        connection.execute(statement("decide", __package__), {"ids": ids, "status": decision, "note": note})
         return _sessions(connection, ids)
 
 
@@ -111,7 +111,7 @@ def add_note(database_url: str, names: Sequence[int | str], note: str) -> list[R
     """Replace the notes of all these sessions, and leave their review status; raises as :func:`decide` does."""
     with _connection(database_url) as connection:
         ids = row_ids(connection, names)
-        connection.execute(statement("decide"), {"ids": ids, "status": None, "note": note})
+        connection.execute(statement("decide", __package__), {"ids": ids, "status": None, "note": note})
         return _sessions(connection, ids)
 
 
@@ -131,7 +131,7 @@ def _step(
 
 def _sessions(connection: psycopg.Connection[Any], ids: Sequence[int]) -> list[ReviewedSession]:
     with connection.cursor(row_factory=class_row(ReviewedSession)) as cursor:
-        query = statement("reviewed").format(which=statement("reviewed_by_id"))
+        query = composable("reviewed", __package__).format(which=composable("reviewed_by_id", __package__))
         return cursor.execute(query, {"ids": list(ids)}).fetchall()
 
 
