@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from orjson import Fragment
 
 from atlas_otel.models.evaluation import score_of
-from atlas_otel_exporters.json_text import dump, load, load_object
+from atlas_otel.records.exact_json import dump, load, load_object
 from atlas_otel_exporters.rewards import reward_line
 
 if TYPE_CHECKING:

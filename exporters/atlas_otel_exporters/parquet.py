@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import orjson
 
 from atlas_otel.errors import ConfigError, ExportError
-from atlas_otel_exporters.json_text import dump
+from atlas_otel.records.exact_json import dump
 from atlas_otel_exporters.training.features import parquet_features
 
 if TYPE_CHECKING:

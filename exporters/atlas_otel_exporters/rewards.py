@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atlas_otel.models.evaluation import finite, score_of
-from atlas_otel_exporters.json_text import load_object
+from atlas_otel.records.exact_json import load_object
 
 if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonObject

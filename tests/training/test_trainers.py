@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from atlas_otel.records.exact_json import dump
 from atlas_otel_exporters import export_jsonl
 from atlas_otel_exporters.datasets.card import card
 from atlas_otel_exporters.datasets.create import Plan, create_dataset
 from atlas_otel_exporters.datasets.manifest import Manifest
 from atlas_otel_exporters.datasets.shards import FileKind, Shards
-from atlas_otel_exporters.json_text import dump
 from atlas_otel_exporters.selection import Selection
 from atlas_otel_exporters.training.features import FEATURES
 from atlas_otel_exporters.training.options import CallFilter, RowOptions

@@ -16,13 +16,13 @@ import orjson
 from atlas_otel.errors import ExportError, RecordError, UsageError
 from atlas_otel.postgres.dsn import describe
 from atlas_otel.postgres.migrate import migrations
+from atlas_otel.records.exact_json import dump
 from atlas_otel_exporters.datasets.card import card
 from atlas_otel_exporters.datasets.manifest import CARD, LINEAGE, MANIFEST, Manifest, Traced, content_of, read_manifest
 from atlas_otel_exporters.datasets.shards import SHARD_BYTES, Shards
 from atlas_otel_exporters.datasets.splitting import TaskGroups
 from atlas_otel_exporters.datasets.staging import Staged, Staging, State
 from atlas_otel_exporters.formats import format_named
-from atlas_otel_exporters.json_text import dump
 from atlas_otel_exporters.read import DEFAULT_BATCH_SIZE, open_reader
 from atlas_otel_exporters.selection import Selection
 from atlas_otel_exporters.summary import ExportProgress

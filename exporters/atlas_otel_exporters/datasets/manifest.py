@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 from atlas_otel.errors import UsageError
+from atlas_otel.records.exact_json import dump
 from atlas_otel_exporters.encode import REVISION
-from atlas_otel_exporters.json_text import dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

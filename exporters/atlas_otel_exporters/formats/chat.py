@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from atlas_otel.calls.model_call import Message, Text, ToolCall, ToolResult
 from atlas_otel.calls.openai_form import is_written, unwritten
+from atlas_otel.records.exact_json import dump
 from atlas_otel.semconv import NOT_CAPTURED
 from atlas_otel_exporters.encode import REVISION
 from atlas_otel_exporters.formats.events import calls, text
-from atlas_otel_exporters.json_text import dump
 from atlas_otel_exporters.training.chat_form import chat_message, chat_tools
 from atlas_otel_exporters.training.conversation import conversations
 from atlas_otel_exporters.training.row_format import RowFormat, traced_line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from atlas_otel_exporters.json_text import dump, load
+from atlas_otel.records.exact_json import dump, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

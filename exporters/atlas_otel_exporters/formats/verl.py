@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
-from atlas_otel_exporters.json_text import dump
+from atlas_otel.records.exact_json import dump
 from atlas_otel_exporters.training.chat_form import chat_messages, chat_tools
 from atlas_otel_exporters.training.conversation import conversations
 from atlas_otel_exporters.training.row_format import RowFormat

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from atlas_otel.errors import RecordError
-from atlas_otel_exporters.json_text import dump, load, load_object
+from atlas_otel.records.exact_json import dump, load, load_object
 
 numbers = st.one_of(
     st.integers(-(10**40), 10**40).map(str),
