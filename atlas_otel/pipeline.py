@@ -7,11 +7,8 @@ where there is none. No thread and no network before the first record.
 from __future__ import annotations
 
 import atexit
-import contextlib
 import logging
 import os
-import sys
-import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -19,10 +16,12 @@ from opentelemetry import trace
 
 from atlas_otel import semconv, settings
 from atlas_otel.capture.capture import Capture
+from atlas_otel.console.exit_report import tell_losses
 from atlas_otel.errors import ConfigError
 from atlas_otel.process import fork
 from atlas_otel.process.host_key import host_key
 from atlas_otel.records import utf8
+from atlas_otel.sdk.bounded import bounded
 from atlas_otel.tracing import state
 from atlas_otel.tracing.control_flow import expected_types
 from atlas_otel.tracing.session_trust import SessionTrust
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from atlas_otel.delivery.drain import Drain
     from atlas_otel.sdk.awaited_provider import AwaitedProvider
     from atlas_otel.sdk.otlp_sender import OtlpSender
-    from atlas_otel.sdk.own_provider import OwnProvider
     from atlas_otel.sdk.processor import AtlasSpanProcessor
     from atlas_otel.settings import AcceptSession, Settings
     from atlas_otel.tracing.control_flow import Expected
@@ -137,7 +135,7 @@ class Telemetry:
         done = self._drain.flush(timeout_s) if self._drain is not None else True
         for processor in self._processors:
             left_ms = max(int((deadline - monotonic()) * 1000), 0)
-            done = _bounded(lambda p=processor, ms=left_ms: p.force_flush(ms), left_ms / 1000) and done  # type: ignore[misc]
+            done = bounded(lambda p=processor, ms=left_ms: p.force_flush(ms), left_ms / 1000) and done  # type: ignore[misc]
         return done
 
     def shutdown(self, timeout_s: float | None = None) -> bool:
@@ -167,30 +165,10 @@ class Telemetry:
             else [p.shutdown for p in self._processors]
         )
         for down in takedown:
-            _bounded(down, deadline - monotonic())
+            bounded(down, deadline - monotonic())
         if self._console is not None:
             self._console.close(max(deadline - monotonic(), 0.1))
         return done
-
-
-def _bounded(call: Callable[[], Any], timeout_s: float) -> bool:
-    """Whether ``call`` ended well within ``timeout_s``: an exporter whose collector is gone waits longer than an exit
-    may take."""
-    outcome: list[Any] = []
-
-    def run() -> None:
-        try:
-            outcome.append(call())
-        except Exception:  # a guest's processor
-            state.absorbed("takedown")
-
-    thread = threading.Thread(target=run, name="atlas-otel-takedown", daemon=True)
-    try:
-        thread.start()
-    except RuntimeError:  # the interpreter is going down and starts no threads
-        return False
-    thread.join(max(timeout_s, 0.05))
-    return bool(outcome) and outcome[0] is not False
 
 
 def configure(
@@ -338,6 +316,7 @@ def _build(
     from atlas_otel.records.recorder import tee
     from atlas_otel.sdk.awaited_provider import AwaitedProvider, add_processor
     from atlas_otel.sdk.otlp_export import otlp_senders
+    from atlas_otel.sdk.own_provider import choose_provider
     from atlas_otel.sdk.processor import AtlasSpanProcessor
     from atlas_otel.sdk.redacting_processor import RedactingProcessor, cleaned
 
@@ -345,7 +324,7 @@ def _build(
     storage = open_storage(in_force) if in_force.database_url else None
     accounts = storage.accounts if storage is not None else Accounts()
     state.count_into(accounts.absorbed)
-    provider, own = _provider(in_force, given)
+    provider, own = choose_provider(given, in_force.service_name, ahead=_ahead)
     senders = otlp_senders(in_force, owned=own is not None)
     exporting = [RedactingProcessor(sender, capture) for sender in senders]
     given_ones = [RedactingProcessor(processor, capture) for processor in span_processors]
@@ -408,24 +387,6 @@ def _build(
     return telemetry
 
 
-def _provider(in_force: Settings, given: TracerProvider | None) -> tuple[TracerProvider, OwnProvider | None]:
-    """The provider to add to; again, where it is ours."""
-    if given is not None:
-        return given, None
-    existing = trace.get_tracer_provider()
-    if hasattr(existing, "add_span_processor"):  # the SDK's, or what quacks like it
-        return cast("TracerProvider", existing), None
-    from atlas_otel.sdk.own_provider import make_provider
-
-    provider = make_provider(in_force.service_name)
-    if _ahead:
-        return provider, provider
-    trace.set_tracer_provider(provider)
-    if trace.get_tracer_provider() is not provider:  # one that takes no processors was set before
-        _log.warning("the global tracer provider takes no span processors: other instrumentations are not recorded")
-    return provider, provider
-
-
 def _trace_url(in_force: Settings) -> str:
     return in_force.jaeger_url.rstrip("/") + "/trace/{trace_id}"
 
@@ -433,27 +394,4 @@ def _trace_url(in_force: Settings) -> str:
 def _at_exit(telemetry: Telemetry) -> None:
     """The end of the program: store what can be stored in time, and say so where something was lost."""
     telemetry.shutdown()
-    accounts = telemetry.accounts
-    if lost := accounts.dropped:
-        causes = ", ".join(f"{number} {cause}" for cause, number in sorted(lost.items()))
-        _say(f"not recorded: {causes} (spans and events){_because(accounts)}")
-    if left := accounts.spans.spooled + accounts.events.spooled:
-        _say(f"{left} spans and events wait in the spool for the next process{_because(accounts)}")
-    from atlas_otel.delivery.causes import meaning
-
-    for cause, number in sorted(accounts.absorbed.items()):
-        _say(f"{number} × {cause}: {meaning(cause)}")
-    if unsent := accounts.handed - accounts.sent:
-        _say(f"not sent over OTLP: {unsent} of {accounts.handed} spans, which Jaeger lacks")
-
-
-def _because(accounts: AccountsSnapshot) -> str:
-    return f"; cannot write to the database: {accounts.waiting}" if accounts.waiting else ""
-
-
-def _say(text: str) -> None:
-    stream = sys.stderr
-    if stream is None:  # a service's process may have none, and print() would take the agent's stdout instead
-        return
-    with contextlib.suppress(OSError, ValueError):  # closed, or whoever read it is gone
-        print(f"atlas-otel: {text}", file=stream)
+    tell_losses(telemetry.accounts)

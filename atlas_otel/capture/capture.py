@@ -18,6 +18,7 @@ from atlas_otel.capture import allowlist
 from atlas_otel.capture.bounding import bound_strings, bound_text_as_json, strings_fit
 from atlas_otel.capture.message_bounding import bound_foreign, bound_messages, bound_value, is_messages
 from atlas_otel.capture.normalise import is_plain, to_tree
+from atlas_otel.capture.otel_values import fits_otel, normal, signed
 from atlas_otel.capture.redaction import BUDGET_S, FAILED, LOSS_FAILED, Guard, build_redactor
 from atlas_otel.capture.stream_items import StreamItems
 from atlas_otel.capture.truncation import bound_text
@@ -45,8 +46,6 @@ _NUL: Final = b"\\u0000"  # as orjson writes it; searched from the end, which Py
 
 _OURS: Final = "atlas."
 """How the attributes that we write ourselves begin."""
-_INT64_MIN: Final = -(2**63)
-_INT64_MAX: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +207,7 @@ class Capture:
                 return allowlist.permitted(attributes)
             held = dict(attributes)
             if self._plain:
-                return held if _fits_otel(held) else {clean(key): _normal(value) for key, value in held.items()}
+                return held if fits_otel(held) else {clean(key): normal(value) for key, value in held.items()}
             return self._redacted_attributes(held, where)
         except Exception:
             self._on_loss(LOSS_CAPTURE)
@@ -283,11 +282,11 @@ class Capture:
         kept: dict[str, AttributeValue] = {}
         for key, value in held.items():
             if key in allowlist.STRUCTURE and is_id(value):
-                kept[key] = _normal(value)
+                kept[key] = normal(value)
                 continue
             tree = self._guard.tree({clean(key): to_tree(value, opaque=False).tree}, where)
             assert isinstance(tree, dict)
-            kept.update((name, _signed(item)) for name, item in tree.items())
+            kept.update((name, signed(item)) for name, item in tree.items())
         return kept
 
     def _cleared(self, read: Normalised, where: str) -> JsonValue:
@@ -353,40 +352,3 @@ def _plain_json(value: object) -> bytes | None:
 def holds_nul(data: bytes) -> bool:
     """Whether orjson wrote a NUL into ``data``, or perhaps did."""
     return _BACKSLASH in data and data.rfind(_NUL) >= 0
-
-
-def _fits_otel(attributes: Mapping[str, AttributeValue]) -> bool:
-    """Whether every sink takes these attributes as they are."""
-    for key, value in attributes.items():
-        kind = type(value)
-        if kind is str:
-            if not value.isascii() and clean(value) != value:  # type: ignore[union-attr,arg-type]
-                return False
-            if "\0" in value:  # type: ignore[operator]
-                return False
-        elif kind is float:
-            if value - value != 0.0:  # type: ignore[operator]
-                return False
-        elif kind is int:
-            if not _INT64_MIN <= value <= _INT64_MAX:  # type: ignore[operator]
-                return False
-        elif kind is not bool:
-            return False
-        if not key.isascii() or "\0" in key:
-            return False
-    return True
-
-
-def _normal(value: object) -> AttributeValue:
-    """An attribute's value as every sink takes it; OTLP holds signed integers of 64 bits only."""
-    return _signed(to_tree(value).tree)
-
-
-def _signed(tree: JsonValue) -> AttributeValue:
-    if type(tree) is int and tree > _INT64_MAX:
-        return str(tree)
-    if isinstance(tree, list):
-        return [_signed(item) for item in tree]
-    if isinstance(tree, dict):
-        return {key: _signed(item) for key, item in tree.items()}
-    return tree

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import weakref
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from opentelemetry import trace
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import SpanLimits, Tracer, TracerProvider
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
@@ -15,13 +17,14 @@ from atlas_otel.tracing.ids import AtlasIdGenerator
 from atlas_otel.tracing.own_span import OwnSpan
 
 if TYPE_CHECKING:
-    from opentelemetry import trace
     from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
     from opentelemetry.sdk.trace.id_generator import IdGenerator
     from opentelemetry.sdk.trace.sampling import Sampler
     from opentelemetry.trace import SpanContext
 
     from atlas_otel.tracing.span_view import Running, SpanView
+
+_log = logging.getLogger("atlas_otel")
 
 _WIDE: Final = 4_096
 """Attributes and events a span may have, where the user sets no limit: the SDK's 128 drop the oldest first."""
@@ -102,6 +105,24 @@ class OwnProvider(TracerProvider):
     def _export(self, span: ReadableSpan) -> None:
         for processor in self._exporting:
             processor.on_end(span)
+
+
+def choose_provider(
+    given: TracerProvider | None, service_name: str | None, *, ahead: bool
+) -> tuple[TracerProvider, OwnProvider | None]:
+    """The provider to add to; again, where it is ours. ``ahead``: the program, which may set one, has yet to run."""
+    if given is not None:
+        return given, None
+    existing = trace.get_tracer_provider()
+    if hasattr(existing, "add_span_processor"):  # the SDK's, or what quacks like it
+        return cast("TracerProvider", existing), None
+    provider = make_provider(service_name)
+    if ahead:
+        return provider, provider
+    trace.set_tracer_provider(provider)
+    if trace.get_tracer_provider() is not provider:  # one that takes no processors was set before
+        _log.warning("the global tracer provider takes no span processors: other instrumentations are not recorded")
+    return provider, provider
 
 
 def make_provider(service_name: str | None) -> OwnProvider:
