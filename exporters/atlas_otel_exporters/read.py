@@ -110,7 +110,9 @@ class SessionReader:
         To be closed; the sessions of one stretch have to be read before the next one is asked for.
         """
         direction = sql.SQL("DESC" if selection.newest_first else "ASC")
-        query = sql.SQL("{}{}").format(statement("considered"), statement("stretches").format(direction=direction))
+        query = sql.SQL("{}{}").format(
+            composable("considered", __package__), composable("stretches", __package__).format(direction=direction)
+        )
         bounds = {"limit": selection.limit, "offset": selection.offset}
         with self._connection.cursor(name="atlas_otel_stretches") as cursor:
             cursor.execute(query, {**self._filters(selection), **bounds})
