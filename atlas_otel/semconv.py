@@ -348,6 +348,11 @@ CLAUDE_CODE_CACHE_READ: Final = "cache_read_tokens"
 CLAUDE_CODE_CACHE_CREATION: Final = "cache_creation_tokens"
 GEMINI_CLI_SCOPE: Final = "gemini-cli"
 
+# --- Log records of command-line agents under no span; read, never written (the events' own: dialects/cli_events) -----
+LOG_EVENT_NAME: Final = "event.name"
+CODEX_CONVERSATION: Final = "conversation.id"
+CLI_DURATION: Final = "duration_ms"
+
 # --- Spring AI (1.x, 2.x, its reference's "Observability"); read, never written ---------------------------------------
 SPRING_PREFIX: Final = "spring.ai."
 SPRING_KIND: Final = "spring.ai.kind"

@@ -1,11 +1,13 @@
 """OTLP log records → event records: what GenAI instrumentations write as logs, on the spans that they name. Pure.
 
 The conventions had messages as events, and instrumentations that follow an older version (the official one of the
-openai SDK, unless told otherwise) still send them as log records; evaluations may come so too. Other logs are let go.
+openai SDK, unless told otherwise) still send them as log records; evaluations may come so too. Events of command-line
+agents, which stand under no span, become spans (``agent_logs``). Other logs are let go.
 """
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import orjson
@@ -17,6 +19,7 @@ from atlas_otel.errors import RecordError
 from atlas_otel.models.evaluation import finite
 from atlas_otel.otlp import json as otlp_json
 from atlas_otel.otlp import protobuf
+from atlas_otel.otlp.agent_logs import on_its_call, spans_of_logs
 from atlas_otel.otlp.claims import ANYBODY, as_claim
 from atlas_otel.otlp.spans import MAX_NS, Decoded, NotASpan
 from atlas_otel.projection.dialects import calling
@@ -28,12 +31,11 @@ if TYPE_CHECKING:
 
     from atlas_otel.capture.capture import Capture
     from atlas_otel.otlp.claims import Sender
-    from atlas_otel.records.record import AttributeValue
+    from atlas_otel.records.record import AttributeValue, Record
 
 Taken: TypeAlias = "dict[tuple[str, str, int], EventRecord]"
 _HEX: Final = frozenset("0123456789abcdef")
-_EVENT_NAME: Final = "event.name"
-"""Where the name of an event stood before log records had a field for it."""
+_NOTHING: Final[Mapping[str, AttributeValue]] = MappingProxyType({})
 
 
 class RawLog(NamedTuple):
@@ -45,12 +47,14 @@ class RawLog(NamedTuple):
     time_ns: int
     attributes: Mapping[str, AttributeValue]
     body: AttributeValue
+    scope: str = ""
+    resource: Mapping[str, AttributeValue] = _NOTHING
 
 
 def decode_logs_protobuf(
     body: bytes, capture: Capture, sender: Sender = ANYBODY, taken: Taken | None = None
-) -> list[EventRecord]:
-    """The event records of an ``ExportLogsServiceRequest``. Raises RecordError where ``body`` is none.
+) -> list[Record]:
+    """The records of an ``ExportLogsServiceRequest``. Raises RecordError where ``body`` is none.
 
     ``taken``: those of earlier parts of the same request.
     """
@@ -67,20 +71,27 @@ def decode_logs_protobuf(
             request = logs_pb2.LogsData.FromString(in_utf8(body, logs_pb2, "LogsData"))
     except DecodeError:
         raise RecordError("the body is not an ExportLogsServiceRequest in protobuf") from None
-    return event_records(_of_protobuf(request), capture, sender, taken)
+    return _records(_of_protobuf(request), capture, sender, taken)
 
 
-def decode_logs_json(body: bytes, capture: Capture, sender: Sender = ANYBODY) -> list[EventRecord]:
+def decode_logs_json(body: bytes, capture: Capture, sender: Sender = ANYBODY) -> list[Record]:
     """The same in JSON."""
     tree = otlp_json.load_json(body)
     if not isinstance(tree, dict) or not isinstance(tree.get("resourceLogs") or [], list):
         raise RecordError("the JSON is not an ExportLogsServiceRequest")
-    return event_records(_of_json(tree), capture, sender)
+    return _records(_of_json(tree), capture, sender)
 
 
 def decode_logs_tree(tree: Mapping[str, Any], capture: Capture, sender: Sender = ANYBODY) -> Decoded:
     """The same of JSON that is parsed already, such as a line that the Collector's file exporter wrote."""
-    return Decoded([*event_records(_of_json(tree), capture, sender)], 0, 0, ())
+    return Decoded(_records(_of_json(tree), capture, sender), 0, 0, ())
+
+
+def _records(
+    logs: Iterable[RawLog], capture: Capture, sender: Sender = ANYBODY, taken: Taken | None = None
+) -> list[Record]:
+    held = list(logs)
+    return [*event_records(map(on_its_call, held), capture, sender, taken), *spans_of_logs(held, capture, sender)]
 
 
 def event_records(
@@ -159,6 +170,7 @@ def _payload(log: RawLog) -> dict[str, object] | None:
 
 def _of_protobuf(request: Any) -> Iterator[RawLog]:  # the generated classes have no types
     for of_resource in request.resource_logs:
+        resource = protobuf._attributes(of_resource.resource.attributes)
         for of_scope in of_resource.scope_logs:
             for log in of_scope.log_records:
                 attributes = protobuf._attributes(log.attributes)
@@ -169,12 +181,17 @@ def _of_protobuf(request: Any) -> Iterator[RawLog]:  # the generated classes hav
                     log.time_unix_nano or log.observed_time_unix_nano,
                     attributes,
                     protobuf._value(log.body),
+                    of_scope.scope.name,
+                    resource,
                 )
 
 
 def _of_json(tree: Mapping[str, Any]) -> Iterator[RawLog]:
     for of_resource in otlp_json.objects(tree.get("resourceLogs")):
+        resource = _attributes_of(of_resource.get("resource"))
         for of_scope in otlp_json.objects(of_resource.get("scopeLogs")):
+            held = of_scope.get("scope")
+            scope = otlp_json.text(held.get("name")) if isinstance(held, dict) else ""
             for log in otlp_json.objects(of_scope.get("logRecords")):
                 try:
                     attributes = otlp_json._attributes(log.get("attributes"))
@@ -186,11 +203,20 @@ def _of_json(tree: Mapping[str, Any]) -> Iterator[RawLog]:
                         or otlp_json.integer(log.get("observedTimeUnixNano")),
                         attributes,
                         otlp_json._value(log.get("body")),
+                        scope,
+                        resource,
                     )
                 except (NotASpan, RecursionError):
                     continue
 
 
+def _attributes_of(resource: object) -> Mapping[str, AttributeValue]:
+    try:
+        return otlp_json._attributes(resource.get("attributes")) if isinstance(resource, dict) else _NOTHING
+    except (NotASpan, RecursionError):
+        return _NOTHING
+
+
 def _named(attributes: Mapping[str, AttributeValue]) -> str:
-    name = attributes.get(_EVENT_NAME)
+    name = attributes.get(semconv.LOG_EVENT_NAME)
     return name if isinstance(name, str) else ""

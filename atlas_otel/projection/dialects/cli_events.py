@@ -1,0 +1,171 @@
+"""Events that command-line agents send as log records under no span: Claude Code, OpenAI Codex CLI, Gemini CLI. Pure.
+
+``otlp.agent_logs`` makes a span of each, with the attributes as they came. Names: Claude Code's documentation,
+"Monitoring", and its package 2.1; codex-rs/otel of openai/codex; @google/gemini-cli-core 0.61, telemetry/types.ts.
+Without the switch that lets content out, prompts and results are missing or say so; then there are none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from atlas_otel import semconv
+from atlas_otel.projection.dialects import calling, genai_events, reading
+from atlas_otel.projection.facts import Failure
+from atlas_otel.records.json_text import JsonText, dump
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from atlas_otel.projection.dialects.reading import Table
+    from atlas_otel.projection.facts import Facts
+    from atlas_otel.records.record import Attributes, SpanRecord
+    from atlas_otel.semconv import Kind
+
+_AGENTS: Final = {"claude_code": "claude-code", "codex": "codex", "gemini_cli": "gemini-cli"}
+"""How names of events begin, and whose they are; the latter is the dialect's name too."""
+_SCOPES: Final = ((semconv.CLAUDE_CODE_SCOPE, "claude_code."), (semconv.GEMINI_CLI_SCOPE, "gemini_cli."))
+TURNS: Final = ("prompt.id", "prompt_id")
+"""What names one prompt of a conversation and all that follows from it."""
+_KINDS: Final[Mapping[str, Kind]] = {
+    "claude_code.user_prompt": "agent",
+    "claude_code.api_request": "llm",
+    "claude_code.api_error": "llm",
+    "claude_code.tool_result": "tool",
+    "codex.conversation_starts": "agent",
+    "codex.user_prompt": "agent",
+    "codex.sse_event": "llm",
+    "codex.tool_result": "tool",
+    "gemini_cli.user_prompt": "agent",
+    "gemini_cli.api_response": "llm",
+    "gemini_cli.api_error": "llm",
+    "gemini_cli.tool_call": "tool",
+}
+"""Any other is a function."""
+_REDACTED: Final = frozenset({"<REDACTED>", "[REDACTED]", ""})
+_COMPLETED: Final = "response.completed"
+_TABLE: Final[Table] = {
+    "model": ("model", reading.as_text),
+    "session.id": ("conversation_id", reading.as_text),
+    "conversation.id": ("conversation_id", reading.as_text),
+    "tool_name": ("tool_name", reading.as_text),
+    "function_name": ("tool_name", reading.as_text),
+    "call_id": ("tool_call_id", reading.as_text),
+    "tool_use_id": ("tool_call_id", reading.as_text),
+    "request_id": ("response_id", reading.as_text),
+    "input_tokens": ("input_tokens", reading.as_number),
+    "output_tokens": ("output_tokens", reading.as_number),
+    "cache_read_tokens": ("cached_tokens", reading.as_number),
+    "cache_creation_tokens": ("cache_write_tokens", reading.as_number),
+    "input_token_count": ("input_tokens", reading.as_number),
+    "output_token_count": ("output_tokens", reading.as_number),
+    "total_token_count": ("total_tokens", reading.as_number),
+    "cached_token_count": ("cached_tokens", reading.as_number),
+    "cached_content_token_count": ("cached_tokens", reading.as_number),
+    "reasoning_token_count": ("reasoning_tokens", reading.as_number),
+    "thoughts_token_count": ("reasoning_tokens", reading.as_number),
+    "finish_reasons": ("finish_reasons", reading.as_texts),
+}
+
+
+def event_name(name: str, body: object, scope: str) -> str:
+    """The event's whole name: some stand in the body, and before the scope's own beginning."""
+    if not is_event(name) and isinstance(body, str) and is_event(body):
+        return body
+    for begins_with, prefix in _SCOPES:
+        if scope.startswith(begins_with) and name and "." not in name:
+            return prefix + name
+    return name
+
+
+def is_event(name: str) -> bool:
+    """Whether an agent's events are named so."""
+    head, dot, rest = name.partition(".")
+    return bool(dot and rest) and head in _AGENTS
+
+
+def begins(name: str, *, has_turn: bool) -> bool:
+    """Whether this event begins what is one trace."""
+    return name == "codex.conversation_starts" or (has_turn and name.endswith(".user_prompt") and is_event(name))
+
+
+def request_of(name: str, said: Mapping[str, object]) -> str | None:
+    """The id of the request that an event of Claude Code's is the call of."""
+    held = said.get("request_id") if name == "claude_code.api_request" else None
+    return held if isinstance(held, str) and held else None
+
+
+def answer(name: str, said: Mapping[str, object]) -> tuple[str, dict[str, Any]] | None:
+    """Of an event that is the answer to a request: the request's id, and the answer as a message."""
+    request, text = said.get("request_id"), said.get("response")
+    if name != "claude_code.assistant_response" or not isinstance(request, str) or not isinstance(text, str):
+        return None
+    if not request or text in _REDACTED:
+        return None
+    return request, {"role": "assistant", "parts": [{"type": "text", "content": text}]}
+
+
+def read(span: SpanRecord) -> Facts | None:
+    """The facts of a span that was such an event; None for any other."""
+    name = reading.text(span.attributes, semconv.LOG_EVENT_NAME)
+    if name is None or name != span.name or not is_event(name):
+        return None
+    agent = _AGENTS[name.partition(".")[0]]
+    kind = _KINDS.get(name, "function")
+    if name == "codex.sse_event" and span.attributes.get("event.kind") != _COMPLETED:
+        kind = "function"
+    fields = reading.collect(span.attributes, _TABLE, reading.COMMON, reading.FALLBACKS)
+    fields["operation"] = name
+    tool = fields.pop("tool_name", None)
+    if kind == "agent":
+        fields["agent_name"] = agent
+        if (task := _content(span.attributes, "prompt")) is not None:
+            fields["task"] = task
+    elif kind == "llm":
+        fields.update(genai_events.messages(span))
+        _read_call(span.attributes, fields, beside=agent == "claude-code")
+    elif kind == "tool":
+        _read_tool(span.attributes, fields)
+    names = {"llm": fields.get("model"), "tool": tool, "agent": agent}
+    facts = reading.finish(span, fields, kind, names.get(kind), agent)
+    failed = _failure(span.attributes)
+    return facts if failed is None else facts._replace(error=failed)
+
+
+def _content(attributes: Attributes, key: str) -> str | None:
+    held = reading.text(attributes, key)
+    return None if held in _REDACTED else held
+
+
+def _read_call(attributes: Attributes, fields: dict[str, Any], *, beside: bool) -> None:
+    if beside and "input_tokens" in fields:
+        fields["input_tokens"] += (fields.get("cached_tokens") or 0) + (fields.get("cache_write_tokens") or 0)
+    if (said := _content(attributes, "response_text")) is not None:
+        held = calling.opened(said)
+        counts = {key: fields[key] for key in fields if key.endswith("_tokens")}
+        if not calling.read_response(fields, held):
+            fields["output_messages"] = JsonText(dump([{"role": "assistant", "content": said}]))
+        fields.update(counts)
+
+
+def _read_tool(attributes: Attributes, fields: dict[str, Any]) -> None:
+    for key in ("arguments", "function_args", "tool_input", "tool_parameters"):
+        if (given := _content(attributes, key)) is not None:
+            fields["input"] = calling.text_or_json(given)
+            break
+    if (said := reading.as_any_text(attributes.get("output"))) is not None:
+        fields["output"] = calling.text_or_json(said)
+
+
+def _failure(attributes: Attributes) -> Failure | None:
+    """What went wrong, where the event says so."""
+    success = attributes.get("success")
+    message = next(
+        (text for key in ("error", "error.message") if (text := reading.text(attributes, key)) is not None), None
+    )
+    if message is None and success not in (False, "false"):
+        return None
+    kind = next(
+        (text for key in ("error.type", "error_type") if (text := reading.text(attributes, key)) is not None), "error"
+    )
+    return Failure(kind, message or reading.text(attributes, "output") or "", "")
