@@ -384,6 +384,14 @@ AGENTS = {
         "boss",
         "c",
     ),
+    "Google ADK": (
+        span(
+            {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "boss", "gen_ai.conversation.id": "c"},
+            scope="gcp.vertex.agent",
+        ),
+        "boss",
+        "c",
+    ),
     "Claude Code": (
         span(
             {"span.type": "interaction", "user_prompt": "p", "session.id": "c"},
