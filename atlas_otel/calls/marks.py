@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from atlas_otel.calls.model_call import Cut, Media, Reasoning, Refusal, Text, ToolCall, ToolResult
+from atlas_otel.calls.model_call import Cut, Media, Reasoning, Refusal, Text, ToolCall, ToolResult, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +35,7 @@ def _count(value: object) -> int:
 
 
 def missing_in(parts: Iterable[Part]) -> int:
-    """How many bytes are missing inside of the texts of these parts."""
+    """How many bytes are missing inside of the texts of these parts, and where parts were left out."""
     total = 0
     for part in parts:
         if isinstance(part, (Text, Reasoning, Refusal)):
@@ -46,6 +46,8 @@ def missing_in(parts: Iterable[Part]) -> int:
             total += missing_in(part.parts)
         elif isinstance(part, Media) and part.data is not None:
             total += _missing(part.data)
+        elif isinstance(part, Unknown) and (gone := left_out(part.value)) is not None:
+            total += max(gone.bytes, 1)
     return total
 
 

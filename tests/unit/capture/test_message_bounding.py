@@ -83,6 +83,12 @@ def test_what_is_kept_fits_and_is_the_end_of_what_there_was(messages: list[Messa
         assert read.items[-1].text == texts[-1]
 
 
+@pytest.mark.parametrize("size", [343, 372, 400, 2000])
+def test_a_message_whose_parts_had_no_room_says_how_much_is_missing(size: int) -> None:
+    (read,) = read_messages(bound_messages([say("system", "x" * size)], 400)).items  # type: ignore[list-item]
+    assert read.cut_bytes > 0
+
+
 OTHERS = st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=9), TEXTS, max_size=9)
 
 
