@@ -76,6 +76,12 @@ def test_a_copy_goes_in_whole_with_work_in_between(connection: OverlappingConnec
     pieces = Pieces(10_000)
     text = "x" * 1_000
     connection.execute("CREATE TEMP TABLE held (number INTEGER, said TEXT)")
+    # A server that takes a moment now and then, however fast the machine is: rows that wait in between fill the socket.
+    connection.execute(
+        "CREATE FUNCTION pg_temp.rest() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN IF NEW.number % 2000 = 0 THEN PERFORM pg_sleep(0.1); END IF; RETURN NEW; END $$"
+    )
+    connection.execute("CREATE TRIGGER rest BEFORE INSERT ON held FOR EACH ROW EXECUTE FUNCTION pg_temp.rest()")
     with (
         connection.overlapping(pieces.one),
         connection.cursor() as cursor,
