@@ -10,7 +10,6 @@ growing, jittered pause; what the store refuses for good, record by record, is s
 from __future__ import annotations
 
 import contextlib
-import logging
 import random
 import sys
 import threading
@@ -71,8 +70,6 @@ _RETRY_FLUSHING_S: Final = 1.0
 """The longest pause while somebody waits in a flush."""
 _SUPPRESSION_KEYS: Final = ("suppress_instrumentation",)
 
-_LOG: Final = logging.getLogger("atlas_otel.drain")
-
 _left_to_parent: list[object] = []  # a child must not even collect the parent's connections: that would close them
 
 
@@ -103,6 +100,7 @@ class Drain:
         self._store_factory = store_factory
         self._running = running
         self._log = QuietLog("atlas_otel.drain")
+        self._flush_log = QuietLog("atlas_otel.drain")
         self._reset()
         fork.in_child(self._after_fork)
 
@@ -178,7 +176,7 @@ class Drain:
                 self._flushing -= 1
         why = self._failure if not done else self._without_rows()
         if why is not None and not self._closing:
-            _LOG.warning("flush: not everything is %s: %s", "projected" if done else "stored", why)
+            self._flush_log.warning("flush: not everything is %s: %s", "projected" if done else "stored", why)
         return done and why is None
 
     def _without_rows(self) -> str | None:
