@@ -54,6 +54,7 @@ def _mlflow() -> Callable[[], list[str]]:
     import mlflow
 
     folder = tempfile.mkdtemp()
+    os.chdir(folder)  # its artifacts go to ./mlruns
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     mlflow.openai.autolog()
 
