@@ -15,8 +15,9 @@ def tell_losses(accounts: AccountsSnapshot) -> None:
     if lost := accounts.dropped:
         causes = ", ".join(f"{number} {cause}" for cause, number in sorted(lost.items()))
         _say(f"not recorded: {causes} (spans and events){_because(accounts)}")
-    if left := accounts.spans.spooled + accounts.events.spooled:
-        _say(f"{left} spans and events wait in the spool for the next process{_because(accounts)}")
+    left = accounts.spans.spooled + accounts.events.spooled
+    if left and not accounts.waiting:  # else the log has said why they wait
+        _say(f"{left} spans and events wait in the spool for the next process")
     from atlas_otel.delivery.causes import meaning
 
     for cause, number in sorted(accounts.absorbed.items()):

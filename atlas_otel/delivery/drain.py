@@ -165,8 +165,15 @@ class Drain:
 
         False too where one of those records had to be set aside. Where it is false, one line of the log says why.
         """
+        done, why = self._flushed(timeout_s)
+        if why is not None and not self._closing:
+            self._flush_log.warning("flush: not everything is %s: %s", "projected" if done else "stored", why)
+        return done and why is None
+
+    def _flushed(self, timeout_s: float) -> tuple[bool, str | None]:
+        """Whether everything is stored and projected within this time, and why something has no rows."""
         if threading.current_thread() is self._thread:
-            return False
+            return False, None
         with self._progress:
             self._flushing += 1
         try:
@@ -174,10 +181,7 @@ class Drain:
         finally:
             with self._progress:
                 self._flushing -= 1
-        why = self._failure if not done else self._without_rows()
-        if why is not None and not self._closing:
-            self._flush_log.warning("flush: not everything is %s: %s", "projected" if done else "stored", why)
-        return done and why is None
+        return done, self._failure if not done else self._without_rows()
 
     def _without_rows(self) -> str | None:
         """Why a session that this process stored records of has no rows, or old ones."""
@@ -235,7 +239,8 @@ class Drain:
         What is left is dropped and counted (memory), or stays for the next process (spool). Idempotent.
         """
         deadline = time.monotonic() + timeout_s
-        complete = self.flush(timeout_s)
+        done, why = self._flushed(timeout_s)  # without a line of its own: the report at the exit follows
+        complete = done and why is None
         thread = self._thread
         if thread is not None and (thread is threading.current_thread() or not thread.is_alive()):
             thread = None

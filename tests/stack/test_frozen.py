@@ -130,9 +130,7 @@ def test_an_exit_is_bounded_and_the_next_process_stores_what_waits(
         assert agent.do("work")["longest_s"] < NO_WAIT_S
         assert agent.end() < EXIT_S
     assert agent.complaints()[-1] == f"atlas-otel: not sent over OTLP: {SPANS} of {2 * SPANS} spans, which Jaeger lacks"
-    said = agent.complaints()
-    assert len(said) <= 5, f"one line each of the store, the exporter and the flush, and two at the exit: {said}"
-    assert len({line[:30] for line in said}) == len(said), "none of them twice"
+    assert len(agent.complaints()) <= 3, "one of the store, one of the exporter, and this"
     if how == "dead":
         postgres.start()
     replay = [sys.executable, "-m", "atlas_otel", "spool", "replay", "--database-url", postgres.url]
