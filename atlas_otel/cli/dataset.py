@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from atlas_otel.cli import row_options as rows
-from atlas_otel.cli.options import AsJson, DatabaseUrl, Quiet, command_app, moment, print_json, the_database
+from atlas_otel.cli import session_options as chosen
+from atlas_otel.cli.options import AsJson, DatabaseUrl, Quiet, command_app, print_json, the_database
 from atlas_otel.cli.progress import progress_bar
-from atlas_otel.cli.settings import review_settings
-from atlas_otel_exporters import review_statuses
 from atlas_otel_exporters.formats import FORMATS, FormatName
 from atlas_otel_exporters.selection import Selection
-from atlas_otel_exporters.training.options import RowOptions
 
 if TYPE_CHECKING:
     from atlas_otel_exporters.datasets.manifest import Manifest
@@ -35,32 +31,16 @@ def create(
         FormatName, typer.Option(metavar="|".join(FORMATS), help="What a row is; see docs/reference/formats.md.")
     ],
     database_url: DatabaseUrl = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A YAML file whose runtime_safety.review is used.")
-    ] = None,
-    session_id: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Only this session: its number or its key. Repeatable.")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=0, help="At most so many sessions.")] = None,
-    status: Annotated[
-        list[str] | None, typer.Option(metavar="STATUS", help="Only running, succeeded or failed. May be repeated.")
-    ] = None,
-    include_status: Annotated[
-        list[str] | None, typer.Option(metavar="STATUS", help="This review status too. May be repeated.")
-    ] = None,
-    include_all_statuses: Annotated[bool, typer.Option("--include-all-statuses", help="Every review status.")] = False,
-    since: Annotated[
-        datetime | None, typer.Option(parser=moment, metavar="TIME", help="Only sessions created at TIME or later.")
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option(parser=moment, metavar="TIME", help="Only sessions created before TIME.")
-    ] = None,
-    min_reward: Annotated[
-        float | None, typer.Option(metavar="NUMBER", help="Only sessions with a reward of at least this.")
-    ] = None,
-    learning_key: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Only sessions with this learning key.")
-    ] = None,
+    config: chosen.ReviewConfig = None,
+    session_id: chosen.SessionNames = None,
+    limit: chosen.Limit = None,
+    status: chosen.Statuses = None,
+    include_status: chosen.IncludeStatuses = None,
+    include_all_statuses: chosen.IncludeAllStatuses = False,
+    since: chosen.Since = None,
+    until: chosen.Until = None,
+    min_reward: chosen.MinReward = None,
+    learning_key: chosen.LearningKey = None,
     actor: rows.Actors = None,
     agent: rows.Agents = None,
     model: rows.Models = None,
@@ -102,12 +82,7 @@ def create(
     from atlas_otel_exporters.datasets.shards import file_kind
     from atlas_otel_exporters.datasets.splitting import parse_splits
 
-    statuses = review_statuses(
-        include=include_status or (),
-        include_all=include_all_statuses,
-        settings=review_settings(config),
-        env=os.environ,
-    )
+    statuses = chosen.statuses_asked_for(include_status, include_all=include_all_statuses, config=config)
     plan = Plan(
         name=name,
         format=format,
@@ -121,20 +96,18 @@ def create(
             learning_key=learning_key,
             limit=limit,
         ),
-        options=RowOptions(
-            calls=rows.call_filter(
-                actor=actor,
-                agent=agent,
-                model=model,
-                step=step,
-                finish_reason=finish_reason,
-                tag=tag,
-                valid=valid,
-                min_call_reward=min_call_reward,
-                max_call_reward=max_call_reward,
-                only_good=only_good,
-            ),
-            pairs=rows.pair_sources(pairs),
+        options=rows.row_options(
+            actor=actor,
+            agent=agent,
+            model=model,
+            step=step,
+            finish_reason=finish_reason,
+            tag=tag,
+            valid=valid,
+            min_call_reward=min_call_reward,
+            max_call_reward=max_call_reward,
+            only_good=only_good,
+            pairs=pairs,
             min_margin=min_margin,
             same_prompt=same_prompt,
             unit=unit,

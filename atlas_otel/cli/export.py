@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
 from contextlib import contextmanager, nullcontext
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from atlas_otel.cli import row_options as rows
+from atlas_otel.cli import session_options as chosen
 from atlas_otel.cli.catching_up import Strict, say_behind
-from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, moment, the_database
+from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, the_database
 from atlas_otel.cli.progress import progress_bar
-from atlas_otel.cli.settings import review_settings
-from atlas_otel_exporters import export_jsonl, review_statuses
+from atlas_otel_exporters import export_jsonl
 from atlas_otel_exporters.formats import FORMATS, FormatName
 from atlas_otel_exporters.read import DEFAULT_BATCH_SIZE
 from atlas_otel_exporters.summary import NOT_IN_FORMAT
-from atlas_otel_exporters.training.options import RowOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,37 +34,19 @@ def export(
         str, typer.Option(metavar="FILE", help="Where to write; - for standard output; .gz and .zst compress.")
     ],
     database_url: DatabaseUrl = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A YAML file whose runtime_safety.review is used.")
-    ] = None,
-    session_id: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SESSION", help="Only this session, by any of its names. May be repeated."),
-    ] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=0, help="At most so many sessions.")] = None,
+    config: chosen.ReviewConfig = None,
+    session_id: chosen.SessionNames = None,
+    limit: chosen.Limit = None,
     offset: Annotated[
         int, typer.Option(metavar="N", min=0, help="Leave out so many of the sessions that would be written.")
     ] = 0,
-    status: Annotated[
-        list[str] | None, typer.Option(metavar="STATUS", help="Only running, succeeded or failed. May be repeated.")
-    ] = None,
-    include_status: Annotated[
-        list[str] | None,
-        typer.Option(metavar="STATUS", help="This review status too, besides the default ones. May be repeated."),
-    ] = None,
-    include_all_statuses: Annotated[bool, typer.Option("--include-all-statuses", help="Every review status.")] = False,
-    since: Annotated[
-        datetime | None, typer.Option(parser=moment, metavar="TIME", help="Only sessions created at TIME or later.")
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option(parser=moment, metavar="TIME", help="Only sessions created before TIME.")
-    ] = None,
-    min_reward: Annotated[
-        float | None, typer.Option(metavar="NUMBER", help="Only sessions with a reward of at least this.")
-    ] = None,
-    learning_key: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Only sessions with this learning key.")
-    ] = None,
+    status: chosen.Statuses = None,
+    include_status: chosen.IncludeStatuses = None,
+    include_all_statuses: chosen.IncludeAllStatuses = False,
+    since: chosen.Since = None,
+    until: chosen.Until = None,
+    min_reward: chosen.MinReward = None,
+    learning_key: chosen.LearningKey = None,
     newest_first: Annotated[bool, typer.Option("--newest-first", help="The highest sessions.id first.")] = False,
     trajectory_event_limit: Annotated[
         int | None,
@@ -120,20 +98,18 @@ def export(
     records are computed before; where other processes hold some for longer than 30 s, it is said how many.
     """
     url = the_database(database_url)
-    options = RowOptions(
-        calls=rows.call_filter(
-            actor=actor,
-            agent=agent,
-            model=model,
-            step=step,
-            finish_reason=finish_reason,
-            tag=tag,
-            valid=valid,
-            min_call_reward=min_call_reward,
-            max_call_reward=max_call_reward,
-            only_good=only_good,
-        ),
-        pairs=rows.pair_sources(pairs),
+    options = rows.row_options(
+        actor=actor,
+        agent=agent,
+        model=model,
+        step=step,
+        finish_reason=finish_reason,
+        tag=tag,
+        valid=valid,
+        min_call_reward=min_call_reward,
+        max_call_reward=max_call_reward,
+        only_good=only_good,
+        pairs=pairs,
         min_margin=min_margin,
         same_prompt=same_prompt,
         unit=unit,
@@ -142,12 +118,7 @@ def export(
         events=events,
         label_threshold=label_threshold,
     )
-    statuses = review_statuses(
-        include=include_status or (),
-        include_all=include_all_statuses,
-        settings=review_settings(config),
-        env=os.environ,
-    )
+    statuses = chosen.statuses_asked_for(include_status, include_all=include_all_statuses, config=config)
     with (
         _interrupted() if follow else nullcontext() as stop,
         progress_bar("Exporting", shown=not quiet and not follow and sys.stderr.isatty()) as progress,

@@ -103,7 +103,7 @@ LabelThreshold: TypeAlias = Annotated[
 ]
 
 
-def call_filter(
+def row_options(
     *,
     actor: list[str] | None,
     agent: list[str] | None,
@@ -115,19 +115,37 @@ def call_filter(
     min_call_reward: float | None,
     max_call_reward: float | None,
     only_good: bool,
-) -> CallFilter:
-    """The filter that these options come to."""
-    return CallFilter(
-        actors=frozenset(actor or ()),
-        agents=frozenset(agent or ()),
-        models=frozenset(model or ()),
-        steps=frozenset(step or ()),
-        finish_reasons=frozenset(finish_reason or ()),
-        tags=frozenset(tag or ()),
-        valid=valid,
-        min_reward=min_call_reward,
-        max_reward=max_call_reward,
-        only_good=only_good,
+    pairs: str | None,
+    min_margin: float,
+    same_prompt: bool,
+    unit: Unit,
+    normalise: Normalise,
+    arguments: Arguments,
+    events: Events,
+    label_threshold: float,
+) -> RowOptions:
+    """What these options ask for. Raises UsageError where ``pairs`` names an unknown source."""
+    return RowOptions(
+        calls=CallFilter(
+            actors=frozenset(actor or ()),
+            agents=frozenset(agent or ()),
+            models=frozenset(model or ()),
+            steps=frozenset(step or ()),
+            finish_reasons=frozenset(finish_reason or ()),
+            tags=frozenset(tag or ()),
+            valid=valid,
+            min_reward=min_call_reward,
+            max_reward=max_call_reward,
+            only_good=only_good,
+        ),
+        pairs=pair_sources(pairs),
+        min_margin=min_margin,
+        same_prompt=same_prompt,
+        unit=unit,
+        normalise=normalise,
+        arguments=arguments,
+        events=events,
+        label_threshold=label_threshold,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from atlas_otel.calls.model_call import Usage
     from atlas_otel.models.evaluation import Reward
     from atlas_otel.records.json_text import JsonText
     from atlas_otel.semconv import Kind
@@ -16,27 +17,6 @@ class Failure(NamedTuple):
     type: str
     message: str = ""
     stacktrace: str = ""
-
-
-class Usage(NamedTuple):
-    """Tokens of one model call; None where the producer didn't say."""
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    total_tokens: int | None = None
-    cached_tokens: int | None = None
-    """Of those that went in: read from a cache."""
-    cache_write_tokens: int | None = None
-    """Of those that went in: written to a cache."""
-    reasoning_tokens: int | None = None
-    """Of those that came out: reasoning."""
-
-    @property
-    def total(self) -> int:
-        """All tokens: as said, else the sum of what went in and what came out."""
-        return (
-            self.total_tokens if self.total_tokens is not None else (self.input_tokens or 0) + (self.output_tokens or 0)
-        )
 
 
 class Facts(NamedTuple):

@@ -12,7 +12,7 @@ from atlas_otel.projection.session import TokenTotals
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from atlas_otel.projection.facts import Usage
+    from atlas_otel.calls.model_call import Usage
     from atlas_otel.projection.span_placer import SpanPlacer
     from atlas_otel.projection.tree import SpanKey
 

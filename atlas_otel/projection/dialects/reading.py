@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from atlas_otel import semconv
+from atlas_otel.calls.model_call import Usage
 from atlas_otel.models.evaluation import DEFAULT_REWARD_NAME, Reward, finite
 from atlas_otel.models.plan import step_number
 from atlas_otel.projection.dialects import calling
-from atlas_otel.projection.facts import Facts, Failure, Usage
+from atlas_otel.projection.facts import Facts, Failure
 from atlas_otel.records.json_text import JsonText, dump
 from atlas_otel.records.record import STATUS_ERROR
 
@@ -179,7 +181,7 @@ def whole_input(usage: Usage) -> Usage:
     beside = (usage.cached_tokens or 0) + (usage.cache_write_tokens or 0)
     if given is None or not beside or total is None or given + came == total:
         return usage
-    return usage._replace(input_tokens=given + beside) if given + beside + came == total else usage
+    return replace(usage, input_tokens=given + beside) if given + beside + came == total else usage
 
 
 _NO_USAGE: Final = Usage()

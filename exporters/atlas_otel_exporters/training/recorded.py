@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atlas_otel.calls.model_call import Place
 from atlas_otel.models.evaluation import finite, score_of
-from atlas_otel_exporters.json_text import dump, load, load_object
+from atlas_otel.records.exact_json import dump, load, load_object
 from atlas_otel_exporters.rewards import session_score
 from atlas_otel_exporters.training.event_call import model_call
 from atlas_otel_exporters.training.task_group import task_group

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from atlas_otel_exporters.json_text import dump
+from atlas_otel.records.exact_json import dump
 from atlas_otel_exporters.training.options import RowOptions
 from atlas_otel_exporters.training.recorded import Recorded, read_session
 

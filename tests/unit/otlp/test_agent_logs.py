@@ -8,11 +8,12 @@ from typing import Any
 import orjson
 import pytest
 
+from atlas_otel.calls.model_call import Usage
 from atlas_otel.capture.capture import Capture
 from atlas_otel.models.rows import SessionRows
 from atlas_otel.otlp.logs import decode_logs_json
 from atlas_otel.projection.dialects import facts_of, is_understood
-from atlas_otel.projection.facts import Facts, Usage
+from atlas_otel.projection.facts import Facts
 from atlas_otel.projection.project import project
 from atlas_otel.projection.trace_sessions import implicit_session, is_telling
 from atlas_otel.records.record import EventRecord, Record, RecordSet, SpanRecord

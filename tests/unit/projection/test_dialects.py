@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas_otel import semconv
+from atlas_otel.calls.model_call import Usage
 from atlas_otel.projection.dialects import facts_of
-from atlas_otel.projection.facts import Failure, Usage
+from atlas_otel.projection.facts import Failure
 from atlas_otel.records.record import RANK_ENDED, SpanEvent, SpanRecord
 
 

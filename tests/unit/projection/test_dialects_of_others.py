@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from atlas_otel import semconv
+from atlas_otel.calls.model_call import Usage
 from atlas_otel.projection.dialects import facts_of
-from atlas_otel.projection.facts import Usage
 from atlas_otel.projection.messages import reasoning_texts
 from atlas_otel.records.record import SpanEvent, SpanRecord
 from tests.support.records import make_span

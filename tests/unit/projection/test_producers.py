@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from atlas_otel.calls.model_call import Usage
 from atlas_otel.projection.dialects import facts_of, is_understood
-from atlas_otel.projection.facts import Facts, Usage
+from atlas_otel.projection.facts import Facts
 from atlas_otel.projection.unread import is_unread
 from atlas_otel.records.json_text import JsonText
 from atlas_otel.records.record import RANK_ENDED_OTLP, SpanEvent, SpanRecord
