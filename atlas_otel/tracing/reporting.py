@@ -116,7 +116,7 @@ def record_reward(
         attempt: Which attempt at the step, from 1; None: the one in force, else the latest.
         session_id: The session's key, for a late reward.
         trace_id: The session's trace, 32 hex digits, for a late reward.
-        span_id: One span of the trace, 16 hex digits, for a late reward.
+        span_id: One span, 16 hex digits: of the session in force, or of the one named, for a late reward.
         name: What is scored.
         judge: Who scored.
         judges: All who scored, each ``{identifier, score, rationale, ...}``; kept whole.
@@ -138,12 +138,13 @@ def record_reward(
             semconv.GEN_AI_EVALUATION_NAME: name,
             semconv.GEN_AI_EVALUATION_SCORE: payload["score"],
         }
-        if session_id is None and trace_id is None and span_id is None:
-            _report_on_target(semconv.EVENT_REWARD, payload, step, attempt, shown)
+        span = _hex("span_id", span_id, 16) if span_id is not None else None
+        if session_id is None and trace_id is None:
+            _report_on_target(semconv.EVENT_REWARD, payload, step, attempt, shown, span=span)
             return
         target: dict[str, Any] = {"step": _step_number(step)} if step is not None else {}
         target |= {"attempt": _attempt_number(attempt)} if attempt is not None else {}
-        target |= {"span_id": _hex("span_id", span_id, 16)} if span_id is not None else {}
+        target |= {"span_id": span} if span is not None else {}
         if target:
             payload["target"] = target
         record_late(
@@ -151,7 +152,7 @@ def record_reward(
             shown,
             session_key=session_id,
             trace_id=_hex("trace_id", trace_id, 32) if trace_id is not None else None,
-            span_id=target.get("span_id"),
+            span_id=span,
         )
 
 
@@ -344,6 +345,8 @@ def _report_on_target(
     step: SupportsIndex | None,
     attempt: SupportsIndex | None,
     shown: dict[str, AttributeValue],
+    *,
+    span: str | None = None,
 ) -> None:
     """On the named step's span where this process knows it, else on the session's with the target in the payload."""
     frame = current_frame()
@@ -358,6 +361,8 @@ def _report_on_target(
         active = latest or (session.root if session is not None else None) or active
     elif which:
         payload["target"] = which
+    if span is not None:
+        payload["target"] = {**payload.get("target", {}), "span_id": span}
     _report(active, name, payload, shown)
 
 

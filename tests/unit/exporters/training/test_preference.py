@@ -158,12 +158,13 @@ def test_runs_that_were_never_asked_the_same_keep_their_own_last_requests() -> N
     assert (line["prompt"], line["rejected_prompt"], line["prompt_differs"]) == (ASKED, other, True)
 
 
-def test_answers_that_were_scored_one_by_one_are_pairs() -> None:
+@pytest.mark.parametrize("named", [True, False], ids=["by session and span", "by span, in the session"])
+def test_answers_that_were_scored_one_by_one_are_pairs(named: bool) -> None:
     with recording() as records, atlas.session("Find x") as session:
         for reply, score in (("a", 0.5), ("b", 1.0), ("c", None), ("d", 0.0)):
             span_id = sample(ASKED, reply)["id"]
             if score is not None:
-                atlas.record_reward(score, span_id=span_id, session_id=session.id)
+                atlas.record_reward(score, span_id=span_id, session_id=session.id if named else None)
     found = lines("preference", records.rows())
     assert sides(found) == [
         ("b", "a"),
