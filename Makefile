@@ -7,6 +7,7 @@
 #   make test-training   TRL trains on exports; test-training-all over every chat template
 #   make soak SECONDS=3600   agents, random faults, and accounts that must balance
 #   make budget      instructions of the hot path, counted (valgrind)
+#   make docs        the documentation site, in build/docs; a warning, a broken link or a remote asset fails
 #   make bench       the benchmarks, some 20 minutes; writes docs/performance.md   make bench CASES="decorated stall"
 #   make up          Postgres, Jaeger, Collector (Docker)  make down    stop them; what they hold stays
 #   make lock        resolve the lock again               make clean   forget what was built
@@ -28,7 +29,7 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help setup demo test lint types imports test-suite test-rest test-wheel test-stack test-training \
-  test-training-all stack programs soak budget bench up down lock format clean
+  test-training-all stack programs docs soak budget bench up down lock format clean
 
 help:
 	@awk '!/^#/ { exit } { sub(/^# ?/, ""); print }' Makefile
@@ -39,6 +40,11 @@ demo: setup
 	$(BIN)/atlas-otel demo $(DEMO_ARGS)
 
 test: lint types imports test-wheel test-rest
+
+# Warnings are errors; then every link of the built site is followed, and whatever it would load from the network found.
+docs: setup
+	$(BIN)/sphinx-build -E -W --keep-going -q -b html docs build/docs
+	$(BIN)/python scripts/check_site.py build/docs
 
 lint: setup
 	$(BIN)/ruff check .
