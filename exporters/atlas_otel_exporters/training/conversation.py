@@ -75,7 +75,8 @@ class Conversation:
             if not last or not goes_on(last, asked):
                 return None
             count = len(last)
-        first_new = asked[count].at if count < len(asked) else len(given)
+        # Results that stand side by side are in the order of their ids: the first of them need not be the first sent.
+        first_new = min((one.at for one in asked[count:]), default=len(given))
         if any(one.at >= first_new for one in asked[:count]):
             return None  # one message holds the end of what was said and the beginning of what is new
         return given[first_new:]

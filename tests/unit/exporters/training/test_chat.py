@@ -131,3 +131,25 @@ def test_a_thread_that_the_server_keeps_is_one_conversation() -> None:
     (row,) = lines("chat", records.rows())
     assert [message["role"] for message in row["messages"]] == ["user", "assistant", "tool", "assistant"]
     assert [message["train"] for message in row["messages"]] == [False, True, False, True]
+
+
+@atlas.llm(model="m")
+def answer_with(messages: list[Json], message: Json) -> Json:
+    return message
+
+
+@given(st.lists(st.text("abz19", min_size=1, max_size=3), min_size=1, max_size=5, unique=True), st.randoms())
+def test_no_result_of_parallel_calls_is_lost_whatever_their_ids_and_order(ids: list[str], order: Any) -> None:
+    calls = [
+        {"id": one, "type": "function", "function": {"name": "f", "arguments": f'{{"of":"{one}"}}'}} for one in ids
+    ]
+    results = [{"role": "tool", "tool_call_id": one, "content": f"result of {one}"} for one in ids]
+    order.shuffle(results)
+    with recording() as records, atlas.session("t"):
+        calling = {"role": "assistant", "content": "I look.", "tool_calls": calls}
+        answer_with([user("q")], calling)
+        answer_with([user("q"), calling, *results], said("done"))
+    (line,) = lines("chat", records.rows())
+    found = [(one["tool_call_id"], one["content"]) for one in line["messages"] if one["role"] == "tool"]
+    assert found == [(one["tool_call_id"], one["content"]) for one in results]
+    assert [one["role"] for one in line["messages"]] == ["user", "assistant", *["tool"] * len(ids), "assistant"]
