@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from atlas_otel_exporters.review import Decision
 
 MARK: Final = "[by an agent]"
+ASSISTANT: Final = "assistant"
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class ReviewTools:
 
     def note(self, session: str, text: str) -> dict[str, Any]:
         """Write a review note on a session, and leave its review status as it is."""
-        (noted,) = add_note(self.url, [session], f"{MARK} {text}")
+        (noted,) = add_note(self.url, [session], f"{MARK} {text}", reviewer=ASSISTANT, via="assistant")
         return {"session": noted.id, "review_status": noted.review_status, "notes": noted.review_notes}
 
     def _decide(self, session: str, decision: Decision, reason: str) -> dict[str, Any]:
-        (decided,) = decide(self.url, [session], decision, note=f"{MARK} {reason}")
+        (decided,) = decide(self.url, [session], decision, note=f"{MARK} {reason}", reviewer=ASSISTANT, via="assistant")
         return {"session": decided.id, "review_status": decided.review_status, "notes": decided.review_notes}

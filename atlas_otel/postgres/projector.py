@@ -251,6 +251,9 @@ class Projector:
                 "waits": [one.wait_s for one in sessions],
             },
         )
+        # After the sessions' rows are locked, as a reviewer's are: neither misses the other.
+        if changed := [one.id for one in sessions if one.changed and one.id is not None and one.id == one.session.id]:
+            self._connection.execute("SELECT atlas_otel.review_reopen(%s::bigint[])", [changed])
 
 
 class _Ahead:

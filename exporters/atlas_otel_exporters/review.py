@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
@@ -11,6 +12,8 @@ from atlas_otel.errors import UsageError
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
 from atlas_otel.postgres.statements import composable, statement
+from atlas_otel.review.event import Act
+from atlas_otel.review.store import NOBODY, keeps_events, record
 from atlas_otel_exporters.naming import row_ids
 from atlas_otel_exporters.rewards import step_score
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from atlas_otel.models.json_types import JsonObject
+    from atlas_otel.review.event import Via
 
 Decision: TypeAlias = Literal["approved", "quarantined"]
 
@@ -95,24 +99,56 @@ def session_to_review(database_url: str, name: int | str) -> tuple[ReviewedSessi
 
 
 def decide(
-    database_url: str, names: Sequence[int | str], decision: Decision, *, note: str | None = None
+    database_url: str,
+    names: Sequence[int | str],
+    decision: Decision,
+    *,
+    note: str | None = None,
+    reviewer: str | None = None,
+    via: Via = "command",
 ) -> list[ReviewedSession]:
-    """Set the review status of all these sessions, or of none where one of them does not exist (UsageError).
+    """Give all these sessions a final verdict, or none where one of them does not exist (UsageError).
 
-    ``note`` replaces the notes; None keeps them.
+    ``note`` replaces the notes; None keeps them. ``reviewer``: who decides; None: the user of this process.
     """
-    with _connection(database_url) as connection:
-        ids = row_ids(connection, names)
-        connection.execute(statement("decide", __package__), {"ids": ids, "status": decision, "note": note})
-        return _sessions(connection, ids)
+    acts = [Act("verdict", verdict=decision, final=True)]
+    if note is not None:
+        acts.append(Act("note", text=note))
+    return _record(database_url, names, acts, reviewer, via)
 
 
-def add_note(database_url: str, names: Sequence[int | str], note: str) -> list[ReviewedSession]:
+def add_note(
+    database_url: str,
+    names: Sequence[int | str],
+    note: str,
+    *,
+    reviewer: str | None = None,
+    via: Via = "command",
+) -> list[ReviewedSession]:
     """Replace the notes of all these sessions, and leave their review status; raises as :func:`decide` does."""
+    return _record(database_url, names, [Act("note", text=note)], reviewer, via)
+
+
+def _record(
+    database_url: str, names: Sequence[int | str], acts: Sequence[Act], reviewer: str | None, via: Via
+) -> list[ReviewedSession]:
     with _connection(database_url) as connection:
         ids = row_ids(connection, names)
-        connection.execute(statement("decide", __package__), {"ids": ids, "status": None, "note": note})
+        if keeps_events(connection):
+            record(connection, ids, acts, reviewer=reviewer or this_user(), via=via)
+        else:  # only the Atlas SDK wrote there: the columns are all there is
+            status = next((act.verdict for act in acts if act.kind == "verdict"), None)
+            note = next((act.text for act in acts if act.kind == "note"), None)
+            connection.execute(statement("decide", __package__), {"ids": ids, "status": status, "note": note})
         return _sessions(connection, ids)
+
+
+def this_user() -> str:
+    """The name of the user of this process, as review events have it."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a process without a user entry, as in some containers
+        return NOBODY
 
 
 def _step(

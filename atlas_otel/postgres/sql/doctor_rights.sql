@@ -11,6 +11,8 @@ SELECT
             WHERE (
                     schemaname = 'atlas_otel'
                     AND tablename NOT IN ('schema_migrations', 'poison', 'resources', 'tombstones', 'deletions', 'tokens', 'senders')
+                    -- What only reviewers write, and what the page can compute by itself.
+                    AND tablename NOT LIKE 'review%'
                 )
                 OR (schemaname, tablename) IN (
                     ('public', 'sessions'), ('public', 'plans'), ('public', 'step_results'),

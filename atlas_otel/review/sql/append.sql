@@ -1,0 +1,3 @@
+SELECT id, session_id, at, reviewer, via, revision, kind, verdict, final, needed, criterion, score, step_id, span_id,
+    text, undoes
+FROM atlas_otel.review_append(%(events)s::jsonb)
