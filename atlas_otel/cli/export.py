@@ -17,7 +17,7 @@ from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, the_database
 from atlas_otel.cli.progress import progress_bar
 from atlas_otel_exporters import export_jsonl
 from atlas_otel_exporters.formats import FORMATS, FormatName
-from atlas_otel_exporters.read import DEFAULT_BATCH_SIZE
+from atlas_otel_exporters.source import DEFAULT_BATCH_SIZE
 from atlas_otel_exporters.summary import NOT_IN_FORMAT
 
 if TYPE_CHECKING:

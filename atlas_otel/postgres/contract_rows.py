@@ -98,5 +98,10 @@ _KNOWN_HEAD: Final = Struct(">h iq iq i").pack
 _KNOWN_TAIL: Final = Struct(">i16s iq").pack
 
 
+def json_text(value: object) -> bytes | None:
+    """The text that a ``jsonb`` column is given for ``value``; None is NULL."""
+    return None if value is None else orjson.dumps(value)
+
+
 def _json(value: object) -> bytes:
-    return jsonb(None if value is None else orjson.dumps(value))
+    return jsonb(json_text(value))

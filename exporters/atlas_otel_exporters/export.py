@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from atlas_otel.errors import ConfigError, RecordError, UsageError
 from atlas_otel.postgres.catch_up import catch_up
 from atlas_otel.postgres.dsn import database_url_from
 from atlas_otel_exporters.follow import follow_sessions
 from atlas_otel_exporters.formats import FOLLOWED, FORMATS, format_named
-from atlas_otel_exporters.read import DEFAULT_BATCH_SIZE, open_reader
+from atlas_otel_exporters.read import open_reader
 from atlas_otel_exporters.selection import APPROVED, Selection
+from atlas_otel_exporters.source import DEFAULT_BATCH_SIZE
 from atlas_otel_exporters.tally import Tally
 from atlas_otel_exporters.training.features import FEATURES
 from atlas_otel_exporters.write import open_lines
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 
     from atlas_otel.errors import RetryableStoreError
     from atlas_otel_exporters.formats import Format, FormatName
-    from atlas_otel_exporters.read import SessionReader
+    from atlas_otel_exporters.source import SessionSource
     from atlas_otel_exporters.stored import StoredSession
     from atlas_otel_exporters.summary import ExportProgress, ExportSummary
     from atlas_otel_exporters.training.options import RowOptions
+    from atlas_otel_exporters.write import Lines
 
 
 def export_jsonl(
@@ -134,29 +136,47 @@ def export_jsonl(
             event_limit=trajectory_event_limit,
             waiting=waiting,
         )
-    writing = format_named(format, options)
     with (
         open_lines(output, FEATURES.get(format)) as lines,
         _caught_up(url) as behind,
         open_reader(url) as reader,
         reader.snapshot(),
     ):
-        considered = reader.consider(selection)
-        if writing.reads_twice:
-            _learn(writing, reader.sessions(selection, batch_size=batch_size, event_limit=trajectory_event_limit))
-        tally = Tally(lines, writing, considered, selection, progress)
-        if writing.joins_conversations:
-            _write_stretches(tally, reader, selection, batch_size, trajectory_event_limit)
-        else:
-            stored = reader.sessions(selection, batch_size=batch_size, event_limit=trajectory_event_limit)
-            with closing(stored) as sessions:
-                for session in sessions:
-                    tally.write(session)
-        for runs in tally.runs_of_tasks():
-            stored = reader.sessions_numbered(runs, batch_size, trajectory_event_limit)
-            with closing(stored) as sessions:
-                tally.write_runs(sessions)
-        return replace(tally.summary(), behind=behind)
+        asked = Asked(selection, batch_size, trajectory_event_limit)
+        return replace(export_from(reader, lines, format_named(format, options), asked, progress), behind=behind)
+
+
+class Asked(NamedTuple):
+    """Which sessions an export is of, and how much of each."""
+
+    selection: Selection
+    batch_size: int = DEFAULT_BATCH_SIZE
+    event_limit: int | None = None
+
+
+def export_from(
+    source: SessionSource,
+    lines: Lines,
+    writing: Format,
+    asked: Asked,
+    progress: Callable[[ExportProgress], None] | None = None,
+) -> ExportSummary:
+    """Write the sessions that are asked for as lines, and say what was written."""
+    selection, batch_size, event_limit = asked
+    considered = source.consider(selection)
+    if writing.reads_twice:
+        _learn(writing, source.sessions(selection, batch_size=batch_size, event_limit=event_limit))
+    tally = Tally(lines, writing, considered, selection, progress)
+    if writing.joins_conversations:
+        _write_stretches(tally, source, asked)
+    else:
+        with closing(source.sessions(selection, batch_size=batch_size, event_limit=event_limit)) as sessions:
+            for session in sessions:
+                tally.write(session)
+    for runs in tally.runs_of_tasks():
+        with closing(source.sessions_numbered(runs, batch_size, event_limit)) as sessions:
+            tally.write_runs(sessions)
+    return tally.summary()
 
 
 @contextmanager
@@ -172,13 +192,11 @@ def _learn(format: Format, stored: Generator[StoredSession, None, None]) -> None
                 format.learn(session)
 
 
-def _write_stretches(
-    tally: Tally, reader: SessionReader, selection: Selection, batch_size: int, event_limit: int | None
-) -> None:
+def _write_stretches(tally: Tally, source: SessionSource, asked: Asked) -> None:
     """Write the sessions of each conversation together, and the others each by itself."""
-    with closing(reader.stretches(selection, batch_size=batch_size)) as found:
+    with closing(source.stretches(asked.selection, batch_size=asked.batch_size)) as found:
         for numbers, joined in found:
-            with closing(reader.sessions_numbered(numbers, batch_size, event_limit)) as sessions:
+            with closing(source.sessions_numbered(numbers, asked.batch_size, asked.event_limit)) as sessions:
                 for session in sessions:
                     if joined:
                         tally.hold(session)

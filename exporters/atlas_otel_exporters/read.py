@@ -10,7 +10,7 @@ from collections import defaultdict
 from contextlib import closing, contextmanager
 from itertools import chain, groupby, islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from psycopg import capabilities, sql
 from psycopg.adapt import Loader
@@ -19,10 +19,11 @@ from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
 from atlas_otel.postgres.statements import composable, statement
 from atlas_otel_exporters.naming import keys_of, known_sessions, row_ids
+from atlas_otel_exporters.source import DEFAULT_BATCH_SIZE, Considered, Stretch
 from atlas_otel_exporters.stored import StoredAttempt, StoredEvent, StoredSession, StoredStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from typing import Any
 
     from atlas_otel.postgres.overlap import OverlappingConnection
@@ -30,21 +31,6 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES: Final = 4 * 1024 * 1024
 """How much is read at once, counted as stored: several times that in memory where the server had compressed it."""
-DEFAULT_BATCH_SIZE: Final = 100
-
-
-class Considered(NamedTuple):
-    """How many sessions the filters take, and how many they leave out, by reason."""
-
-    taken: int
-    skipped: Mapping[str, int]
-
-
-class Stretch(NamedTuple):
-    """Numbers of sessions that are read one after the other. ``joined``: they have one conversation's id."""
-
-    numbers: Sequence[int]
-    joined: bool
 
 
 class _JsonText(Loader):

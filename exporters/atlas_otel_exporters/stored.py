@@ -44,6 +44,14 @@ class StoredEvent(NamedTuple):
     actor: str | None
 
 
+class Size(NamedTuple):
+    """How much a session holds: steps, events, and bytes of events."""
+
+    steps: int
+    events: int
+    bytes: int
+
+
 class StoredSession(NamedTuple):
     """A row of ``sessions`` with all that belongs to it.
 
@@ -70,3 +78,8 @@ class StoredSession(NamedTuple):
     steps: Sequence[StoredStep]
     events: Sequence[StoredEvent]
     events_total: int
+
+    @property
+    def size(self) -> Size:
+        """How much of it was read."""
+        return Size(len(self.steps), len(self.events), sum(len(event.event) for event in self.events))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from atlas_otel.errors import RecordError
 from atlas_otel_exporters.summary import NOT_IN_FORMAT, ExportProgress, ExportSummary
@@ -14,28 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from atlas_otel_exporters.formats import Format
-    from atlas_otel_exporters.read import Considered
     from atlas_otel_exporters.selection import Selection
-    from atlas_otel_exporters.stored import StoredSession
+    from atlas_otel_exporters.source import Considered
+    from atlas_otel_exporters.stored import Size, StoredSession
     from atlas_otel_exporters.write import Lines
 
 HELD_SESSIONS: Final = 500
 HELD_BYTES: Final = 16 * 1024 * 1024
 """How much of one conversation is held before its lines are written, in sessions and in bytes of events. What comes
 after begins a line of its own."""
-
-
-class _Size(NamedTuple):
-    """How much a session held."""
-
-    steps: int
-    events: int
-    bytes: int
-
-    @classmethod
-    def of(cls, session: StoredSession) -> _Size:
-        """Of what was read."""
-        return cls(len(session.steps), len(session.events), sum(len(event.event) for event in session.events))
 
 
 class Tally:
@@ -59,14 +46,14 @@ class Tally:
         self._skipped["beyond --limit"] = beyond_offset - self._total
         self._unreadable: dict[int, str] = {}
         self._runs: dict[tuple[str, str], list[int]] = {}
-        self._held: list[_Size] = []
+        self._held: list[Size] = []
         self._sessions = self._steps = self._events = self._written = self._seen = 0
 
     def write(self, session: StoredSession) -> None:
         """Write a session by itself."""
         lines = self._made(session, self._format)
         if lines is not None:
-            self._account([_Size.of(session)], lines)
+            self._account([session.size], lines)
         if self._format.compares_runs and session.id not in self._unreadable:
             self._remember(session)
         self._progressed()
@@ -75,9 +62,9 @@ class Tally:
         """Take a session that is part of a conversation; those that are held are written when they are large."""
         lines = self._made(session, self._format.hold)
         if lines is not None:
-            self._account([_Size.of(session)], lines)
+            self._account([session.size], lines)
         elif session.id not in self._unreadable:
-            self._held.append(_Size.of(session))
+            self._held.append(session.size)
             if len(self._held) >= HELD_SESSIONS or sum(size.bytes for size in self._held) >= HELD_BYTES:
                 self.write_held()
         self._progressed()
@@ -106,7 +93,7 @@ class Tally:
         if self._progress is not None:
             self._progress(ExportProgress(self._seen, self._total))
 
-    def _account(self, sizes: Sequence[_Size], lines: Iterable[bytes]) -> None:
+    def _account(self, sizes: Sequence[Size], lines: Iterable[bytes]) -> None:
         """Write the lines that sessions of these sizes came to, and count both."""
         written = self._written
         for line in lines:

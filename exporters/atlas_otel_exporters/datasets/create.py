@@ -23,8 +23,9 @@ from atlas_otel_exporters.datasets.shards import SHARD_BYTES, Shards
 from atlas_otel_exporters.datasets.splitting import TaskGroups
 from atlas_otel_exporters.datasets.staging import Staged, Staging, State
 from atlas_otel_exporters.formats import format_named
-from atlas_otel_exporters.read import DEFAULT_BATCH_SIZE, open_reader
+from atlas_otel_exporters.read import open_reader
 from atlas_otel_exporters.selection import Selection
+from atlas_otel_exporters.source import DEFAULT_BATCH_SIZE
 from atlas_otel_exporters.summary import ExportProgress
 from atlas_otel_exporters.training.features import FEATURES
 from atlas_otel_exporters.training.options import RowOptions
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from atlas_otel_exporters.datasets.exclusion import Exclusion
     from atlas_otel_exporters.datasets.shards import FileKind
     from atlas_otel_exporters.formats import Format, FormatName
-    from atlas_otel_exporters.read import SessionReader
+    from atlas_otel_exporters.source import SessionSource
     from atlas_otel_exporters.stored import StoredSession
 
 _EACH_COUNTS: Final = frozenset({"rl", "tokens", "atif", "hf-traces", "atlas"})
@@ -84,20 +85,29 @@ def create_dataset(
     Raises UsageError where the folder is taken, ExportError where nothing would be in it, something is held out, or it
     cannot be written; StoreError where the database cannot be read.
     """
-    _require_free(folder)
-    if plan.files == "parquet":
-        from atlas_otel_exporters.parquet import pyarrow_modules
+    require_free(folder, plan)
+    with open_reader(database_url) as reader, reader.snapshot():
+        return create_from(reader, describe(database_url), folder, plan, progress=progress)
 
-        pyarrow_modules()
+
+def create_from(
+    source: SessionSource,
+    described: str,
+    folder: Path,
+    plan: Plan,
+    *,
+    format: Format | None = None,
+    progress: Callable[[ExportProgress], None] | None = None,
+) -> Manifest:
+    """The same from any source. ``described``: what the manifest calls it. ``format``: of the plan's name."""
     with writing_errors(str(folder)):
         staging = Staging(folder.parent / f".{folder.name}.part")
-        made = _Build(plan, staging, progress)
-        with open_reader(database_url) as reader, reader.snapshot():
-            made.stage(reader)
+        made = _Build(plan, staging, progress, format)
+        made.stage(source)
         whole = staging.folder / "whole"
         shutil.rmtree(whole, ignore_errors=True)
         whole.mkdir()
-        manifest = made.write(whole, describe(database_url))
+        manifest = made.write(whole, described)
         if folder.exists():
             folder.rmdir()
         whole.replace(folder)
@@ -105,7 +115,12 @@ def create_dataset(
     return manifest
 
 
-def _require_free(folder: Path) -> None:
+def require_free(folder: Path, plan: Plan) -> None:
+    """Raise UsageError where ``folder`` holds something, ConfigError where the plan needs what is not installed."""
+    if plan.files == "parquet":
+        from atlas_otel_exporters.parquet import pyarrow_modules
+
+        pyarrow_modules()
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if folder.is_dir() and (folder / MANIFEST).exists():
@@ -114,15 +129,21 @@ def _require_free(folder: Path) -> None:
 
 
 class _Build:
-    def __init__(self, plan: Plan, staging: Staging, progress: Callable[[ExportProgress], None] | None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        staging: Staging,
+        progress: Callable[[ExportProgress], None] | None,
+        format: Format | None = None,
+    ) -> None:
         self._plan, self._staging, self._progress = plan, staging, progress
-        self._format: Format = format_named(plan.format, plan.options)
+        self._format: Format = format or format_named(plan.format, plan.options)
         self._groups = TaskGroups(join_near=plan.join_near_duplicates)
         self._left_out: Counter[str] = Counter()
         self._sessions = 0
         self._said = _plan_json(plan)
 
-    def stage(self, reader: SessionReader) -> None:
+    def stage(self, reader: SessionSource) -> None:
         """Put the rows of all sessions into the staging file, from where it was left."""
         plan = self._plan
         considered = reader.consider(plan.selection)
@@ -178,7 +199,7 @@ class _Build:
             staged = Staged("", run.task, run.task_group, run.id, run.key, run.reward, span_ids, line.decode())
             stream.write(dump(list(staged)) + b"\n")
 
-    def _stage_runs(self, stream: IO[bytes], reader: SessionReader, numbers: list[int]) -> None:
+    def _stage_runs(self, stream: IO[bytes], reader: SessionSource, numbers: list[int]) -> None:
         """What several runs of one task make together; last, and never gone on from."""
         if not self._format.compares_runs:
             return
