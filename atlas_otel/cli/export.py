@@ -144,7 +144,7 @@ def export(
             waiting=None if quiet else lambda error: typer.echo(f"waiting: {error}", err=True),
             progress=progress,
         )
-    _report(summary, output, quiet=quiet, follow=follow)
+    _report(summary, output, left="spans" if format == "otlp" else "model calls", quiet=quiet, follow=follow)
     if follow:
         return
     behind = say_behind(summary.behind, strict=strict)
@@ -152,7 +152,7 @@ def export(
         raise typer.Exit(1)
 
 
-def _report(summary: ExportSummary, output: str, *, quiet: bool, follow: bool) -> None:
+def _report(summary: ExportSummary, output: str, *, left: str, quiet: bool, follow: bool) -> None:
     for session_id, reason in summary.unreadable.items():
         typer.echo(f"session {session_id} was left out: {reason}", err=True)
     if not quiet and (summary.sessions or follow):
@@ -168,7 +168,7 @@ def _report(summary: ExportSummary, output: str, *, quiet: bool, follow: bool) -
         for reason, count in summary.skipped.items():
             typer.echo(f"  left out: {count} ({reason})", err=True)
         for reason, count in summary.calls_left_out.items():
-            typer.echo(f"  model calls left out: {count} ({reason})", err=True)
+            typer.echo(f"  {left} left out: {count} ({reason})", err=True)
     if summary.sessions == 0 and not follow:
         typer.echo(_hint(summary), err=True)
 

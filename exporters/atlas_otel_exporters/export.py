@@ -143,7 +143,9 @@ def export_jsonl(
         reader.snapshot(),
     ):
         asked = Asked(selection, batch_size, trajectory_event_limit)
-        return replace(export_from(reader, lines, format_named(format, options), asked, progress), behind=behind)
+        return replace(
+            export_from(reader, lines, format_named(format, options, reader.records), asked, progress), behind=behind
+        )
 
 
 class Asked(NamedTuple):
@@ -170,7 +172,12 @@ def export_from(
     if writing.joins_conversations:
         _write_stretches(tally, source, asked)
     else:
-        with closing(source.sessions(selection, batch_size=batch_size, event_limit=event_limit)) as sessions:
+        stored = (
+            source.sessions(selection, batch_size=batch_size, event_limit=event_limit)
+            if writing.reads_rows
+            else source.sessions_alone(selection, batch_size=batch_size)
+        )
+        with closing(stored) as sessions:
             for session in sessions:
                 tally.write(session)
     for runs in tally.runs_of_tasks():

@@ -17,6 +17,7 @@ from psycopg.adapt import Loader
 
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
+from atlas_otel.postgres.reader import read_records
 from atlas_otel.postgres.statements import composable, statement
 from atlas_otel_exporters.naming import keys_of, known_sessions, row_ids
 from atlas_otel_exporters.source import DEFAULT_BATCH_SIZE, Considered, Stretch
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from atlas_otel.postgres.overlap import OverlappingConnection
+    from atlas_otel.records.record import RecordSet
     from atlas_otel_exporters.selection import Selection
 
 CHUNK_BYTES: Final = 4 * 1024 * 1024
@@ -78,6 +80,19 @@ class SessionReader:
         ``event_limit`` keeps only that many of a session's events, the newest. To be closed; who closes it before its
         end has ended the snapshot too.
         """
+        with closing(self._pages(selection, batch_size)) as pages:
+            for page in pages:
+                yield from self._page(page, event_limit)
+
+    def sessions_alone(
+        self, selection: Selection, *, batch_size: int = DEFAULT_BATCH_SIZE
+    ) -> Generator[StoredSession, None, None]:
+        """The same sessions, of each only its own row; while one is in hand, other things can be asked."""
+        with closing(self._pages(selection, batch_size)) as pages:
+            for page in pages:
+                yield from self.without_events(page)
+
+    def _pages(self, selection: Selection, batch_size: int) -> Generator[list[int], None, None]:
         direction = sql.SQL("DESC" if selection.newest_first else "ASC")
         query = sql.SQL("{}{}").format(
             composable("considered", __package__), composable("pick", __package__).format(direction=direction)
@@ -86,7 +101,7 @@ class SessionReader:
         with self._connection.cursor(name="atlas_otel_sessions") as cursor:
             cursor.execute(query, {**self._filters(selection), **bounds})
             while page := [cast("int", row[0]) for row in cursor.fetchmany(batch_size)]:
-                yield from self._page(page, event_limit)
+                yield page
 
     def stretches(
         self, selection: Selection, *, batch_size: int = DEFAULT_BATCH_SIZE
@@ -135,6 +150,10 @@ class SessionReader:
             keys = keys_of(self._connection, page)
             for number, *columns in self._rows("sessions", page):
                 yield StoredSession._make((number, keys.get(number), *columns, [], [], 0))
+
+    def records(self, key: str) -> RecordSet:
+        """The records of the session with this key; an empty set where they are gone."""
+        return read_records(self._connection, key)
 
     def known(self, names: Sequence[str]) -> dict[str, int]:
         """``sessions.id`` of those of these keys and numbers that there are."""

@@ -39,6 +39,9 @@ class SessionSource(Protocol):
     ) -> Generator[StoredSession, None, None]:
         """The sessions that are asked for, each with all that belongs to it; to be closed."""
 
+    def sessions_alone(self, selection: Selection, *, batch_size: int = ...) -> Generator[StoredSession, None, None]:
+        """The same sessions, of each only its own row; while one is in hand, other things can be asked."""
+
     def stretches(self, selection: Selection, *, batch_size: int = ...) -> Generator[Stretch, None, None]:
         """The numbers of the sessions that are asked for, those of one conversation together; to be closed."""
 

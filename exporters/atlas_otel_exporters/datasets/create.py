@@ -72,6 +72,8 @@ class Plan:
     def __post_init__(self) -> None:
         if self.format in _UNSPLIT:
             raise UsageError(f"--format {self.format} makes no dataset: the Hub takes one session a file; use export")
+        if self.format == "otlp":
+            raise UsageError("--format otlp makes no dataset: its lines are records, to be sent again; use export")
         if self.files == "parquet" and self.format not in FEATURES:
             raise UsageError(f"--format {self.format} has no columns for Parquet: give --files jsonl")
 

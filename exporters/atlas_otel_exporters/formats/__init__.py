@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, get_args
 
-import orjson
-
+from atlas_otel.errors import UsageError
 from atlas_otel_exporters.formats.atif import AtifFormat
-from atlas_otel_exporters.formats.atlas import atlas_lines
+from atlas_otel_exporters.formats.atlas import AtlasFormat
 from atlas_otel_exporters.formats.chat import ChatFormat
 from atlas_otel_exporters.formats.hf_traces import HfTracesFormat
 from atlas_otel_exporters.formats.kto import KtoFormat
 from atlas_otel_exporters.formats.openai import OpenAIFormat, OpenAIPreferenceFormat
+from atlas_otel_exporters.formats.otlp import OtlpFormat
 from atlas_otel_exporters.formats.preference import PreferenceFormat
 from atlas_otel_exporters.formats.rl import RlFormat
 from atlas_otel_exporters.formats.tokens import TokensFormat
@@ -20,8 +19,10 @@ from atlas_otel_exporters.formats.verl import VerlFormat
 from atlas_otel_exporters.training.options import RowOptions
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterable
 
+    from atlas_otel.records.record import RecordSet
     from atlas_otel_exporters.stored import StoredSession
     from atlas_otel_exporters.training.row_format import RowFormat
 
@@ -37,6 +38,7 @@ FormatName: TypeAlias = Literal[
     "verl",
     "atif",
     "hf-traces",
+    "otlp",
 ]
 FORMATS: tuple[FormatName, ...] = get_args(FormatName)
 FOLLOWED: Final[frozenset[FormatName]] = frozenset({"atlas", "chat", "preference", "rl", "kto", "tokens"})
@@ -57,6 +59,10 @@ class Format(Protocol):
     @property
     def joins_conversations(self) -> bool:
         """Whether sessions of one conversation are given to :meth:`hold` and written by :meth:`joined`."""
+
+    @property
+    def reads_rows(self) -> bool:
+        """Whether it is made of a session's steps and events; else it needs the session's own row only."""
 
     @property
     def reads_twice(self) -> bool:
@@ -84,47 +90,22 @@ class Format(Protocol):
         """The lines that these runs of one task make together."""
 
 
-class _WholeSession:
-    """A format that writes each session by itself, without regard to its calls."""
+def format_named(
+    name: FormatName, options: RowOptions | None = None, records: Callable[[str], RecordSet] | None = None
+) -> Format:
+    """The format, ready to write. ``records``: those of the session with a key, for the format made of them.
 
-    compares_runs = False
-    joins_conversations = False
-    reads_twice = False
-
-    def __init__(self, write: Callable[..., Iterable[bytes]], options: RowOptions) -> None:
-        self._write, self._options = write, options
-        self.left_out: Counter[str] = Counter()
-
-    def __call__(self, session: StoredSession, *, revision: int | None = None) -> Iterable[bytes]:
-        return self._write(session, self._options, revision=revision)
-
-    def learn(self, session: StoredSession) -> None:
-        """Nothing: each session stands alone."""
-
-    def hold(self, session: StoredSession) -> Iterable[bytes] | None:
-        return self(session)
-
-    def joined(self) -> Iterable[bytes]:
-        return ()
-
-    def traced(self, session: StoredSession) -> Iterable[tuple[bytes, list[str]]]:
-        return [(line, orjson.loads(line).get("span_ids") or []) for line in self(session)]
-
-    def traced_runs(self, sessions: Iterable[StoredSession]) -> Iterable[tuple[bytes, list[str]]]:
-        return ()
-
-    def lines_of_runs(self, sessions: Iterable[StoredSession]) -> Iterable[bytes]:
-        return ()
+    Raises UsageError where the format needs them and they are not given.
+    """
+    if name == "atlas":
+        return AtlasFormat(options or RowOptions())
+    if name == "otlp":
+        if records is None:
+            raise UsageError("--format otlp makes records, not rows to train on: use atlas-otel export")
+        return OtlpFormat(records)
+    return _ROWS[name](options)
 
 
-def format_named(name: FormatName, options: RowOptions | None = None) -> Format:
-    """The format, ready to write."""
-    if (rows := _ROWS.get(name)) is not None:
-        return rows(options)
-    return _WholeSession(_SESSIONS[name], options or RowOptions())
-
-
-_SESSIONS: Final[dict[FormatName, Callable[..., Iterable[bytes]]]] = {"atlas": atlas_lines}
 _ROWS: Final[dict[FormatName, Callable[[RowOptions | None], RowFormat]]] = {
     "atif": AtifFormat,
     "chat": ChatFormat,

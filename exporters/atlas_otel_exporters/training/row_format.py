@@ -27,6 +27,7 @@ class RowFormat:
     """
 
     compares_runs = False
+    reads_rows = True
     joins_conversations = False
     """Whether sessions of one conversation make rows together, and none of them alone."""
 
