@@ -1,0 +1,26 @@
+"""The last step of docs/get-started.md: what its agent recorded, approved and exported trains a model for one step."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.pages import ROOT, run_page
+
+pytestmark = pytest.mark.timeout(1200)  # the first run makes the trainers' environment
+
+
+def test_get_started_ends_with_a_trained_step(
+    peer_python: Callable[[str], str], database_url: str, tmp_path: Path
+) -> None:
+    work = run_page("docs/get-started.md", database_url, tmp_path)
+    done = subprocess.run(
+        [peer_python("training"), str(ROOT / "examples" / "train" / "one_step.py"), "chat.jsonl"],
+        cwd=work, env={**os.environ, "HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("trained 1 step(s) on chat.jsonl; loss ")
