@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from opentelemetry import trace
 
-from atlas_otel import semconv, settings
+from atlas_otel import __version__, semconv, settings
 from atlas_otel.capture.capture import Capture
 from atlas_otel.console.exit_report import tell_losses
 from atlas_otel.errors import ConfigError
@@ -117,7 +117,7 @@ class Telemetry:
         state.install(
             replace(
                 parts,
-                tracer=provider.get_tracer(semconv.SCOPE_NAME),
+                tracer=provider.get_tracer(semconv.SCOPE_NAME, __version__),
                 own=None,
                 adopted=True,
                 resource=dict(cleaned(resource, parts.capture).attributes) if resource is not None else parts.resource,
@@ -351,7 +351,7 @@ def _build(
         own.shown_resource = resource
     state.install(
         state.Instrumentation(
-            tracer=provider.get_tracer(semconv.SCOPE_NAME),
+            tracer=provider.get_tracer(semconv.SCOPE_NAME, __version__),
             recorder=recorder,
             capture=capture,
             own=own,
@@ -366,6 +366,7 @@ def _build(
             expected=expected,
             resource=dict(resource.attributes),
             trace_url=url,
+            step_descriptions=in_force.step_names == "description",
         )
     )
     telemetry = Telemetry(

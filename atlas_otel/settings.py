@@ -22,6 +22,11 @@ ACCEPT_SESSION: Final[tuple[AcceptSession, ...]] = get_args(AcceptSession)
 Projection: TypeAlias = Literal["own", "any", "none"]
 PROJECTIONS: Final[tuple[Projection, ...]] = get_args(Projection)
 
+OtlpReceiver: TypeAlias = Literal["collector", "jaeger"]
+OTLP_RECEIVERS: Final[tuple[OtlpReceiver, ...]] = get_args(OtlpReceiver)
+StepNames: TypeAlias = Literal["description", "id"]
+STEP_NAMES: Final[tuple[StepNames, ...]] = get_args(StepNames)
+
 CONFIG_FILE_VARIABLE: Final = "ATLAS_OTEL_CONFIG"
 PREFIX: Final = "ATLAS_OTEL_"
 DEFAULT_JAEGER_URL: Final = "http://localhost:16686"
@@ -63,9 +68,19 @@ class Settings:
     """How long nothing must come for a session that came over OTLP and has ended before it reads so (no argument)."""
     root_wait_s: float = 300.0
     """How long the outermost span of a trace of others is waited for (no argument)."""
+    otlp_receiver: OtlpReceiver = "collector"
+    """Who takes the spans at the OTLP endpoint: a ``collector`` gets them whole, with a short form beside what is too
+    long for Jaeger; ``jaeger`` itself gets the short forms alone (no argument)."""
+    jaeger_value_bytes: int = 60_000
+    """How long one attribute may be for Jaeger's storage: Badger takes some 64,000 bytes, Elasticsearch 32,766 (no
+    argument)."""
+    step_names: StepNames = "description"
+    """What a step's span is called: ``step 3: Count the files``, or with ``id`` ``step 3`` alone, so that Jaeger's list
+    of operations stays short where plans differ (no argument)."""
 
 
 _SECRET_CHARACTERS: Final = 16
+_LEAST_VALUE: Final = 1_000
 _TEXTS: Final = ("service_name", "database_url", "otlp_endpoint", "jaeger_url", "session_secret")
 _FILE_KEYS: Final = tuple(f.name for f in fields(Settings))
 
@@ -152,6 +167,13 @@ _KINDS: Final[dict[str, type]] = {
     "redactor_seconds": float,
     "quiet_s": float,
     "root_wait_s": float,
+    "jaeger_value_bytes": int,
+}
+_CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "projection": PROJECTIONS,
+    "accept_session": ACCEPT_SESSION,
+    "otlp_receiver": OTLP_RECEIVERS,
+    "step_names": STEP_NAMES,
 }
 
 
@@ -166,14 +188,14 @@ def _check(key: str, value: Any, where: str) -> Any:
         value = kind(value)
     if key == "durability" and value not in ("spool", "memory"):
         raise ConfigError(f"{where}: expected 'spool' or 'memory', found {value!r}")
-    if key == "projection" and value not in PROJECTIONS:
-        raise ConfigError(f"{where}: expected {', '.join(PROJECTIONS)}, found {value!r}")
+    if key in _CHOICES and value not in _CHOICES[key]:
+        raise ConfigError(f"{where}: expected {', '.join(_CHOICES[key])}, found {value!r}")
+    if key == "jaeger_value_bytes" and value < _LEAST_VALUE:
+        raise ConfigError(f"{where}: expected {_LEAST_VALUE} bytes or more, found {value}")
     if key == "metadata" and not hasattr(value, "keys"):
         raise ConfigError(f"{where}: expected a mapping, found {type(value).__name__}")
     if key == "redact" and not callable(value) and (isinstance(value, str) or not hasattr(value, "__iter__")):
         raise ConfigError(f"{where}: expected a callable or a list of pattern names, found {type(value).__name__}")
-    if key == "accept_session" and value not in ACCEPT_SESSION:
-        raise ConfigError(f"{where}: expected {', '.join(ACCEPT_SESSION)}, found {value!r}")
     if key == "session_secret" and isinstance(value, str) and len(value) < _SECRET_CHARACTERS:
         raise ConfigError(
             f"{where}: expected {_SECRET_CHARACTERS} characters or more, such as openssl rand -hex 32 makes"

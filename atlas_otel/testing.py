@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
-from atlas_otel import semconv
+from atlas_otel import __version__, semconv
 from atlas_otel.capture.capture import Capture
 from atlas_otel.process import fork
 from atlas_otel.process.clock import Clock
@@ -180,7 +180,7 @@ def recording(
     numbers = count(1)
     parts = replace(
         state.current(),
-        tracer=provider.get_tracer(semconv.SCOPE_NAME),
+        tracer=provider.get_tracer(semconv.SCOPE_NAME, __version__),
         recorder=recorder,
         capture=capture or Capture(),
         clock=clock or SteppedClock(),

@@ -37,6 +37,7 @@ _SAID: Final[dict[str, str]] = {
     "stream": "streams of a model whose pieces could not be joined: they are recorded one by one",
     "subscriber": "a subscriber to intermediate steps raised: what it did with them is incomplete",
     "uninstrument": "an instrumentation that the program has its own of could not be taken back: calls may be doubled",
+    "view": "spans of which Jaeger's view could not be made: they are sent as they are, and recorded whole",
     "takedown": "a processor or exporter raised while it was shut down",
 }
 _FAMILIES: Final[dict[str, str]] = {

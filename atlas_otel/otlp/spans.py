@@ -16,6 +16,7 @@ from atlas_otel.otlp.attributes import Keeper
 from atlas_otel.otlp.claims import ANYBODY, as_claim
 from atlas_otel.records.packing import unpack_events
 from atlas_otel.records.record import RANK_ENDED_OTLP, SpanEvent, SpanLink, SpanRecord
+from atlas_otel.view.undone import as_recorded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,6 +132,8 @@ def records_of(
     ``resource`` must have passed ``capture`` already.
     """
     _check(raw)
+    if semconv.ATLAS_VIEW_ADDED in raw.attributes:
+        raw = raw._replace(attributes=dict(as_recorded(raw.attributes)))
     attributes: Mapping[str, AttributeValue] = raw.attributes
     stamped = attributes.get(semconv.ATLAS_SESSION_ID)
     key = stamped if isinstance(stamped, str) and stamped else None

@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 _UNEXPLAINED = "The teacher did not accept the result of the attempt before this one."
 
 
-class ValidationFailed(Exception):
-    """An attempt that the teacher rejected. It is recorded, never raised."""
-
-
 @dataclasses.dataclass(slots=True)
 class Steps:
     """Runs the steps of one session's plan, and keeps what they came to."""
@@ -91,10 +87,8 @@ class Steps:
             span.output = self._envelope(step, result, timings)
             if validation is not None and validation.valid is not None:
                 atlas.set_validation(validation.to_json())
-                if not validation.valid:
-                    span.fail(ValidationFailed(validation.reason or validation.guidance or "not valid"))
-                    if not last:
-                        atlas.add_guidance(validation.guidance or validation.reason or _UNEXPLAINED)
+                if not validation.valid and not last:
+                    atlas.add_guidance(validation.guidance or validation.reason or _UNEXPLAINED)
         return validation
 
     async def _validate(

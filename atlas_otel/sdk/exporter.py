@@ -19,6 +19,7 @@ from atlas_otel.records.record import RANK_ENDED, RANK_ENDED_OTLP, SpanRecord
 from atlas_otel.sdk.readable import is_ours, record_of
 from atlas_otel.sdk.trace_filter import TraceFilter
 from atlas_otel.tracing import state
+from atlas_otel.view.undone import as_recorded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,4 +121,5 @@ def _record(span: ReadableSpan, capture: Capture) -> SpanRecord:
 
     # Of a span of ours the scope itself may have stored a better record: span limits have been at this one.
     rank = RANK_ENDED_OTLP if is_ours(span) else RANK_ENDED
-    return sanitize_span(record_of(span, rank=rank, version=span.end_time or 0), capture)
+    found = record_of(span, rank=rank, version=span.end_time or 0)
+    return sanitize_span(found._replace(attributes=as_recorded(found.attributes)), capture)

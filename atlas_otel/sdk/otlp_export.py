@@ -43,7 +43,10 @@ def otlp_senders(in_force: Settings, *, owned: bool) -> list[OtlpSender]:
             raise ConfigError(missing) from None
         _log.warning("spans are not sent: %s", missing)
         return []
-    return [OtlpSender(exporter)]
+    from atlas_otel.sdk.view_exporter import ViewExporter
+
+    viewed = ViewExporter(exporter, receiver=in_force.otlp_receiver, value_bytes=in_force.jaeger_value_bytes)
+    return [OtlpSender(viewed)]
 
 
 def _exporter(endpoint: str | None, *, grpc: bool) -> SpanExporter:

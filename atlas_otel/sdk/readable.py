@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
+
+from opentelemetry.sdk.trace import ReadableSpan
 
 from atlas_otel import semconv
 from atlas_otel.process.clock import plausible_ns
@@ -11,8 +13,6 @@ from atlas_otel.records.record import RANK_OPEN, Attributes, SpanEvent, SpanLink
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from opentelemetry.sdk.trace import ReadableSpan
 
 
 def is_gen_ai(attributes: Iterable[str] | None) -> bool:
@@ -86,3 +86,22 @@ def record_of(
 def resource_of(span: ReadableSpan) -> Attributes:
     """The attributes of the span's resource, as a dict."""
     return cast("Attributes", dict(span.resource.attributes))
+
+
+def with_fields(span: ReadableSpan, **changed: Any) -> ReadableSpan:
+    """A copy of a span in which some fields are others."""
+    fields: dict[str, Any] = {
+        "name": span.name,
+        "context": span.context,
+        "parent": span.parent,
+        "resource": span.resource,
+        "attributes": span.attributes,
+        "events": span.events,
+        "links": span.links,
+        "kind": span.kind,
+        "status": span.status,
+        "start_time": span.start_time,
+        "end_time": span.end_time,
+        "instrumentation_scope": span.instrumentation_scope,
+    }
+    return ReadableSpan(**{**fields, **changed})

@@ -12,7 +12,7 @@ from opentelemetry.trace import Link, Span, Status
 from atlas_otel import semconv
 from atlas_otel.capture.privacy import sanitize_resource, sanitize_span
 from atlas_otel.records.record import RANK_ENDED
-from atlas_otel.sdk.readable import is_ours, record_of
+from atlas_otel.sdk.readable import is_ours, record_of, with_fields
 from atlas_otel.tracing.span_view import ending
 from atlas_otel.tracing.state import absorbed
 
@@ -79,7 +79,7 @@ class RedactingProcessor(SpanProcessor):
             return self._copy(span, resource)
         if resource is span.resource:
             return span
-        return _with(span, resource=resource)
+        return with_fields(span, resource=resource)
 
     def _clean_resource(self, resource: Resource) -> Resource:
         """The resource with only what may pass; the very same one where that is all of it."""
@@ -92,7 +92,7 @@ class RedactingProcessor(SpanProcessor):
         seen = record_of(span, rank=RANK_ENDED, version=0, resource={})
         known = ending(*seen.key) if is_ours(span) else None
         clean = sanitize_span(seen, self._capture) if known is None else self._clean_own(seen, *known)
-        return _with(
+        return with_fields(
             span,
             name=clean.name,
             resource=resource,
@@ -223,25 +223,6 @@ def cleaned(resource: Resource, capture: Capture) -> Resource:
     held: Any = dict(resource.attributes)
     kept: Any = sanitize_resource(held, capture)
     return resource if kept == held else Resource(kept, resource.schema_url)
-
-
-def _with(span: ReadableSpan, **changed: Any) -> ReadableSpan:
-    """A copy of a span in which some fields are others."""
-    fields: dict[str, Any] = {
-        "name": span.name,
-        "context": span.context,
-        "parent": span.parent,
-        "resource": span.resource,
-        "attributes": span.attributes,
-        "events": span.events,
-        "links": span.links,
-        "kind": span.kind,
-        "status": span.status,
-        "start_time": span.start_time,
-        "end_time": span.end_time,
-        "instrumentation_scope": span.instrumentation_scope,
-    }
-    return ReadableSpan(**{**fields, **changed})
 
 
 def _same(shown: object, held: object) -> bool:

@@ -20,6 +20,7 @@ from atlas_otel.calls.usage import read_usage
 from atlas_otel.calls.writing import write_tools
 from atlas_otel.models.plan import step_number
 from atlas_otel.records.json_text import dump
+from atlas_otel.tracing import state
 from atlas_otel.tracing.span_names import span_name, step_name
 
 if TYPE_CHECKING:
@@ -150,7 +151,8 @@ def _describe_step(name: str, given: _Given, payload: JsonObject, attributes: di
     if attempt is not None:
         attributes[semconv.ATLAS_STEP_ATTEMPT] = attempt
     attributes[semconv.ATLAS_STEP_DESCRIPTION] = description
-    return step_name(step_id, description)
+    shown = description if state.current().step_descriptions else None
+    return step_name(step_id, shown, attempt or 1)
 
 
 def _describe_tool(name: str, given: _Given, payload: JsonObject, attributes: dict[str, AttributeValue]) -> str:

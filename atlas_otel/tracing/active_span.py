@@ -85,6 +85,7 @@ class ActiveSpan(Activation):
         "status",
         "status_message",
         "trace_id",
+        "verdict",
     )
 
     def __init__(
@@ -120,6 +121,8 @@ class ActiveSpan(Activation):
         """Makes one answer of a stream's pieces; None where they are of no form that it knows."""
         self.expected: Expected = instrumentation.expected
         self.items: StreamItems | None = None
+        self.verdict: str | None = None
+        """Why validation rejected it, as captured; None where it did not."""
         self._errors: list[SpanEvent] = []
         self._reported: list[EventRecord] = []
         self._ended = False
@@ -360,6 +363,10 @@ class ActiveSpan(Activation):
         except Exception:
             absorbed("error")
 
+    def judged(self, rejected: str | None) -> None:
+        """Validation rejected it, with this reason (captured already), or took it (None): the latest verdict counts."""
+        self.verdict = rejected
+
     def fail_as(self, kind: str, words: str) -> None:
         """Record a failure that was reported and not raised; ``words`` have been captured already."""
         self.status = STATUS_ERROR
@@ -420,6 +427,8 @@ class ActiveSpan(Activation):
         """End the span and hand its record over. The first call counts."""
         if self._ended:
             return
+        if self.verdict is not None and self.status != STATUS_ERROR:
+            self.fail_as(semconv.ERROR_VALIDATION_FAILED, self.verdict)
         clock = self.instrumentation.clock
         jumped = clock.anchor - self.anchor
         if jumped and end_ns is None:

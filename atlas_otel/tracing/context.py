@@ -69,6 +69,9 @@ class SpanInForce(Protocol):
     def fail(self, error: BaseException) -> None:
         """Record an error on the span."""
 
+    def judged(self, rejected: str | None) -> None:
+        """Validation rejected it, for this reason, or took it."""
+
     def report(self, name: str, payload: str, shown: Mapping[str, AttributeValue] | None = None) -> EventRecord | None:
         """Record an event on the span, at once."""
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from typing_extensions import ParamSpec
 
+    from atlas_otel.models.plan import StepAttempt
     from atlas_otel.records.record import AttributeValue
     from atlas_otel.semconv import Kind
 
@@ -307,7 +308,7 @@ class Instrument(Generic[H]):
         active = ActiveSpan(
             parts,
             "step",
-            step_name(identity.step if identity is not None else None, shown),
+            _step_name(identity, shown if parts.step_descriptions else None),
             attributes,
             frame=frame,
             context=context,
@@ -380,6 +381,12 @@ class Instrument(Generic[H]):
             active.describe = model_span.describe_answer
             active.join = model_span.join_stream
         return active
+
+
+def _step_name(identity: StepAttempt | None, description: str | None) -> str:
+    if identity is None:
+        return step_name(None, description)
+    return step_name(identity.step, description, identity.number)
 
 
 def remote_session(context: Context | None = None) -> SessionState | None:

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, Span, SpanContext, Status, StatusCode, TraceFlags
 
-from atlas_otel import semconv
+from atlas_otel import __version__, semconv
 from atlas_otel.records.packing import pack_events
 from atlas_otel.records.record import STATUS_ERROR, SpanEvent
 from atlas_otel.records.utf8 import texts_of
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     Export: TypeAlias = Callable[[ReadableSpan], None]
 
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
-_SCOPE = InstrumentationScope(semconv.SCOPE_NAME)
+_SCOPE = InstrumentationScope(semconv.SCOPE_NAME, __version__)
 
 
 class OwnSpan(Span):

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, Final, SupportsIndex
 
 from opentelemetry import context as otel_context
 
@@ -241,7 +241,30 @@ def set_validation(
         verdict = dict(valid) if isinstance(valid, Mapping) else {"valid": bool(valid)}
         payload = {**verdict, **details}
         shown: dict[str, AttributeValue] = {semconv.ATLAS_VALIDATION_VALID: bool(payload.get("valid"))}
+        _judge(payload, step, attempt)
         _report_on_target(semconv.EVENT_VALIDATION, payload, step, attempt, shown)
+
+
+def _judge(verdict: Mapping[str, Any], step: SupportsIndex | None, attempt: SupportsIndex | None) -> None:
+    """Tell the attempt that a verdict is about, while it runs: one that is rejected has failed."""
+    frame = current_frame()
+    number = whole_number(step) if step is not None else None
+    if step is None:
+        judged = frame.step
+    else:
+        judged = frame.session.latest(number) if frame.session is not None and number is not None else None
+    if judged is None or judged.identity is None or verdict.get("valid") is None:
+        return
+    if attempt is not None and whole_number(attempt) != judged.identity.number:
+        return
+    if verdict["valid"]:
+        judged.judged(None)
+        return
+    why = next((said for key in _REASONS if isinstance(said := verdict.get(key), str) and said), "")
+    judged.judged(state.current().capture.text(why, semconv.ATLAS_VALIDATION_REASON) or "")
+
+
+_REASONS: Final = ("reason", "rationale", "guidance", "message", "error")
 
 
 def emit_event(name: str, payload: Any = None, *, opening: bool = False) -> None:

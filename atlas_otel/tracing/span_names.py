@@ -37,11 +37,18 @@ def span_name(kind: str, subject: str, attributes: dict[str, AttributeValue]) ->
     return f"{operation} {subject}"
 
 
-def step_name(step: int | None, description: str | None) -> str:
-    """The name of a step's span. ``step`` None: only another process knows its number.
+def step_name(step: int | None, description: str | None, attempt: int = 1) -> str:
+    """The name of a step's span, on one line. ``step`` None: only another process knows its number.
 
     >>> step_name(3, "Count the files"), step_name(None, "Count"), step_name(3, None)
     ('step 3: Count the files', 'step: Count', 'step 3')
+    >>> step_name(3, "Count\\nthe files", attempt=2)
+    'step 3 (attempt 2): Count the files'
     """
     named = "step" if step is None else f"step {step}"
-    return named if description is None else f"{named}: {description[:LONGEST_DESCRIPTION]}"
+    if attempt > 1:
+        named = f"{named} (attempt {attempt})"
+    if description is None:
+        return named
+    shown = description[:LONGEST_DESCRIPTION]
+    return f"{named}: {shown if shown.isprintable() else ' '.join(shown.split())}"

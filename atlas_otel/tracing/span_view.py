@@ -104,8 +104,10 @@ class SdkView:
     def reported(self, event: EventRecord, shown: Mapping[str, AttributeValue]) -> None:
         """Mirror it, while there are few."""
         if len(self._mirrored) < MIRRORED_EVENTS:
+            from atlas_otel.view.said import said
+
             self._mirrored.add(event.sequence)
-            self.span.add_event(event.name, shown, event.sequence)
+            self.span.add_event(event.name, said(event.name, shown), event.sequence)
 
     def others_attributes(self, ours: Attributes) -> Mapping[str, AttributeValue]:
         """Looked for only where the span's count differs from what was mirrored: limits or others changed it."""
@@ -130,8 +132,11 @@ class SdkView:
         span = self.span
         if not span.is_recording():
             return
-        if events:
-            span.set_attribute(semconv.ATLAS_EVENTS, pack_events(events))
+        from atlas_otel.view.viewed import view_of
+
+        packed = {semconv.ATLAS_EVENTS: pack_events(events)} if events else {}
+        failed = record.status == STATUS_ERROR
+        span.set_attributes({**packed, **view_of({**record.attributes, **packed}, failed=failed).attributes})
         if self._rewrites:
             # Limits drop what was written first: the ids that were set at the start are written again.
             span.set_attributes({key: record.attributes[key] for key in _IDS if key in record.attributes})
@@ -139,7 +144,7 @@ class SdkView:
         for event in record.events:
             if event.time_ns not in others:
                 span.add_event(event.name, event.attributes, event.time_ns)
-        if record.status == STATUS_ERROR:
+        if failed:
             span.set_status(Status(StatusCode.ERROR, record.status_message))
         _ending[record.key] = (record, self._mirrored)
         try:

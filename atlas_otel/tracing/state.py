@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
-from atlas_otel import semconv
+from atlas_otel import __version__, semconv
 from atlas_otel.capture.capture import Capture
 from atlas_otel.process import fork
 from atlas_otel.process.clock import Clock
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class Instrumentation:
     """The parts that an active span works with."""
 
-    tracer: trace.Tracer = field(default_factory=lambda: trace.get_tracer(semconv.SCOPE_NAME))
+    tracer: trace.Tracer = field(default_factory=lambda: trace.get_tracer(semconv.SCOPE_NAME, __version__))
     recorder: Recorder = field(default_factory=NullRecorder)
     capture: Capture = field(default_factory=Capture)
     clock: Clock = field(default_factory=Clock)
@@ -57,6 +57,8 @@ class Instrumentation:
     """Makes session keys (tests fix them); None: random."""
     trace_url: str | None = None
     """Where a trace is looked at, with ``{trace_id}`` in it."""
+    step_descriptions: bool = True
+    """A step's description stands in its span's name."""
 
 
 SILENT = Instrumentation(tracer=trace.NoOpTracer(), enabled=False)

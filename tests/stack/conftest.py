@@ -63,6 +63,7 @@ def running_jaeger(binaries: dict[str, str], folder: Path) -> Iterator[Jaeger]:
         health_url=f"http://{HOST}:{ports['ATLAS_HEALTH_PORT']}/status",
         log=folder / "jaeger.log",
         otlp_port=ports["ATLAS_OTLP_GRPC_PORT"],
+        otlp_http_port=ports["ATLAS_OTLP_HTTP_PORT"],
         ui_port=ports["ATLAS_UI_PORT"],
     )
     server.start()

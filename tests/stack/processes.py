@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -125,6 +126,7 @@ class Jaeger(Server):
     """Jaeger with Badger on disk."""
 
     otlp_port: int = 0
+    otlp_http_port: int = 0
     ui_port: int = 0
 
     @property
@@ -134,18 +136,27 @@ class Jaeger(Server):
 
     def spans(self, trace_id: str) -> list[dict[str, Any]]:
         """Every stored span of a trace, as OTLP JSON, by its v3 API; none where the trace is not known."""
+        return [span for scope in self._scope_spans(trace_id) for span in scope["spans"]]
+
+    def scopes(self, trace_id: str) -> list[dict[str, Any]]:
+        """The instrumentation scopes of a trace."""
+        return [scope["scope"] for scope in self._scope_spans(trace_id)]
+
+    def search(self, service: str, tags: dict[str, str]) -> list[str]:
+        """The traces of a service that have a span with all these tags: what the search page asks."""
+        given = {"service": service, "tags": json.dumps(tags), "limit": "20", "lookback": "1h"}
+        answer = requests.get(f"{self.url}/api/traces", params=given, timeout=10)
+        answer.raise_for_status()
+        return [trace["traceID"] for trace in answer.json()["data"]]
+
+    def _scope_spans(self, trace_id: str) -> list[dict[str, Any]]:
         # Jaeger 2.13 reads raw_traces, later releases rawTraces: unmerged, events in their order.
         url = f"{self.url}/api/v3/traces/{trace_id}?raw_traces=true&rawTraces=true"
         answer = requests.get(url, timeout=10)
         if answer.status_code == 404:
             return []
         answer.raise_for_status()
-        return [
-            span
-            for resource in answer.json()["result"]["resourceSpans"]
-            for scope in resource["scopeSpans"]
-            for span in scope["spans"]
-        ]
+        return [scope for resource in answer.json()["result"]["resourceSpans"] for scope in resource["scopeSpans"]]
 
     def await_spans(self, trace_id: str, number: int) -> list[dict[str, Any]]:
         """The spans of a trace in the order in which they began, once it has so many."""

@@ -23,7 +23,7 @@ STORY = [
     "step 1: Look it up",
     "execute_tool search",
     "execute_tool search",
-    "step 1: Look it up",
+    "step 1 (attempt 2): Look it up",
     "step 2: Answer",
     "chat my-model",
     "chat my-model",
@@ -81,16 +81,18 @@ def test_the_story_reads_from_names_nesting_errors_and_events(told: Told) -> Non
 
     assert failed["status"] == {"code": 2, "message": "LookupError: no such note"}
     assert events(failed) == ["exception"]
-    assert not [span["name"] for span in told.spans if span is not failed and span.get("status", {}).get("code") == 2]
+    assert first["status"] == {"code": 2, "message": "ValidationFailed: no source"}
+    wrong = [span["name"] for span in told.spans if span.get("status", {}).get("code") == 2]
+    assert wrong == [first["name"], failed["name"]]
 
     assert events(root) == ["atlas.plan"]
-    assert events(first) == ["atlas.validation", "atlas.guidance"]
+    assert events(first) == ["atlas.validation", "atlas.guidance", "exception"]
     assert events(second) == ["atlas.adapter_event"]
     assert events(last) == ["gen_ai.evaluation.result"]
     (reward,) = last["events"]
     assert attributes(reward)["gen_ai.evaluation.score.value"] == 0.5
     (opened,) = second["events"]
-    assert json.loads(attributes(opened)["atlas.event.payload"])["payload"] == {"opened": ["library"]}
+    assert json.loads(attributes(opened)["atlas.event.payload"]) == {"opened": ["library"]}
     assert len(pushed["events"]) == MIRRORED < CHUNKS, "each in sight, up to a bound"
     assert attributes(pushed)["atlas.stream.chunks"] == attributes(streamed)["atlas.stream.chunks"] == str(CHUNKS)
 

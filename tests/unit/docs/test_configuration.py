@@ -71,6 +71,9 @@ SAMPLES: Final[dict[str, tuple[str, Any]]] = {
     "redactor_seconds": ("0.01", 0.01),
     "quiet_s": ("0", 0.0),
     "root_wait_s": ("60", 60.0),
+    "otlp_receiver": ("jaeger", "jaeger"),
+    "jaeger_value_bytes": ("32766", 32766),
+    "step_names": ("id", "id"),
 }
 READ_BY_THE_EXPORTER: Final = "OTEL_EXPORTER_OTLP_"
 SPECIAL: Final = {

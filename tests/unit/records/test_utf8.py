@@ -17,6 +17,7 @@ from atlas_otel.records.utf8 import NEVER, keep, least, text_of, texts_of
 from atlas_otel.sdk.own_provider import make_provider
 from atlas_otel.steps.manager import IntermediateStepManager
 from atlas_otel.tracing import state
+from atlas_otel.view.undone import as_recorded
 
 LONG = "“three” tickets\n" * 512
 
@@ -119,7 +120,8 @@ def test_where_somebody_else_looks_it_is_text(journal, parts):
     look(LONG)
     for attributes in (exporter.get_finished_spans()[0].attributes, _taken(journal)["execute_tool look"].attributes):
         assert orjson.loads(attributes[semconv.GEN_AI_TOOL_CALL_ARGUMENTS]) == {"text": LONG}
-        assert attributes[semconv.GEN_AI_TOOL_CALL_RESULT] == orjson.dumps(LONG).decode()
+        assert as_recorded(attributes)[semconv.GEN_AI_TOOL_CALL_RESULT] == orjson.dumps(LONG).decode()
+    assert exporter.get_finished_spans()[0].attributes[semconv.GEN_AI_TOOL_CALL_RESULT] == LONG
 
 
 def test_what_subscribers_hear_is_text(journal, parts):

@@ -63,7 +63,7 @@ def test_steps_take_the_given_id_the_planned_one_or_the_next(atlas_recording: Re
         (1, 1, "step 1: Collect"),
         (3, 1, "step 3: Write"),
         (4, 1, "step 4: Check"),
-        (2, 2, "step 2: Write"),
+        (2, 2, "step 2 (attempt 2): Write"),
     ]
 
 
