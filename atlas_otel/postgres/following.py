@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from atlas_otel.models.rows import Quiescence, SessionRows
-    from atlas_otel.postgres.rows_writer import Written
+    from atlas_otel.postgres.rows_writer import RowChange, Written
     from atlas_otel.records.record import Record
 
 _WORTH_IT: Final = 256
 """Records from which on a session is remembered: a shorter one is read again in milliseconds."""
 _MAX_RECORDS: Final = 100_000
+_MAX_SETTLEMENT_BYTES: Final = 16 * 1024 * 1024
 
 
 class Fold(Protocol):
@@ -40,6 +41,53 @@ class Followed(NamedTuple):
     written: Written
     weight: int = 0
     """What its records weigh, in bytes; known where there is a bound."""
+
+
+class Settlement(NamedTuple):
+    """What is to be written once a session has been quiet, computed when it was last projected: what came over OTLP
+    reads as over only then, and nothing else about it has changed."""
+
+    id: int
+    revision: int
+    """As :attr:`Followed.revision`."""
+    quiescence: Quiescence
+    """How quiet it must be; where it is quieter still, the rows are computed anew."""
+    change: RowChange
+    size: int
+
+
+class Settlements:
+    """The sessions that were projected whole and wait for quiet, the oldest first; bounded by their bytes."""
+
+    def __init__(self) -> None:
+        self._sessions: OrderedDict[str, Settlement] = OrderedDict()
+        self._size = 0
+
+    def put(self, key: str, settlement: Settlement) -> None:
+        """Keep one, in place of what is known of the session."""
+        self._forget(key)
+        self._sessions[key] = settlement
+        self._size += settlement.size
+        while self._size > _MAX_SETTLEMENT_BYTES:
+            self._forget(next(iter(self._sessions)))
+
+    def find(self, key: str, session_id: int | None, revision: int, projected_revision: int) -> Settlement | None:
+        """What is kept of a session, if nobody has written or projected it since."""
+        kept = self._sessions.get(key)
+        if kept is None or (kept.id, kept.revision, kept.revision) != (session_id, revision, projected_revision):
+            return None
+        return kept
+
+    def take(self, key: str, session_id: int | None, revision: int, projected_revision: int) -> Settlement | None:
+        """The same, and it is kept no longer."""
+        found = self.find(key, session_id, revision, projected_revision)
+        self._forget(key)
+        return found
+
+    def _forget(self, key: str) -> None:
+        gone = self._sessions.pop(key, None)
+        if gone is not None:
+            self._size -= gone.size
 
 
 class Following:
@@ -74,9 +122,13 @@ class Following:
             return 0
         return followed.revision
 
+    def is_worth(self, records: int) -> bool:
+        """Whether a session of so many records is remembered while it runs."""
+        return records >= _WORTH_IT
+
     def put(self, key: str, followed: Followed) -> None:
         """Remember a session that runs and is long."""
-        if followed.records < _WORTH_IT or followed.written.rows.session.status != "running":
+        if not self.is_worth(followed.records) or followed.written.rows.session.status != "running":
             return
         if self._max_weight is not None and followed.weight > self._max_weight:
             return

@@ -9,7 +9,7 @@ import psycopg
 from atlas_otel.models.rows import Quiescence
 from atlas_otel.postgres import rows_writer
 from atlas_otel.postgres.failures import is_data_error
-from atlas_otel.postgres.following import Followed, Following
+from atlas_otel.postgres.following import Followed, Following, Settlement, Settlements
 from atlas_otel.postgres.reader import count_records_since, read_records_since, weigh_records_since
 from atlas_otel.postgres.rows import UNREPRESENTABLE
 from atlas_otel.postgres.rows_writer import RowsToWrite, Written
@@ -48,6 +48,8 @@ class _Folded(NamedTuple):
     fold: Fold
     records: int
     rows: SessionRows | None
+    settled: SessionRows | None
+    """What the rows will be once it has been quiet, where that is all that is missing."""
     before: Written | None
     error: str | None
 
@@ -79,6 +81,7 @@ class Projector:
         self._new_fold = new_fold
         self._patience = patience
         self._following = Following(max_weight)
+        self._settlements = Settlements()
         self.max_weight = max_weight
         self._weights: dict[str, int] = {}
         self.large: set[str] = set()
@@ -99,9 +102,12 @@ class Projector:
                     rows_writer.prepare(self._connection)
                 picked = self._pick(some, keys)
                 dirty = self._at_once(picked)
-                followed = self._project(dirty)
-            for key, session in followed.items():  # after the commit: what was rolled back is not so
-                self._following.put(key, session._replace(weight=self._weights.get(key, 0)))
+                known = self._project(dirty)
+            for key, one in known.items():  # after the commit: what was rolled back is not so
+                if isinstance(one, Settlement):
+                    self._settlements.put(key, one)
+                else:
+                    self._following.put(key, one._replace(weight=self._weights.get(key, 0)))
             self._weights.clear()
             done += len(dirty)
             keys = keys if keys is None else [key for key in keys if key not in self.large]
@@ -121,7 +127,7 @@ class Projector:
         """Those that have waited longest, as many as fit into memory together."""
         if self.max_weight is not None:
             return self._light(picked, self.max_weight)
-        since = {one.key: self._following.revision(one.key, one.id, one.projected_revision) for one in picked}
+        since = {one.key: self._known_up_to(one) for one in picked}
         counts = count_records_since(self._connection, since, _RECORDS_PER_TRANSACTION)
         some: list[_Dirty] = []
         room = _RECORDS_PER_TRANSACTION
@@ -132,9 +138,15 @@ class Projector:
             some.append(one)
         return some
 
+    def _known_up_to(self, one: _Dirty) -> int:
+        """Up to which revision the records of a session need not be read."""
+        if self._settlements.find(one.key, one.id, one.revision, one.projected_revision) is not None:
+            return one.revision
+        return self._following.revision(one.key, one.id, one.projected_revision)
+
     def _light(self, picked: Sequence[_Dirty], most: int) -> list[_Dirty]:
         """The same where memory is bounded in bytes: a session that is too heavy by itself is left."""
-        since = {one.key: self._following.revision(one.key, one.id, one.projected_revision) for one in picked}
+        since = {one.key: self._known_up_to(one) for one in picked}
         new = weigh_records_since(self._connection, since)
         some: list[_Dirty] = []
         room = most
@@ -148,7 +160,7 @@ class Projector:
                 some.append(one)
         return some
 
-    def _project(self, dirty: Sequence[_Dirty]) -> dict[str, Followed]:
+    def _project(self, dirty: Sequence[_Dirty]) -> dict[str, Followed | Settlement]:
         """Project these sessions together; where the data of one is refused, each by itself."""
         if not dirty:
             return {}
@@ -164,10 +176,12 @@ class Projector:
             self._done([_Done(dirty[0], dirty[0].id, changed=False, error=reason)])
             return {}
 
-    def _project_together(self, dirty: Sequence[_Dirty]) -> dict[str, Followed]:
-        done: list[_Done] = []
-        followed: dict[str, Followed] = {}
-        ahead = _Ahead(self._fold(dirty))
+    def _project_together(self, dirty: Sequence[_Dirty]) -> dict[str, Followed | Settlement]:
+        settled = [(one, kept) for one in dirty if (kept := self._settlement(one)) is not None]
+        over = {one.key for one, _ in settled}
+        done = self._settle(settled)
+        known: dict[str, Followed | Settlement] = {}
+        ahead = _Ahead(self._fold([one for one in dirty if one.key not in over]))
         # While the server takes in the rows of some sessions, those of the next ones are computed.
         with self._connection.overlapping(ahead.one):
             while folded := ahead.take():
@@ -175,14 +189,30 @@ class Projector:
                 for item in folded:
                     done.append(self._became(item, targets.get(item.session.key), outcome))
                     if (target := targets.get(item.session.key)) is not None:
-                        written = Written(target.rows, outcome.event_ids[target.id])
-                        one = Followed(target.id, item.session.revision, item.fold, item.records, written)
-                        followed[item.session.key] = one
+                        known[item.session.key] = self._remembered(item, target, outcome)
                 emptied = [item.session.key for item in folded if not item.records]
                 if emptied:
                     self._connection.execute("SELECT atlas_otel.remove_emptied(%s::text[])", [emptied])
         self._done(done)
-        return followed
+        return known
+
+    def _settlement(self, one: _Dirty) -> Settlement | None:
+        """What was computed before of a session that has only become quiet."""
+        kept = self._settlements.take(one.key, one.id, one.revision, one.projected_revision)
+        return kept if kept is not None and kept.quiescence == self._quiescence(one) else None
+
+    def _settle(self, settled: Sequence[tuple[_Dirty, Settlement]]) -> list[_Done]:
+        if not settled:
+            return []
+        changed = rows_writer.write_rows(self._connection, [], [kept.change for _, kept in settled]).changed
+        return [_Done(one, kept.id, kept.id in changed, None, kept.quiescence) for one, kept in settled]
+
+    def _remembered(self, item: _Folded, target: RowsToWrite, outcome: Outcome) -> Followed | Settlement:
+        written, revision = Written(target.rows, outcome.event_ids[target.id]), item.session.revision
+        if item.settled is None:
+            return Followed(target.id, revision, item.fold, item.records, written)
+        change = rows_writer.change_of(RowsToWrite(target.id, False, item.settled, written))
+        return Settlement(target.id, revision, target.rows.awaits, change, change.size)
 
     def _became(self, item: _Folded, target: RowsToWrite | None, outcome: Outcome) -> _Done:
         session_id = target.id if target is not None else item.session.id
@@ -206,6 +236,8 @@ class Projector:
 
         In the order in which they began: so run their numbers, and what is ordered by them.
         """
+        if not dirty:
+            return iter(())
         held = {s.key: self._following.take(s.key, s.id, s.projected_revision) for s in dirty}
         since = {key: followed.revision if followed else 0 for key, followed in held.items()}
         # The revisions of `dirty` were read before the records: what is written meanwhile leaves its session dirty,
@@ -221,12 +253,15 @@ class Projector:
         try:
             for record in yielding(records):
                 fold.add(record)
-            rows = fold.rows(self._quiescence(session))
+            quiescence = self._quiescence(session)
+            rows = fold.rows(quiescence)
+            waits = rows is not None and quiescence < rows.awaits == Quiescence.QUIET
+            settled = fold.rows(Quiescence.QUIET) if waits and not self._following.is_worth(count) else None
         except Exception as failure:  # noqa: BLE001
             # Records of any program are read here. One session that cannot be computed must not keep the others
             # from it for ever: it keeps its rows and says why, in a column that is counted (doctor).
-            return _Folded(session, fold, count, None, None, f"{type(failure).__name__}: {failure}")
-        return _Folded(session, fold, count, rows, before, None)
+            return _Folded(session, fold, count, None, None, None, f"{type(failure).__name__}: {failure}")
+        return _Folded(session, fold, count, rows, settled, before, None)
 
     def _quiescence(self, session: _Dirty) -> Quiescence:
         """How quiet it is. A session that was over once stays so; what comes later is added."""

@@ -65,6 +65,24 @@ class RowsToWrite(NamedTuple):
     before: Written | None
 
 
+class RowChange(NamedTuple):
+    """What has to be written so that the rows of a session say what its projection says."""
+
+    id: int
+    is_new: bool
+    lines: Mapping[str, Sequence[bytes]]
+    """By table, rows that may differ from the stored ones, as COPY takes them."""
+    surplus: Sequence[_Surplus]
+    events: TrajectoryChange
+
+    @property
+    def size(self) -> int:
+        """How many bytes it holds."""
+        lines = sum(len(line) for held in self.lines.values() for line in held)
+        events = sum(len(event.event) for event in self.events.appended)
+        return lines + events + sum(len(event.event) for _, event in self.events.changed)
+
+
 class Outcome(NamedTuple):
     """What writing came to."""
 
@@ -91,54 +109,67 @@ def next_ids(connection: psycopg.Connection, table: str, count: int) -> list[int
     return sorted(value for (value,) in rows)
 
 
-def write_rows(connection: psycopg.Connection, targets: Sequence[RowsToWrite]) -> Outcome:
-    """Write the rows of these sessions, inside the transaction of the caller."""
-    new: dict[str, list[bytes]] = {table: [] for table in _COLUMNS}
-    staged: dict[str, list[bytes]] = {table: [] for table in _COLUMNS}
-    surplus: list[_Surplus] = []
-    for target in targets:
-        _encode(target, new if target.is_new else staged)
-        if target.before is not None:
-            surplus += _surplus(target.id, target.before.rows, target.rows)
-    changed = {target.id for target in targets if target.is_new}
-    with connection.cursor() as cursor:
-        for table, columns in _COLUMNS.items():
-            _copy(cursor, f"public.{table} ({columns})", new[table])
-            _copy(cursor, f"{table}_in ({columns})", staged[table])
-        if any(staged.values()):
-            changed.update(session_id for (session_id,) in cursor.execute(statement("project_write")))
+def write_rows(
+    connection: psycopg.Connection, targets: Sequence[RowsToWrite], known: Sequence[RowChange] = ()
+) -> Outcome:
+    """Write the rows of these sessions, inside the transaction of the caller.
+
+    ``known``: what is to be written of others, computed before by :func:`change_of`.
+    """
     unknown = [target.id for target in targets if target.before is None and not target.is_new]
-    if unknown:
-        surplus += connection.execute(statement("project_surplus"), {"ids": unknown}).fetchall()
-    if any(staged.values()):
-        connection.execute(_CLEAR)
-    _remove(connection, surplus)
     stored = _stored_events(connection, unknown)
-    changes = {target.id: _trajectory(target, stored) for target in targets}
-    event_ids = _append_events(connection, targets, changes)
+    changes = [change_of(target, stored.get(target.id, ())) for target in targets]
+    changes += known
+    changed, surplus = _write_lines(connection, changes, unknown)
+    _remove(connection, surplus)
+    event_ids = _append_events(connection, changes)
     _alter_events(connection, changes)
     changed.update(session_id for _, session_id, _, _ in surplus)
-    changed.update(session_id for session_id, change in changes.items() if change)
-    return Outcome(
-        changed,
-        {target.id: _ids_after(target, stored[target.id], event_ids[target.id]) for target in targets},
-    )
+    changed.update(change.id for change in changes if change.is_new or change.events)
+    held = {target.id: _ids_after(target, stored.get(target.id, ()), event_ids[target.id]) for target in targets}
+    return Outcome(changed, held)
 
 
-def _encode(target: RowsToWrite, lines: Mapping[str, list[bytes]]) -> None:
-    """Add what may differ from the stored rows to the lines of each table."""
+def change_of(target: RowsToWrite, stored: Sequence[EventRowRef] = ()) -> RowChange:
+    """What writing these rows comes to. ``stored``: the rows of its events, where nothing is known from before."""
     session_id, rows = target.id, target.rows
     before = target.before.rows if target.before is not None else None
+    lines: dict[str, list[bytes]] = {}
     if before is None or before.session != rows.session:
-        lines["sessions"].append(contract_rows.session_to_copy(session_id, rows.session))
+        lines["sessions"] = [contract_rows.session_to_copy(session_id, rows.session)]
     if before is None or before.plan != rows.plan:
-        lines["plans"].append(contract_rows.plan_to_copy(session_id, rows.plan))
-    for step in _differing(before.steps if before else (), rows.steps, attrgetter("step_id")):
-        lines["step_results"].append(contract_rows.step_to_copy(session_id, step))
-    for attempt in _differing(before.attempts if before else (), rows.attempts, attrgetter("step_id", "attempt")):
-        lines["step_attempts"].append(contract_rows.attempt_to_copy(session_id, attempt))
-    for note in _differing(before.guidance if before else (), rows.guidance, attrgetter("step_id", "sequence")):
-        lines["guidance_notes"].append(contract_rows.guidance_to_copy(session_id, note))
+        lines["plans"] = [contract_rows.plan_to_copy(session_id, rows.plan)]
+    steps = _differing(before.steps if before else (), rows.steps, attrgetter("step_id"))
+    lines["step_results"] = [contract_rows.step_to_copy(session_id, step) for step in steps]
+    attempts = _differing(before.attempts if before else (), rows.attempts, attrgetter("step_id", "attempt"))
+    lines["step_attempts"] = [contract_rows.attempt_to_copy(session_id, attempt) for attempt in attempts]
+    notes = _differing(before.guidance if before else (), rows.guidance, attrgetter("step_id", "sequence"))
+    lines["guidance_notes"] = [contract_rows.guidance_to_copy(session_id, note) for note in notes]
+    surplus = list(_surplus(session_id, before, rows)) if before is not None else []
+    return RowChange(session_id, target.is_new, lines, surplus, _trajectory(target, stored))
+
+
+def _write_lines(
+    connection: psycopg.Connection, changes: Sequence[RowChange], unknown: Sequence[int]
+) -> tuple[set[int], list[_Surplus]]:
+    """Write the rows of all tables but the events'; the sessions that changed, and what is to be removed."""
+    surplus = [one for change in changes for one in change.surplus]
+    changed: set[int] = set()
+    staged = False
+    with connection.cursor() as cursor:
+        for table, columns in _COLUMNS.items():
+            new = [line for change in changes if change.is_new for line in change.lines.get(table, ())]
+            other = [line for change in changes if not change.is_new for line in change.lines.get(table, ())]
+            _copy(cursor, f"public.{table} ({columns})", new)
+            _copy(cursor, f"{table}_in ({columns})", other)
+            staged = staged or bool(other)
+        if staged:
+            changed.update(session_id for (session_id,) in cursor.execute(statement("project_write")))
+    if unknown:
+        surplus += connection.execute(statement("project_surplus"), {"ids": unknown}).fetchall()
+    if staged:
+        connection.execute(_CLEAR)
+    return changed, surplus
 
 
 def _differing(before: Sequence[RowT], after: Sequence[RowT], number: Callable[[RowT], Hashable]) -> Iterable[RowT]:
@@ -174,50 +205,48 @@ def _remove(connection: psycopg.Connection, surplus: Sequence[_Surplus]) -> None
 def _stored_events(connection: psycopg.Connection, session_ids: Sequence[int]) -> dict[int, list[EventRowRef]]:
     stored: dict[int, list[EventRowRef]] = defaultdict(list)
     if session_ids:
-        for session_id, *fields in connection.execute(statement("project_trajectory"), {"ids": session_ids}):
+        for session_id, *fields in connection.execute(statement("project_trajectory"), {"ids": list(session_ids)}):
             stored[session_id].append(EventRowRef(*fields))
     return stored
 
 
-def _trajectory(target: RowsToWrite, stored: Mapping[int, Sequence[EventRowRef]]) -> TrajectoryChange:
+def _trajectory(target: RowsToWrite, stored: Sequence[EventRowRef]) -> TrajectoryChange:
     if target.before is not None:
         return difference_since(target.before.rows.events, target.before.event_ids, target.rows.events)
-    return difference(stored.get(target.id, ()), target.rows.events)
+    return difference(stored, target.rows.events)
 
 
-def _append_events(
-    connection: psycopg.Connection, targets: Sequence[RowsToWrite], changes: Mapping[int, TrajectoryChange]
-) -> dict[int, Sequence[int]]:
+def _append_events(connection: psycopg.Connection, changes: Sequence[RowChange]) -> dict[int, Sequence[int]]:
     """Append events and note which they are; by session, the ids of their rows."""
-    ids = next_ids(connection, "public.trajectory_events", sum(len(change.appended) for change in changes.values()))
-    if not ids:
-        return dict.fromkeys(changes, ())
-    fresh = iter(ids)
+    count = sum(len(change.events.appended) for change in changes)
+    ids = iter(next_ids(connection, "public.trajectory_events", count))
     appended: dict[int, Sequence[int]] = {
-        session_id: list(islice(fresh, len(change.appended))) for session_id, change in changes.items()
+        change.id: list(islice(ids, len(change.events.appended))) for change in changes
     }
+    if not count:
+        return appended
     known: list[bytes] = []
     with connection.cursor() as cursor:
         with cursor.copy(f"COPY {_EVENTS} FROM STDIN (FORMAT BINARY)".encode()) as copy:
             copy.write(copy_buffer.HEADER)
-            for target in targets:
-                new, lines = zip(appended[target.id], changes[target.id].appended, strict=True), []
+            for change in changes:
+                new, lines = zip(appended[change.id], change.events.appended, strict=True), []
                 for one, event in yielding(new):
-                    line, about = contract_rows.event_to_copy(one, target.id, event)
+                    line, about = contract_rows.event_to_copy(one, change.id, event)
                     lines.append(line)
                     known.append(about)
                 copy.write(b"".join(lines))
             copy.write(copy_buffer.TRAILER)
-        if all(target.is_new for target in targets):
+        if all(change.is_new for change in changes if change.events.appended):
             _copy(cursor, f"atlas_otel.trajectory ({_KNOWN})", known)
         else:
             _know(cursor, known)
     return appended
 
 
-def _alter_events(connection: psycopg.Connection, changes: Mapping[int, TrajectoryChange]) -> None:
+def _alter_events(connection: psycopg.Connection, changes: Sequence[RowChange]) -> None:
     with connection.cursor() as cursor:
-        for session_id, change in changes.items():
+        for session_id, change in ((one.id, one.events) for one in changes):
             # A late event moves all that come after it: of a long session too many for one statement's time.
             for at in range(0, len(change.changed), _EVENTS_A_STATEMENT):
                 block = change.changed[at : at + _EVENTS_A_STATEMENT]

@@ -28,6 +28,8 @@ def storable(text: str) -> str:
     >>> storable(r'{"a": "x\\u0000y"}')
     '{"a": "x\\\\ufffdy"}'
     """
+    if "\\" not in text or "\\u" not in text:  # the first alone is found ten times as fast
+        return text
     if _ESCAPED_NUL not in text and "\\ud" not in text and "\\uD" not in text:
         return text
     return _ESCAPE.sub(_storable_escape, text)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from atlas_otel.models.json_types import JsonValue
 
-_LONG_NUMBER: Final = re.compile(r"\d{19}")
+_LONG_NUMBER: Final = re.compile("[0-9]{19}")
 """orjson reads a whole number of more than 64 bits as a float."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _REPLACEMENT: Final = "\ufffd"
@@ -41,7 +43,7 @@ def read(text: str) -> tuple[JsonValue, bool]:
     strict = True
     try:
         value = orjson.loads(text)
-        if not _LONG_NUMBER.search(text):
+        if not (_holds_float(value) and _LONG_NUMBER.search(text)):
             return value, True
     except (ValueError, UnicodeEncodeError):
         strict = False
@@ -49,6 +51,21 @@ def read(text: str) -> tuple[JsonValue, bool]:
         return _clean(_DECODER.decode(text.strip(_SPACE))), strict
     except RecursionError as error:
         raise ValueError("nested too deep to be read") from error
+
+
+def _holds_float(value: JsonValue) -> bool:
+    """Whether a float is in it. Values are few beside the characters of their texts, which need no search then."""
+    if type(value) is dict:
+        held: Iterable[JsonValue] = value.values()
+    elif type(value) is list:
+        held = value
+    else:
+        return type(value) is float
+    for one in held:
+        kind = type(one)
+        if kind is not str and (kind is float or ((kind is dict or kind is list) and _holds_float(one))):
+            return True
+    return False
 
 
 def pieces(text: str) -> Pieces | None:
