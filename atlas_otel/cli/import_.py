@@ -45,6 +45,7 @@ def import_traces(
     from atlas_otel.collect.importing import Imported, Importer
     from atlas_otel.postgres.sessions import not_computed
     from atlas_otel.postgres.store import PostgresStore
+    from atlas_otel.process.garbage import collected_seldom
 
     if not files and not jaeger_url:
         raise UsageError("nothing to import: give files, or --jaeger-url with --trace-id")
@@ -61,7 +62,7 @@ def import_traces(
             typer.echo(f"\r{imported.spans} spans", nl=False, err=True)
 
     url = the_database(database_url or in_force.database_url)
-    with PostgresStore(url) as store:
+    with collected_seldom(), PostgresStore(url) as store:
         importer = Importer(store, capture, show, max_document_bytes=max_document_mib * 1024 * 1024)
         for name in files or ():
             importer.add_file(name)

@@ -38,19 +38,23 @@ def project(
     from atlas_otel.errors import UsageError
     from atlas_otel.postgres.catch_up import catch_up
     from atlas_otel.postgres.sessions import keys_of
+    from atlas_otel.process.garbage import collected_seldom
 
     url = the_database(database_url)
     if watch:
         if sessions:
             raise UsageError("--watch computes every session: leave out the names")
-        _watch(url, quiet=quiet)
+        with collected_seldom():
+            _watch(url, quiet=quiet)
         return
     if sessions:
-        done, behind = _named(url, keys_of(url, sessions))
+        with collected_seldom():
+            done, behind = _named(url, keys_of(url, sessions))
         if not quiet:
             typer.echo(f"computed {done} sessions", err=True)
     else:
-        behind = catch_up(url)
+        with collected_seldom():
+            behind = catch_up(url)
     if behind:
         typer.echo(f"{behind} sessions are behind their records: other processes hold them", err=True)
         raise typer.Exit(1)

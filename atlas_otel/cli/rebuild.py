@@ -29,12 +29,13 @@ def rebuild(
     """Mark the sessions dirty, and project until none is."""
     from atlas_otel.postgres.sessions import keys_of, not_computed
     from atlas_otel.postgres.store import PostgresStore
+    from atlas_otel.process.garbage import collected_seldom
 
     if bool(session) == all_sessions:
         raise UsageError("no sessions given: use --session ID (repeatable) or --all")
     url = the_database(database_url)
     keys = keys_of(url, session or [])
-    with PostgresStore(url, migrate_schema=False) as store:
+    with collected_seldom(), PostgresStore(url, migrate_schema=False) as store:
         marked = store.mark_dirty(None if all_sessions else keys)
         done = 0
         while some := store.project():

@@ -15,6 +15,7 @@ from atlas_otel.collect.intake import Intake, ReceivedAccounts
 from atlas_otel.collect.retaining import Retaining
 from atlas_otel.collect.senders import Ownership, Senders
 from atlas_otel.postgres.storage import patience_of, storage_for
+from atlas_otel.process.garbage import collected_seldom
 
 if TYPE_CHECKING:
     import socket
@@ -136,10 +137,11 @@ def serve(
             await answering
 
     retaining = Retaining(settings.database_url, options.retain_records, options.retain_contract)
-    asyncio.run(run())
-    retaining.stop()
-    away = storage.journal.durable and storage.drain.failures > 0
-    complete = storage.drain.shutdown(_DRAIN_AWAY_S if away else _DRAIN_S)
+    with collected_seldom():
+        asyncio.run(run())
+        retaining.stop()
+        away = storage.journal.durable and storage.drain.failures > 0
+        complete = storage.drain.shutdown(_DRAIN_AWAY_S if away else _DRAIN_S)
     waiting = accounts.snapshot()
     if not complete:
         _log.warning(

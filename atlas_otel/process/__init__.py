@@ -1,4 +1,5 @@
-"""The process around us: its clock, forks, how background threads sleep, wake and yield, and quiet logging.
+"""The process around us: its clock, forks, how background threads sleep, wake and yield, quiet logging,
+and the garbage collector where the process is ours.
 
 Imports nothing but the standard library. From outside: all of it.
 """

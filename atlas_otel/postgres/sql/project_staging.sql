@@ -21,3 +21,14 @@ CREATE TEMPORARY TABLE IF NOT EXISTS trajectory_changed_in (
 CREATE TEMPORARY TABLE IF NOT EXISTS trajectory_in (
     session_id BIGINT, time_ns BIGINT, key TEXT COLLATE "C", content_hash BYTEA, event_id BIGINT
 ) ON COMMIT DELETE ROWS;
+-- Most of what is compared is stored as it is: it would be compressed here for nothing.
+ALTER TABLE sessions_in
+    ALTER COLUMN metadata SET STORAGE EXTERNAL, ALTER COLUMN final_answer SET STORAGE EXTERNAL,
+    ALTER COLUMN reward_audit SET STORAGE EXTERNAL;
+ALTER TABLE plans_in ALTER COLUMN plan SET STORAGE EXTERNAL;
+ALTER TABLE step_results_in
+    ALTER COLUMN trace SET STORAGE EXTERNAL, ALTER COLUMN output SET STORAGE EXTERNAL,
+    ALTER COLUMN evaluation SET STORAGE EXTERNAL, ALTER COLUMN metadata SET STORAGE EXTERNAL;
+ALTER TABLE step_attempts_in ALTER COLUMN evaluation SET STORAGE EXTERNAL;
+ALTER TABLE guidance_notes_in ALTER COLUMN note SET STORAGE EXTERNAL;
+ALTER TABLE trajectory_changed_in ALTER COLUMN event SET STORAGE EXTERNAL;
