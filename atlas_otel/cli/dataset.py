@@ -12,6 +12,7 @@ from atlas_otel.cli import row_options as rows
 from atlas_otel.cli import session_options as chosen
 from atlas_otel.cli.options import AsJson, DatabaseUrl, Quiet, command_app, print_json, the_database
 from atlas_otel.cli.progress import progress_bar
+from atlas_otel.errors import AtlasOtelError
 from atlas_otel_exporters.formats import FORMATS, FormatName
 from atlas_otel_exporters.selection import Selection
 
@@ -79,6 +80,7 @@ def create(
     """Make a dataset of recorded sessions: files of rows, a card, a manifest, and where each row comes from."""
     from atlas_otel_exporters.datasets.create import Plan, create_dataset
     from atlas_otel_exporters.datasets.exclusion import Exclusion
+    from atlas_otel_exporters.datasets.register import register_dataset
     from atlas_otel_exporters.datasets.shards import file_kind
     from atlas_otel_exporters.datasets.splitting import parse_splits
 
@@ -124,7 +126,12 @@ def create(
         join_near_duplicates=join_near_duplicates,
     )
     with progress_bar("Reading", shown=not quiet and sys.stderr.isatty()) as progress:
-        manifest = create_dataset(output, plan, database_url=the_database(database_url), progress=progress)
+        url = the_database(database_url)
+        manifest = create_dataset(output, plan, database_url=url, progress=progress)
+    try:
+        register_dataset(url, output, manifest)
+    except AtlasOtelError as error:  # a role that only reads: the dataset is whole without it
+        typer.echo(f"the database does not list this dataset, so sessions do not name it: {error}", err=True)
     if not quiet:
         typer.echo(f"{name}, in {output}", err=True)
         _print(manifest, err=True)

@@ -48,6 +48,7 @@ def delete(
 
     from atlas_otel.postgres import deletion
     from atlas_otel.postgres.erasure import erase
+    from atlas_otel_exporters.datasets.register import datasets_holding
 
     url = the_database(database_url)
     wanted = deletion.Selection(
@@ -59,14 +60,18 @@ def delete(
     if resume and wanted.states_something:
         raise UsageError("--resume finishes what an earlier run left: it takes no sessions")
     doomed = [] if resume else deletion.select(url, wanted)
+    trained = datasets_holding(url, [d.id for d in doomed if d.id is not None], [d.key for d in doomed if d.key])
+    datasets = [{"name": name, "folder": folder} for name, folder in dict.fromkeys((d.name, d.folder) for d in trained)]
     if dry_run:
-        print_json({"keys": [one.key or f"row {one.id}" for one in doomed], **deletion.count(url, doomed)})
+        keys = [one.key or f"row {one.id}" for one in doomed]
+        print_json({"keys": keys, **deletion.count(url, doomed), "datasets": datasets})
         return
     with removal_bar("deleting", shown=sys.stderr.isatty() and not quiet) as progress:
         done = erase(url, doomed, spool=spool_dir, progress=progress)
     if report is not None:
         try:
-            report.write_bytes(orjson.dumps(done.to_json(), option=orjson.OPT_INDENT_2) + b"\n")
+            told = {**done.to_json(), "datasets": datasets}
+            report.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
         except OSError as error:
             raise ConfigError(f"deleted, but the report {report} cannot be written: {error.strerror}") from None
     if not quiet:
@@ -74,6 +79,8 @@ def delete(
             typer.echo(f"{what}: {number}")
         if not done.removed:
             typer.echo("nothing to delete")
+    for dataset in datasets:
+        typer.echo(f"rows of it stay in the dataset {dataset['name']}, made in {dataset['folder']}", err=True)
     if done.waiting:
         typer.echo(
             f"{done.waiting} records wait with living processes: what is deleted of them is let go as they are stored",

@@ -74,6 +74,7 @@ def show(
     from atlas_otel.postgres.sessions import session_ids
     from atlas_otel.postgres.store import PostgresStore
     from atlas_otel_exporters.datasets.manifest import datasets_of
+    from atlas_otel_exporters.datasets.register import datasets_holding
 
     url = the_database(database_url)
     ids = session_ids(url, session)
@@ -82,12 +83,16 @@ def show(
         records = store.records(ids.key)
     trees = session_tree(records, rows, ids.key)
     held = [] if datasets is None else list(datasets_of(ids.key, datasets))
+    listed = datasets_holding(url, [] if ids.id is None else [ids.id], [ids.key])
     if as_json:
         task = rows.session.task if rows else None
         shown = {"session_id": ids.key, "task": task, "spans": [tree.to_json() for tree in trees]}
-        print_json(shown | ({} if datasets is None else {"datasets": {str(path): count for path, _, count in held}}))
+        places = {one.folder: one.rows for one in listed} | {str(path): count for path, _, count in held}
+        print_json(shown | {"datasets": places})
         return
     print_session(Head(ids.key, ids.id, _addresses(records)), rows, trees, whole=whole)
+    for one in listed:
+        typer.echo(f"in the dataset {one.name} ({one.format}), made in {one.folder}: {one.rows} rows")
     for path, manifest, count in held:
         typer.echo(f"in the dataset {manifest.name}, {path}: {count} rows")
     if datasets is not None and not held:

@@ -225,6 +225,46 @@ def test_the_command_makes_lists_shows_compares_and_checks(
         assert shown.stdout.splitlines()[-1] == said, shown
 
 
+def test_the_database_says_in_which_datasets_a_session_is(
+    command: Callable[..., subprocess.CompletedProcess[str]], runs_url: str, tmp_path: Path
+) -> None:
+    for name in ("first", "again"):
+        made = (
+            "dataset",
+            "create",
+            name,
+            "--format",
+            "kto",
+            "--output",
+            str(tmp_path / name),
+            "--include-all-statuses",
+        )
+        assert command(*made).returncode == 0
+    said = f"in the dataset again (kto), made in {tmp_path / 'again'}: 1 rows"
+    assert command("sessions", "show", "1").stdout.splitlines()[-1] == said, "the same content is one dataset"
+    assert json.loads(command("sessions", "show", "1", "--json").stdout)["datasets"] == {str(tmp_path / "again"): 1}
+    assert json.loads(command("sessions", "show", "2", "--json").stdout)["datasets"] == {}
+    report = tmp_path / "report.json"
+    planned = json.loads(command("delete", "--session", "1", "--dry-run").stdout)
+    assert planned["datasets"] == [{"name": "again", "folder": str(tmp_path / "again")}]
+    gone = command("delete", "--session", "1", "--report", str(report))
+    assert f"rows of it stay in the dataset again, made in {tmp_path / 'again'}" in gone.stderr
+    assert json.loads(report.read_text())["datasets"] == planned["datasets"]
+
+
+def test_a_dataset_is_whole_where_the_database_cannot_list_it(
+    command: Callable[..., subprocess.CompletedProcess[str]], runs_url: str, tmp_path: Path
+) -> None:
+    with psycopg.connect(runs_url, autocommit=True) as connection:
+        connection.execute("DROP TABLE atlas_otel.dataset_sessions")
+    folder = str(tmp_path / "x")
+    done = command("dataset", "create", "x", "--format", "kto", "--output", folder, "--include-all-statuses")
+    assert done.returncode == 0
+    assert "the database does not list this dataset" in done.stderr
+    assert command("dataset", "verify", folder).returncode == 0
+    assert "in the dataset" not in command("sessions", "show", "1").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
