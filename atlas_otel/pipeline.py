@@ -336,8 +336,8 @@ def _build(
     sink = AtlasSpanProcessor(recorder, capture)
     if own is not None:
         own.add_own(sink)
-        for exporter in exporting:
-            own.add_own(exporter, exports=True)
+        for sender, exporter in zip(senders, exporting, strict=True):
+            own.add_own(exporter, take=sender.take)
     else:
         for processor in (sink, *exporting):
             add_processor(provider, processor)

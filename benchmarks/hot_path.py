@@ -28,8 +28,11 @@ from atlas_otel.delivery.journal import MemoryJournal
 from atlas_otel.delivery.journal_recorder import JournalRecorder, RunningSpans
 from atlas_otel.delivery.spool import SpoolJournal
 from atlas_otel.models.intermediate_step import IntermediateStepPayload, IntermediateStepType, StreamEventData
-from atlas_otel.records.utf8 import least
+from atlas_otel.records.recorder import NullRecorder
+from atlas_otel.records.utf8 import NEVER, least
+from atlas_otel.sdk.otlp_sender import OtlpSender
 from atlas_otel.sdk.own_provider import make_provider
+from atlas_otel.sdk.redacting_processor import RedactingProcessor
 from atlas_otel.steps.manager import IntermediateStepManager
 from atlas_otel.tracing import state
 from benchmarks.budget import FEW, MANY, RAW, RAW_TALK, TALK
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from atlas_otel.delivery.journal import Journal
+    from atlas_otel.records.recorder import Recorder
     from benchmarks.task import Argument
 
     Repeat = Callable[[int], None]
@@ -55,20 +59,28 @@ class _Asleep:
 
 
 class _Into:
-    """What is recorded goes to a journal, and is taken from it between two paths."""
+    """What is recorded goes to a journal, if any, and is taken from it between two paths. ``exports``: to a sender over
+    OTLP too, which has room for all of it."""
 
-    def __init__(self, journal: Journal, accounts: Accounts) -> None:
+    def __init__(self, journal: Journal | None, accounts: Accounts, *, exports: bool = False) -> None:
         self._journal = journal
-        journal.idle = False  # else the drain is woken
         self._running = RunningSpans()
         own = make_provider("budget")
+        capture = Capture(on_loss=state.absorbed)
+        if exports:
+            sender = OtlpSender(Counting())
+            own.add_own(RedactingProcessor(sender, capture), take=sender.take)
+        recorder: Recorder = NullRecorder()
+        if journal is not None:
+            journal.idle = False  # else the drain is woken
+            recorder = JournalRecorder(journal, accounts, _Asleep(), self._running)
         self._parts = state.Instrumentation(
             tracer=own.get_tracer("budget"),
-            recorder=JournalRecorder(journal, accounts, _Asleep(), self._running),
-            capture=Capture(on_loss=state.absorbed),
+            recorder=recorder,
+            capture=capture,
             own=own,
-            utf8_over=least(durable=journal.durable),
-            records=True,
+            utf8_over=NEVER if journal is None else least(durable=journal.durable),
+            records=journal is not None,
             resource=dict(own.resource.attributes),
         )
 
@@ -87,6 +99,8 @@ class _Into:
 
     def empty(self) -> None:
         """Take out what is there."""
+        if self._journal is None:
+            return
         self._journal.prepare()
         while (batch := self._journal.take(1_000, 64 << 20)) is not None:
             self._journal.ack(batch)
@@ -141,9 +155,12 @@ def paths(folder: Path) -> tuple[Mapping[str, Repeat], Callable[[], None]]:
     memory = _Into(MemoryJournal(accounts), accounts)
     spool = _Into(SpoolJournal(accounts, target="budget", root=folder), accounts)
 
+    sent = _Into(None, accounts, exports=True)
+    both = _Into(SpoolJournal(accounts, target="both", root=folder), accounts, exports=True)
+
     def empty() -> None:
-        memory.empty()
-        spool.empty()
+        for one in (memory, spool, both):
+            one.empty()
 
     return {
         RAW: _calls(raw.sync_call(), ARGUMENT),
@@ -151,6 +168,8 @@ def paths(folder: Path) -> tuple[Mapping[str, Repeat], Callable[[], None]]:
         "decorated call, memory": memory(_calls(_search, ARGUMENT)),
         "decorated call, spool": spool(_calls(_search, ARGUMENT)),
         "decorated async call, spool": spool(_awaited),
+        "decorated call, OTLP only": sent(_calls(_search, ARGUMENT)),
+        "decorated call, spool and OTLP": both(_calls(_search, ARGUMENT)),
         f"decorated call{TALK}, memory": memory(_calls(_search, _TALK)),
         f"decorated call{TALK}, spool": spool(_calls(_search, _TALK)),
         "pushed START and END, spool": spool(_pushed),
@@ -159,6 +178,8 @@ def paths(folder: Path) -> tuple[Mapping[str, Repeat], Callable[[], None]]:
 
 def main() -> int:
     """Take every path, and say which counts are whose."""
+    room = {"MAX_QUEUE_SIZE": _ROOM, "MAX_EXPORT_BATCH_SIZE": _ROOM, "SCHEDULE_DELAY": _ROOM}
+    os.environ.update({f"OTEL_BSP_{name}": str(value) for name, value in room.items()})
     with tempfile.TemporaryDirectory(prefix="atlas-otel-budget-") as folder:
         taken, empty = paths(Path(folder))
         for repeat in taken.values():  # warm: Python adapts its bytecode, files are made

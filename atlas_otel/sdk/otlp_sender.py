@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from atlas_otel.process import fork
 from atlas_otel.process.quiet_log import QuietLog
+from atlas_otel.tracing.ended_span import EndedSpan
+from atlas_otel.tracing.state import absorbed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,15 +73,35 @@ class OtlpSender(BatchSpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue a span that has ended; never waits."""
-        if span.context is None or not span.context.trace_flags.sampled:
-            return
+        if span.context is not None and span.context.trace_flags.sampled:
+            self._queue(span)
+
+    def take(self, span: EndedSpan) -> None:
+        """The same with a sampled span of ours, of which the sending thread makes what is sent."""
+        self._queue(span)
+
+    def _queue(self, span: ReadableSpan | EndedSpan) -> None:
         with self._lock:
             self.handed += 1
         _here.sending = True
         try:
-            super().on_end(span)
+            super().on_end(cast("ReadableSpan", span))  # of which it asks for the context
         finally:
             _here.sending = False
+
+
+def _readable(spans: Sequence[ReadableSpan | EndedSpan]) -> list[ReadableSpan]:
+    """The spans of a batch; of ours, those that can be made."""
+    made = []
+    for span in spans:
+        if isinstance(span, EndedSpan):
+            try:
+                made.append(span.readable())
+            except Exception:  # a value that no span may hold
+                absorbed("export")
+        else:
+            made.append(span)
+    return made
 
 
 class _Counting(SpanExporter):
@@ -89,14 +111,15 @@ class _Counting(SpanExporter):
         self._exporter = exporter
         self._sender = sender
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+    def export(self, spans: Sequence[ReadableSpan | EndedSpan]) -> SpanExportResult:
         _here.sending = True
         try:
-            result = self._exporter.export(spans)
+            made = _readable(spans)
+            result = self._exporter.export(made)
         finally:
             _here.sending = False
         if result is SpanExportResult.SUCCESS:
-            self._sender.sent += len(spans)
+            self._sender.sent += len(made)
         return result
 
     def shutdown(self) -> None:

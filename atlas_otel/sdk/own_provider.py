@@ -17,11 +17,13 @@ from atlas_otel.tracing.ids import AtlasIdGenerator
 from atlas_otel.tracing.own_span import OwnSpan
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+    from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.id_generator import IdGenerator
     from opentelemetry.sdk.trace.sampling import Sampler
     from opentelemetry.trace import SpanContext
 
+    from atlas_otel.tracing.ended_span import EndedSpan
+    from atlas_otel.tracing.own_span import Export
     from atlas_otel.tracing.span_view import Running, SpanView
 
 _log = logging.getLogger("atlas_otel")
@@ -66,7 +68,7 @@ class OwnProvider(TracerProvider):
         """Our spans need not be the SDK's (``own_span``)."""
         self.shown_resource = self.resource
         """What exporters see of the resource: cleaned, where anything is redacted."""
-        self._exporting: list[SpanProcessor] = []
+        self._taking: list[Export] = []
         self._given: weakref.WeakKeyDictionary[Tracer, tuple[Any, Any]] = weakref.WeakKeyDictionary()
         self._successor: trace.TracerProvider | None = None
 
@@ -90,21 +92,21 @@ class OwnProvider(TracerProvider):
         self.alone = False
         super().add_span_processor(span_processor)
 
-    def add_own(self, processor: SpanProcessor, *, exports: bool = False) -> None:
-        """Add a processor of ours; one that ``exports`` gets our spans too."""
+    def add_own(self, processor: SpanProcessor, *, take: Export | None = None) -> None:
+        """Add a processor of ours. ``take`` gets our spans as they end; else only those of others pass it."""
         super().add_span_processor(processor)
-        if exports:
-            self._exporting.append(processor)
+        if take is not None:
+            self._taking.append(take)
 
     def view(self, active: Running, parent: SpanContext) -> SpanView:
         """The OTel span of an active span, while no other processor is attached."""
-        return OwnSpan(
-            active, parent, self.id_generator, self.shown_resource, self._export if self._exporting else None
-        )
+        taking = self._taking
+        export = None if not taking else taking[0] if len(taking) == 1 else self._export
+        return OwnSpan(active, parent, self.id_generator, self.shown_resource, export)
 
-    def _export(self, span: ReadableSpan) -> None:
-        for processor in self._exporting:
-            processor.on_end(span)
+    def _export(self, span: EndedSpan) -> None:
+        for take in self._taking:
+            take(span)
 
 
 def choose_provider(

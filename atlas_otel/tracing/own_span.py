@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import traceback
 from time import time_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, Span, SpanContext, Status, StatusCode, TraceFlags
 
-from atlas_otel import __version__, semconv
-from atlas_otel.records.packing import pack_events
-from atlas_otel.records.record import STATUS_ERROR, SpanEvent
-from atlas_otel.records.utf8 import texts_of
+from atlas_otel import semconv
+from atlas_otel.records.record import SpanEvent
+from atlas_otel.tracing.ended_span import EndedSpan
 from atlas_otel.tracing.ids import child_of
 from atlas_otel.tracing.span_view import MIRRORED_EVENTS
 
@@ -32,12 +29,12 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue as OtelValue
 
     from atlas_otel.records.record import Attributes, AttributeValue, EventRecord, SpanRecord
+    from atlas_otel.tracing.ended_span import Shown
     from atlas_otel.tracing.span_view import Running
 
-    Export: TypeAlias = Callable[[ReadableSpan], None]
+    Export: TypeAlias = Callable[[EndedSpan], None]
 
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
-_SCOPE = InstrumentationScope(semconv.SCOPE_NAME, __version__)
 
 
 class OwnSpan(Span):
@@ -58,7 +55,7 @@ class OwnSpan(Span):
         self._parent = parent if parent.is_valid else None
         self._attributes: dict[str, AttributeValue] = {}
         self._events: list[SpanEvent] = []
-        self._shown: list[Event] = []
+        self._shown: list[Shown] = []
 
     # --- for the active span ---------------------------------------------------------------------------------------
 
@@ -73,7 +70,7 @@ class OwnSpan(Span):
     def reported(self, event: EventRecord, shown: Mapping[str, AttributeValue]) -> None:
         """Keep what is to be exported of it, while there are few."""
         if self._export is not None and len(self._shown) < MIRRORED_EVENTS:
-            self._shown.append(Event(event.name, dict(shown), event.sequence))
+            self._shown.append((event, shown))
 
     def others_attributes(self, ours: Attributes) -> Mapping[str, AttributeValue]:
         """What was written through OpenTelemetry's interface."""
@@ -85,29 +82,8 @@ class OwnSpan(Span):
 
     def ended(self, record: SpanRecord, events: Sequence[EventRecord]) -> None:
         """Export it, where it is sampled and somebody exports."""
-        if self._export is None or not self._ids.trace_flags.sampled:
-            return
-        attributes: dict[str, Any] = dict(texts_of(record.attributes))
-        if events:
-            attributes[semconv.ATLAS_EVENTS] = pack_events(events)
-        shown = [*self._shown, *(Event(e.name, dict(e.attributes), e.time_ns) for e in record.events)]
-        failed = record.status == STATUS_ERROR
-        self._export(
-            ReadableSpan(
-                name=record.name,
-                context=self._ids,
-                parent=self._parent,
-                resource=self._resource,
-                attributes=attributes,
-                events=sorted(shown, key=lambda event: event.timestamp),
-                links=self._links,
-                kind=self._active.span_kind,
-                status=Status(StatusCode.ERROR, record.status_message) if failed else Status(),
-                start_time=record.start_ns,
-                end_time=record.end_ns,
-                instrumentation_scope=_SCOPE,
-            )
-        )
+        if self._export is not None and self._ids.trace_flags.sampled:
+            self._export(EndedSpan(self._ids, self._parent, self._resource, record, events, self._shown, self._links))
 
     # --- for others ------------------------------------------------------------------------------------------------
 

@@ -109,7 +109,7 @@ def test_what_is_seen_of_a_running_span_is_text(journal, parts, running):
 
 def test_what_is_exported_is_text(journal, parts):
     exported = _Exported()
-    parts._exporting.append(exported)
+    parts.add_own(exported, take=lambda ended: exported.on_end(ended.readable()))
     look(LONG)
     assert exported.spans[0].attributes[semconv.GEN_AI_TOOL_CALL_RESULT] == orjson.dumps(LONG).decode()
 

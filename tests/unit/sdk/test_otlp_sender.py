@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+import time
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -11,9 +13,14 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 
+import atlas_otel as atlas
 from atlas_otel.process.quiet_log import QuietLog
 from atlas_otel.sdk import otlp_sender
 from atlas_otel.sdk.otlp_sender import OtlpSender
+from atlas_otel.sdk.own_provider import OwnProvider
+from atlas_otel.testing import recording
+from atlas_otel.tracing import state
+from atlas_otel.tracing.ended_span import EndedSpan
 
 EXPORTERS = logging.getLogger("opentelemetry.exporter.otlp.proto.http.trace_exporter")
 
@@ -45,7 +52,8 @@ def exporter() -> Exporter:
 
 
 @pytest.fixture
-def sender(exporter: Exporter) -> Iterator[OtlpSender]:
+def sender(exporter: Exporter, monkeypatch: pytest.MonkeyPatch) -> Iterator[OtlpSender]:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
     sender = OtlpSender(exporter)
     yield sender
     sender.shutdown()
@@ -62,6 +70,55 @@ def test_what_was_taken_is_counted_as_sent(sender: OtlpSender, exporter: Exporte
     record(sender, 3)
     assert sender.force_flush()
     assert (sender.handed, sender.sent, exporter.got) == (3, 3, ["s"] * 3)
+
+
+def test_our_own_spans_are_made_where_they_are_sent(
+    sender: OtlpSender, exporter: Exporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_by: list[str] = []
+    readable = EndedSpan.readable
+
+    def noting(span: EndedSpan) -> ReadableSpan:
+        made_by.append(threading.current_thread().name)
+        return readable(span)
+
+    monkeypatch.setattr(EndedSpan, "readable", noting)
+    with recording():
+        own = state.current().own
+        assert isinstance(own, OwnProvider)
+        own.add_own(sender, take=sender.take)
+        with atlas.session("t", name="outer"), atlas.step("Look", id=1):
+            pass
+        deadline = time.monotonic() + 20
+        while sender.sent < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert (sender.handed, sender.sent, len(exporter.got)) == (2, 2, 2)
+    assert "MainThread" not in made_by
+
+
+def test_a_span_that_cannot_be_made_does_not_keep_the_others(
+    sender: OtlpSender, exporter: Exporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readable = EndedSpan.readable
+    seen: list[EndedSpan] = []
+
+    def failing_once(span: EndedSpan) -> ReadableSpan:
+        seen.append(span)
+        if len(seen) == 1:
+            raise ValueError("no span")
+        return readable(span)
+
+    monkeypatch.setattr(EndedSpan, "readable", failing_once)
+    before = state.absorbed_counts().get("export", 0)
+    with recording():
+        own = state.current().own
+        assert isinstance(own, OwnProvider)
+        own.add_own(sender, take=sender.take)
+        with atlas.session("t", name="outer"), atlas.step("Look", id=1):
+            pass
+        assert sender.force_flush()
+    assert (sender.handed, sender.sent) == (2, 1)
+    assert state.absorbed_counts()["export"] == before + 1
 
 
 def test_what_the_sampler_leaves_out_was_not_handed_over(sender: OtlpSender) -> None:

@@ -57,7 +57,8 @@ def run(receiver: OtlpReceiver) -> Kept:
     kept = Kept()
     own = state.current().own
     assert isinstance(own, OwnProvider)
-    own.add_own(SimpleSpanProcessor(ViewExporter(kept, receiver=receiver, value_bytes=LIMIT)), exports=True)
+    processor = SimpleSpanProcessor(ViewExporter(kept, receiver=receiver, value_bytes=LIMIT))
+    own.add_own(processor, take=lambda ended: processor.on_end(ended.readable()))
     answer("Is it?")
     return kept
 

@@ -24,7 +24,8 @@ def exported() -> Iterator[InMemorySpanExporter]:
     with recording():
         own = state.current().own
         assert own is not None
-        own.add_own(SimpleSpanProcessor(exporter), exports=True)
+        processor = SimpleSpanProcessor(exporter)
+        own.add_own(processor, take=lambda ended: processor.on_end(ended.readable()))
         yield exporter
 
 
