@@ -27,6 +27,9 @@ SESSION_HELP: Final = (
 SessionName: TypeAlias = Annotated[str, typer.Argument(metavar="SESSION", help=SESSION_HELP)]
 SessionNames: TypeAlias = Annotated[list[str], typer.Argument(metavar="SESSION...", help=SESSION_HELP)]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="One JSON value instead of text.")]
+Jobs: TypeAlias = Annotated[
+    int, typer.Option("--jobs", "-j", metavar="N", min=1, max=64, help="How many processes work side by side.")
+]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")]
 
 

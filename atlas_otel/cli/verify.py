@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atlas_otel.cli.options import DatabaseUrl, command_app, the_database
+from atlas_otel.cli.options import DatabaseUrl, Jobs, command_app, the_database
 from atlas_otel.console.lines import clean
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def verify(
             metavar="FILE", help="Compare this file too, which `export` wrote (format atlas; .gz and .zst too)."
         ),
     ] = None,
+    jobs: Jobs = 1,
     most: Annotated[int, typer.Option(metavar="N", min=1, help="Print so many differences at most.")] = 100,
 ) -> None:
     """Compare records, rows and an exported file, and name each difference.
@@ -46,7 +47,7 @@ def verify(
     keys = keys_of(url, session or [])
     found = _Found(most)
     compared = waiting = lines = 0
-    for verified in verify_database(url, keys):
+    for verified in verify_database(url, keys, jobs=jobs):
         waiting += verified.waits
         compared += not verified.waits
         found.tell(verified.differences)

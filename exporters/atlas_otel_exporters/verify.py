@@ -7,6 +7,7 @@ Sessions are read some at a time: few statements, and no more in memory than :da
 from __future__ import annotations
 
 import gzip
+from functools import partial
 from typing import IO, TYPE_CHECKING, Final, NamedTuple, cast
 
 import orjson
@@ -17,6 +18,8 @@ from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
 from atlas_otel.postgres.migrate import require_current
 from atlas_otel.postgres.reader import count_records_since, projection_states, read_records_since, read_rows_of
+from atlas_otel.process.garbage import collected_seldom
+from atlas_otel.process.jobs import results_in_order
 from atlas_otel.projection.project import project
 from atlas_otel.records.record import RecordSet
 from atlas_otel_exporters.differences import Difference, compare_json, compare_rows
@@ -58,12 +61,29 @@ class _Line(NamedTuple):
     text: bytes
 
 
-def verify_database(database_url: str, keys: Sequence[str]) -> Iterator[Verified]:
+def verify_database(database_url: str, keys: Sequence[str], *, jobs: int = 1) -> Iterator[Verified]:
     """For each of these sessions, once, where its stored rows differ from what its records come to.
 
     Records and rows of a session are read from one snapshot, so that what is written meanwhile is no difference.
-    Raises StoreError where the database cannot be read.
+    ``jobs``: in so many processes. Raises StoreError where the database cannot be read.
     """
+    once = list(dict.fromkeys(keys))
+    size = _CHUNK_SESSIONS if jobs > 1 else max(len(once), 1)
+    pieces = (once[start : start + size] for start in range(0, len(once), size))
+    if jobs == 1:
+        for piece in pieces:
+            yield from _verify(database_url, piece)
+        return
+    for verified in results_in_order(partial(_verified_piece, database_url), pieces, jobs):
+        yield from verified
+
+
+def _verified_piece(database_url: str, keys: Sequence[str]) -> list[Verified]:
+    with collected_seldom():
+        return list(_verify(database_url, keys))
+
+
+def _verify(database_url: str, keys: Sequence[str]) -> Iterator[Verified]:
     with (
         # A person waits and can break off: no statement is too long.
         connect(database_url, statement_timeout_ms=0) as connection,
@@ -71,7 +91,7 @@ def verify_database(database_url: str, keys: Sequence[str]) -> Iterator[Verified
         quiet(),
     ):
         require_current(connection, database_url)
-        for some in _chunks(connection, list(dict.fromkeys(keys))):
+        for some in _chunks(connection, keys):
             with connection.snapshot():
                 states = projection_states(connection, some)
                 records = read_records_since(connection, dict.fromkeys(some, 0))

@@ -109,8 +109,9 @@ def test_verify_names_what_was_tampered_with_and_rebuild_mends_it(
     told = capsys.readouterr().out
     assert f'{session}: step_results 1.output: expected "three", found "four"' in told
     assert 'line.steps[0].output: expected "four", found "three"' in told
-    assert main(["rebuild", "--all"]) == 0
-    assert main(["verify"]) == 0
+    assert main(["rebuild", "--all", "--jobs", "2"]) == 0
+    assert "1 sessions to compute again, 1 computed" in capsys.readouterr().out
+    assert main(["verify", "--jobs", "2"]) == 0
     with psycopg.connect(database_url) as connection:
         rows = connection.execute("SELECT review_status, review_notes FROM sessions").fetchall()
     assert rows == [("approved", "seen")]

@@ -72,16 +72,17 @@ def one_by_one(url: str, keys: list[str]) -> list[verify.Verified]:
         ]
 
 
-@pytest.mark.parametrize("chunk", [1, 40, 1_000_000])
+@pytest.mark.parametrize(("chunk", "jobs"), [(1, 1), (40, 1), (1_000_000, 1), (40, 2)])
 def test_the_database_differs_in_what_was_tampered_with(
-    keys: list[str], database_url: str, monkeypatch: pytest.MonkeyPatch, chunk: int
+    keys: list[str], database_url: str, monkeypatch: pytest.MonkeyPatch, chunk: int, jobs: int
 ) -> None:
     monkeypatch.setattr(verify, "CHUNK_RECORDS", chunk)
-    assert list(verify.verify_database(database_url, keys)) == [(key, [], False) for key in keys]
+    monkeypatch.setattr(verify, "_CHUNK_SESSIONS", 3)
+    assert list(verify.verify_database(database_url, keys, jobs=jobs)) == [(key, [], False) for key in keys]
 
     tamper(database_url)
     asked = [*keys[::-1], "nobody"]
-    found = list(verify.verify_database(database_url, [*asked, keys[0]]))
+    found = list(verify.verify_database(database_url, [*asked, keys[0]], jobs=jobs))
 
     assert found == one_by_one(database_url, asked)
     assert {one.session for one in found if one.differences} == set(keys[1:11])
