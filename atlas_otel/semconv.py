@@ -331,6 +331,7 @@ VERCEL_USAGE: Final = "ai.usage."
 # --- Google's Agent Development Kit (1.x, 2.x, google.adk.telemetry.tracing); read, never written ---------------------
 ADK_PREFIX: Final = "gcp.vertex.agent."
 ADK_SCOPE: Final = "gcp.vertex.agent"
+GOOGLE_GENAI_SCOPE: Final = "opentelemetry.instrumentation.google_genai"
 ADK_REQUEST: Final = "gcp.vertex.agent.llm_request"
 ADK_RESPONSE: Final = "gcp.vertex.agent.llm_response"
 ADK_TOOL_ARGUMENTS: Final = "gcp.vertex.agent.tool_call_args"
@@ -353,6 +354,12 @@ HAYSTACK_TOOL_NAME: Final = "haystack.tool.name"
 HAYSTACK_TOOL_ERROR: Final = "haystack.tool.error"
 HAYSTACK_TOOL_INPUT: Final = "haystack.agent.step.tool.input"
 HAYSTACK_TOOL_OUTPUT: Final = "haystack.agent.step.tool.output"
+
+# --- LiteLLM's span of the raw request; read, never written ----------------------------------------------------------
+LITELLM_SCOPE: Final = "litellm"
+LITELLM_RAW: Final = "raw_gen_ai_request"
+LITELLM_PREFIX: Final = "llm"
+"""Then the provider's name, then a key of the request or of the response."""
 
 # --- Claude Code (its traces, beta) and Gemini CLI; read, never written -----------------------------------------------
 CLAUDE_CODE_SCOPE: Final = "com.anthropic.claude_code"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from atlas_otel.calls import sharing
-from atlas_otel.calls.model_call import Message, Unknown
+from atlas_otel.calls.model_call import Message, Text, ToolResult, Unknown
+from atlas_otel.calls.openai_chat import read_call
 from atlas_otel.calls.parts import read_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from atlas_otel.calls.model_call import Part
 
@@ -25,12 +26,25 @@ def read_message(value: Mapping[str, Any], role: str) -> Sequence[Message]:
 
     A message that an earlier reader marked ``unread`` stays so while any part of it is unknown.
     """
-    said_by, parts = sharing.role_of(value, role), read_parts(value["parts"])
+    said_by, parts = sharing.role_of(value, role), (*read_parts(value["parts"]), *_beside(value))
     reason = sharing.text(value, "unread")
     if reason is not None and any(isinstance(part, Unknown) for part in parts):
         again = _read_again(parts, said_by)
         return again or (Message(said_by, parts, sharing.text(value, "name"), unread=reason),)
+    if said_by == "tool" and (call_id := sharing.text(value, "tool_call_id")) and _only_texts(parts):
+        return sharing.divided(said_by, (ToolResult(call_id, sharing.text(value, "name"), tuple(parts)),), whole=value)
     return sharing.divided(said_by, parts, name=sharing.text(value, "name"), whole=value)
+
+
+def _beside(value: Mapping[str, Any]) -> Iterator[Part]:
+    """Calls in OpenAI's form beside the parts (LiteLLM's histories)."""
+    calls = value.get("tool_calls")
+    for call in calls if isinstance(calls, list) else ():
+        yield read_call(call)
+
+
+def _only_texts(parts: Sequence[Part]) -> bool:
+    return all(isinstance(part, Text) for part in parts)
 
 
 def _read_again(parts: Sequence[Part], role: str) -> Sequence[Message]:

@@ -21,6 +21,7 @@ _HOLDERS: Final = ("messages", "input_messages", "contents", "chat_history", "in
 """Keys of an object that holds messages and is none itself."""
 NO_MESSAGE: Final = "no message in any known form"
 CUT_JSON: Final = "the JSON text breaks off"
+NOT_RECORDED: Final = "nothing of it was recorded"
 TOO_DEEP: Final = "nested too deep to be read"
 
 

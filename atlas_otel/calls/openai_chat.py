@@ -84,7 +84,7 @@ def _others(value: Mapping[str, Any]) -> Iterator[Part]:
             yield part
     given = value.get("tool_calls")
     for call in _list(given):
-        yield _call(call)
+        yield read_call(call)
     function = value.get("function_call")
     if isinstance(function, dict):
         yield tool_call(None, function.get("name"), function.get("arguments")) or Unknown("function_call", function)
@@ -101,7 +101,8 @@ def _audio(audio: Mapping[str, Any]) -> Iterator[Part]:
         yield Text(said)
 
 
-def _call(call: Any) -> Part:
+def read_call(call: Any) -> Part:
+    """One of a message's ``tool_calls``."""
     if isinstance(call, dict):
         function = call.get("function", call.get("custom"))
         held = function if isinstance(function, dict) else call

@@ -33,6 +33,10 @@ _LONGEST_REPR: Final = 100_000
 _REPR: Final = re.compile(r"[A-Za-z_][\w.]*\((?:.*)\)\Z", re.DOTALL)
 _OBJECT: Final = re.compile(r"<[\w.]+(?: object)?(?: at 0x[0-9a-fA-F]+)?>\Z|<[\w.]+ .*>\Z", re.DOTALL)
 _NAMED: Final = re.compile(r"[A-Za-z_][\w.]*\(\w+=", re.DOTALL)
+_BARE: Final = re.compile(r"[A-Z]\w*\(\)\Z")
+_BREAKS_OFF: Final = ("...", "…")
+_ENUM: Final = re.compile(r"<[A-Za-z_][\w.]*: ('[^'\n]*'|\"[^\"\n]*\"|-?\d+)>")
+"""How Python shows a member of an enumeration: no expression."""
 
 
 def asked(text: JsonText | None) -> str:
@@ -56,7 +60,9 @@ def first_choice(text: JsonText | None) -> str:
 def is_repr(text: str) -> bool:
     """Whether a text is how Python shows an object, and nothing that anybody said."""
     said = text.strip()
-    return bool(_OBJECT.match(said) or (_NAMED.match(said) and _REPR.match(said)))
+    if _NAMED.match(said):
+        return bool(_REPR.match(said)) or said.endswith(_BREAKS_OFF)
+    return bool(_OBJECT.match(said) or _BARE.match(said))
 
 
 def _said(value: JsonValue, role: str, keys: tuple[str, ...], depth: int) -> str:
@@ -140,7 +146,7 @@ def repr_fields(text: str) -> dict[str, Any]:
     if len(text) > _LONGEST_REPR:
         return {}
     try:
-        shown = ast.parse(text.strip(), mode="eval").body
+        shown = ast.parse(_ENUM.sub(r"\1", text.strip()), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
     return _fields(shown, 0) if isinstance(shown, ast.Call) else {}

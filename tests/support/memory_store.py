@@ -104,6 +104,10 @@ class MemoryStore:
             record._replace(session_key=session) for record in self._all if self._session_of(record) == session
         )
 
+    def sessions(self) -> list[str]:
+        """The keys of all sessions that have rows."""
+        return list(self._rows)
+
     def rows(self, session: str) -> SessionRows | None:
         """The contract rows of the session with this key, as of its last projection."""
         return self._rows.get(session)

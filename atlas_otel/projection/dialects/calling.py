@@ -7,7 +7,8 @@ in the GenAI conventions' form.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel.calls import request as calls
 from atlas_otel.calls.answers import read_answer
@@ -17,7 +18,15 @@ from atlas_otel.calls.parts import read_part, read_parts
 from atlas_otel.calls.tools import read_tools
 from atlas_otel.calls.usage import read_usage
 from atlas_otel.calls.writing import write_choices, write_messages, write_part, write_tools
+from atlas_otel.projection.statements import is_repr
 from atlas_otel.records.json_text import JsonText, dump
+
+if TYPE_CHECKING:
+    from atlas_otel.calls.model_call import Choice, Message
+
+
+_OF_A_WRAPPER: Final = frozenset({"args", "kwargs", "sanitize_inputs_outputs"})
+"""How decorators of tools (Langfuse's, smolagents') write what they were called with."""
 
 
 def canonical(fields: dict[str, Any], kind: str) -> None:
@@ -52,6 +61,31 @@ def _statements(fields: dict[str, Any]) -> None:
             _put(fields, fact, write_messages(read.items, read.cut))
 
 
+def without_made_up_ids(held: JsonText) -> JsonText:
+    """The messages without those ids of calls and results that are only the tool's name and a place, ``name_2``."""
+    value = held.value
+    if not isinstance(value, list) or not _are_messages(value):
+        return held
+    read = read_messages(held)
+    names = {call.name for one in read.items for call in one.tool_calls}
+    return JsonText(dump(write_messages([_without_ids(one, names) for one in read.items], read.cut)))
+
+
+def _without_ids(message: Message, names: set[str]) -> Message:
+    parts = tuple(
+        replace(part, id=None)
+        if isinstance(part, (ToolCall, ToolResult)) and part.id is not None and _is_place(part.id, names)
+        else part
+        for part in message.parts
+    )
+    return replace(message, parts=parts)
+
+
+def _is_place(call_id: str, names: set[str]) -> bool:
+    name, _, place = call_id.rpartition("_")
+    return name in names and place.isdigit()
+
+
 def _put(fields: dict[str, Any], fact: str, value: list[Any]) -> None:
     if value:
         fields[fact] = JsonText(dump(value))
@@ -69,6 +103,11 @@ def system_parts(value: Any) -> tuple[Any, ...]:
 
 
 def _tool(fields: dict[str, Any]) -> None:
+    """A tool's arguments and result, out of messages and of what Python's wrappers put around arguments."""
+    given = fields.get("input")
+    held = given.value if given is not None else None
+    if isinstance(held, dict) and {"args", "kwargs"} <= held.keys() <= _OF_A_WRAPPER and not held["args"]:
+        fields["input"] = JsonText(dump(held["kwargs"]))
     for fact, other in (("input", "input_messages"), ("output", "output_messages")):
         held = fields.pop(other, None)
         if held is not None and fields.get(fact) is None:
@@ -147,8 +186,8 @@ def read_request(fields: dict[str, Any], value: object) -> bool:
     if not isinstance(given, Mapping):
         return False
     request = calls.read_request(given)
-    if not request.messages:
-        return False
+    if not request.messages or any(is_repr(one.text) for one in request.messages):
+        return False  # how Python shows messages is nothing that anybody said
     apart = request.messages[0].apart
     messages = request.messages[1:] if apart else request.messages
     fields.setdefault("input_messages", JsonText(dump(write_messages(messages, request.cut))))
@@ -167,11 +206,7 @@ def read_response(fields: dict[str, Any], value: object) -> bool:
     """Take the answer, the answering model and the use of tokens out of a provider's response, or of a message or
     text; whether it holds an answer. What is known already stays."""
     answer = read_answer(value)
-    choices = answer.choices
-    if not choices and isinstance(value, Mapping):
-        for key in ("message", "output_message", "response", "content", "replies"):
-            if value.get(key) and (choices := read_answer(value[key]).choices):
-                break
+    choices = tuple(one for one in choices_in(value) if not is_repr(one.message.text))
     if answer.usage is not None:
         put_usage(fields, answer.usage)
     elif isinstance(value, Mapping) and (usage := _usage_in(value)) is not None:
@@ -187,6 +222,16 @@ def read_response(fields: dict[str, Any], value: object) -> bool:
     if reasons:
         fields.setdefault("finish_reasons", reasons)
     return True
+
+
+def choices_in(value: object) -> tuple[Choice, ...]:
+    """The answers that a response holds, or what stands in it under a usual name."""
+    found = read_answer(value).choices
+    if not found and isinstance(value, Mapping):
+        for key in ("message", "output_message", "response", "content", "replies"):
+            if value.get(key) and (found := read_answer(value[key]).choices):
+                break
+    return found
 
 
 def _usage_in(value: Mapping[str, Any]) -> Usage | None:

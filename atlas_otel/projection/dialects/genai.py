@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel import semconv
+from atlas_otel.calls.messages import NOT_RECORDED, unread
+from atlas_otel.calls.writing import write_message
 from atlas_otel.projection.dialects import calling, genai_events, reading
 from atlas_otel.projection.dialects.indexed import listed, mapping, sequence
 from atlas_otel.records.json_text import JsonText, dump
@@ -39,6 +41,9 @@ _NO_CALL: Final = re.compile(
     "embed|rerank|image|transcri|speech|audio|moderat|retriev|search|upload|file|batch|ocr|guard|memory|vector"
 )
 """In the name of an operation that is none of a chat model, though it names a model and what it used."""
+_MAKES_IDS_UP: Final = frozenset({semconv.ADK_SCOPE, semconv.GOOGLE_GENAI_SCOPE})
+"""Scopes of instrumentations that name Gemini's calls and results, which have no ids, after the tool and their place in
+a message: a result then bears another call's id."""
 _SAYS: Final = (
     semconv.GEN_AI_INPUT_MESSAGES,
     semconv.GEN_AI_OUTPUT_MESSAGES,
@@ -127,6 +132,10 @@ def fields_of(span: SpanRecord) -> dict[str, Any]:
 
 def named(span: SpanRecord, fields: dict[str, Any], kind: Kind, dialect: str) -> Facts:
     """Facts from these fields, under the name of the model, the tool or the agent."""
+    if span.scope in _MAKES_IDS_UP:
+        for fact in ("input_messages", "output_messages"):
+            if fact in fields:
+                fields[fact] = calling.without_made_up_ids(fields[fact])
     workflow = reading.text(span.attributes, semconv.GEN_AI_WORKFLOW_NAME)
     names = {"llm": fields.get("model"), "tool": fields.pop("tool_name", None), "agent": fields.get("agent_name")}
     return reading.finish(span, fields, kind, names.get(kind) or workflow, dialect)
@@ -172,4 +181,6 @@ def _message(held: Mapping[str, Any], role: str) -> dict[str, Any]:
             said[key] = held[key]
     if held.get("reasoning"):
         said["reasoning_content"] = held["reasoning"]
+    if role == "user" and held.keys() <= {"role", "name"}:
+        return write_message(unread(dict(held), NOT_RECORDED, str(said_by)))
     return said

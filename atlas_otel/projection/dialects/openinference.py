@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel import semconv
 from atlas_otel.models.evaluation import DEFAULT_REWARD_NAME, Reward, finite
-from atlas_otel.projection.dialects import calling, reading
-from atlas_otel.projection.dialects.indexed import listed, mapping, sequence
+from atlas_otel.projection.dialects import calling, openinference_messages, reading
+from atlas_otel.projection.dialects.indexed import listed, mapping
 from atlas_otel.records.json_text import JsonText, dump
+from atlas_otel.records.record import STATUS_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,7 @@ _TABLE: Final[Table] = {
     semconv.OPENINFERENCE_METADATA: ("metadata", reading.as_json),
     semconv.OPENINFERENCE_TAGS: ("tags", reading.as_texts),
 }
+_OF_A_CALL: Final = ("input_messages", "output_messages", "finish_reasons", "response_id")
 _FALLBACKS: Final[Table] = {
     semconv.OPENINFERENCE_SYSTEM: ("provider", reading.as_text),
     semconv.OPENINFERENCE_TOOL_ID: ("tool_call_id", reading.as_text),
@@ -67,28 +69,45 @@ def read(span: SpanRecord) -> Facts | None:
             fields[fact] = payload
     if kind == "llm":
         _read_model_call(attributes, fields)
+        if _is_a_step(span, fields):
+            kind = "function"
     else:
         _read_documents(attributes, fields)
-    if kind == "tool" and (answer := _tool_answer(fields.get("output"))) is not None:
-        fields["output"] = answer
+    if kind == "tool":
+        _read_tool(fields)
     if kind == "agent" and "agent_name" not in fields:
         nodes = [
             reading.text(attributes, key) for key in (semconv.OPENINFERENCE_NODE_NAME, semconv.OPENINFERENCE_NODE_ID)
         ]
         if named := next(filter(None, nodes), None):
             fields["agent_name"] = named
-    tool = fields.pop("tool_name", None)
+    tool = fields.pop("tool_name", None) or span.name.removesuffix(".__call__")  # DSPy's spans of tools
     name = {"llm": fields.get("model"), "tool": tool, "agent": fields.get("agent_name")}.get(kind)
     facts = reading.finish(span, fields, kind, name, NAME)
     judged = _evaluations(span)
     return facts._replace(rewards=(*facts.rewards, *judged)) if judged else facts
 
 
-def _tool_answer(output: JsonText | None) -> JsonText | None:
-    """What a LangChain tool returned, out of the message that carries it: ``{type: "tool", data: {content, …}}``."""
-    held = mapping(output.value) if output is not None else {}
+def _is_a_step(span: SpanRecord, fields: Mapping[str, Any]) -> bool:
+    """Whether a span that calls itself a model's has nothing of one: what LlamaIndex does before it calls the model."""
+    said = any(key.endswith("_tokens") or key in _OF_A_CALL for key in fields)
+    return not said and "output" in fields and span.status != STATUS_ERROR
+
+
+def _read_tool(fields: dict[str, Any]) -> None:
+    """A tool's arguments and result out of what a framework puts around them."""
+    given, said = fields.get("input"), fields.get("output")
+    held = mapping(given.value) if given is not None else {}
+    if held.keys() == {"kwargs"} and isinstance(held["kwargs"], dict):  # LlamaIndex, DSPy
+        fields["input"] = JsonText(dump(held["kwargs"]))
+    held = mapping(said.value) if said is not None else {}
     data = mapping(held.get("data"))
-    return JsonText(dump(data["content"])) if held.get("type") == "tool" and "content" in data else None
+    if held.get("type") == "tool" and "content" in data:  # LangChain's message: {type: "tool", data: {content, …}}
+        fields["output"] = JsonText(dump(data["content"]))
+    elif held.keys() == {"id", "name", "response"}:  # Gemini's FunctionResponse
+        fields["output"] = JsonText(dump(held["response"]))
+    elif held.keys() >= {"blocks", "tool_name", "raw_output"}:  # LlamaIndex's ToolOutput
+        fields["output"] = JsonText(dump(held["raw_output"]))
 
 
 def _is_graph_node(span: SpanRecord, fields: Mapping[str, Any]) -> bool:
@@ -107,34 +126,45 @@ def _payload(value: object, mime: object) -> JsonText | None:
 
 
 def _read_model_call(attributes: Attributes, fields: dict[str, Any]) -> None:
-    """Messages in place of the raw request and response, which are read where there are no messages; what else the call
-    was given stands in ``input``."""
-    inputs = [_message(one, "user") for one in listed(attributes, semconv.OPENINFERENCE_INPUT_MESSAGES)]
+    """Messages in place of the raw request and response, which are read where there are no messages or where they have
+    more; what else the call was given stands in ``input``."""
+    inputs = _spread(attributes, semconv.OPENINFERENCE_INPUT_MESSAGES, "user")
     inputs = inputs or [
         {"role": "user", "content": text}
         for one in listed(attributes, semconv.OPENINFERENCE_PROMPTS)
         if (text := mapping(mapping(one).get("prompt")).get("text")) is not None
     ]
-    outputs = [_message(one, "assistant") for one in listed(attributes, semconv.OPENINFERENCE_OUTPUT_MESSAGES)]
+    outputs = _spread(attributes, semconv.OPENINFERENCE_OUTPUT_MESSAGES, "assistant")
     outputs = outputs or [
         {"role": "assistant", "content": text}
         for one in listed(attributes, semconv.OPENINFERENCE_CHOICES)
         if (text := mapping(mapping(one).get("completion")).get("text")) is not None
     ]
     _read_tools(attributes, fields)
-    invocation = reading.as_json(attributes.get(semconv.OPENINFERENCE_INVOCATION))
+    _read_given(inputs, fields, reading.as_json(attributes.get(semconv.OPENINFERENCE_INVOCATION)))
+    said = fields.pop("output", None)
+    spread = JsonText(dump(outputs)) if outputs else None
+    if spread is not None and not (said is not None and openinference_messages.is_poorer_answer(spread, said.value)):
+        fields["output_messages"] = spread
+    elif said is not None and not calling.read_response(fields, said.value):
+        fields["output"] = said
+
+
+def _read_given(inputs: list[Any], fields: dict[str, Any], invocation: JsonText | None) -> None:
     given = fields.pop("input", None)
-    if inputs:
-        fields["input_messages"] = JsonText(dump(inputs))
+    spread = JsonText(dump(inputs)) if inputs else None
+    if spread is not None and not (given is not None and openinference_messages.is_poorer(spread, given.value)):
+        fields["input_messages"] = spread
+        if given is not None and "tool_definitions" not in fields and (tools := mapping(given.value).get("tools")):
+            fields["tool_definitions"] = JsonText(dump(tools))
     elif given is not None and not calling.read_request(fields, given.value):
         fields["input"] = given
     if invocation is not None and "input_messages" in fields:
         fields["input"] = invocation
-    said = fields.pop("output", None)
-    if outputs:
-        fields["output_messages"] = JsonText(dump(outputs))
-    elif said is not None and not calling.read_response(fields, said.value):
-        fields["output"] = said
+
+
+def _spread(attributes: Attributes, prefix: str, role: str) -> list[Any]:
+    return [said for one in listed(attributes, prefix) for said in openinference_messages.messages(one, role)]
 
 
 def _read_tools(attributes: Attributes, fields: dict[str, Any]) -> None:
@@ -159,54 +189,6 @@ def _read_documents(attributes: Attributes, fields: dict[str, Any]) -> None:
     if "input" not in fields and (embeddings := listed(attributes, semconv.OPENINFERENCE_EMBEDDINGS)):
         texts = [mapping(mapping(one).get("embedding")).get("text") for one in embeddings]
         fields["input"] = JsonText(dump(texts))
-
-
-def _message(held: object, role: str) -> dict[str, Any]:
-    """A message in OpenAI's form, whose contents may be parts of any provider's."""
-    fields = mapping(mapping(held).get("message"))
-    calls = []
-    for one in sequence(fields.get("tool_calls")):
-        call = mapping(mapping(one).get("tool_call"))
-        calls.append({"id": call.get("id"), "function": mapping(call.get("function"))})
-    if "function_call_name" in fields:
-        function = {"name": fields["function_call_name"], "arguments": fields.get("function_call_arguments_json")}
-        calls.append({"id": None, "function": function})
-    contents = [_content(mapping(one).get("message_content")) for one in sequence(fields.get("contents"))]
-    content = contents or fields.get("content")
-    said = {
-        "role": fields.get("role", role),
-        "content": content,
-        "tool_calls": calls or None,
-        "tool_call_id": fields.get("tool_call_id"),
-        "name": fields.get("name"),
-        "reasoning_content": fields.get("reasoning_content"),
-    }
-    return {key: value for key, value in said.items() if value is not None or key == "content"}
-
-
-def _content(held: object) -> dict[str, Any]:
-    fields = mapping(held)
-    kind, text = fields.get("type"), fields.get("text")
-    if kind in (None, "text"):
-        return {"type": "text", "text": text}
-    if kind in ("reasoning", "thinking"):
-        said = {"type": "reasoning", "content": text or fields.get("reasoning") or fields.get("thinking") or ""}
-        return {**said, **({"signature": fields["signature"]} if isinstance(fields.get("signature"), str) else {})}
-    url = next((found for one in fields.values() if (found := _url(one)) is not None), None)
-    if isinstance(url, str):
-        return (
-            {"type": "image_url", "image_url": {"url": url}}
-            if kind == "image"
-            else {"type": "uri", "modality": kind, "uri": url}
-        )
-    return dict(fields)
-
-
-def _url(value: object) -> object:
-    inner = mapping(value)
-    return inner.get(
-        "url", next((one["url"] for one in inner.values() if isinstance(one, dict) and "url" in one), None)
-    )
 
 
 def _evaluations(span: SpanRecord) -> tuple[Reward, ...]:

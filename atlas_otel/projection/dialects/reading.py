@@ -175,11 +175,15 @@ def finish(span: SpanRecord, fields: dict[str, Any], kind: Kind, name: str | Non
 
 
 def whole_input(usage: Usage) -> Usage:
-    """The use of tokens with the cached ones in its input (as the conventions count), where the total tells that a
-    producer counted them beside it (as Anthropic does)."""
+    """The use of tokens with the cached ones in its input (as the conventions count), where the counts tell that a
+    producer counted them beside it."""
     given, came, total = usage.input_tokens, usage.output_tokens or 0, usage.total_tokens
     beside = (usage.cached_tokens or 0) + (usage.cache_write_tokens or 0)
-    if given is None or not beside or total is None or given + came == total:
+    if given is None or not beside:
+        return usage
+    if beside > given:  # Anthropic's and Bedrock's count, whatever the total says: a part is no larger than the whole
+        return replace(usage, input_tokens=given + beside)
+    if total is None or given + came == total:
         return usage
     return replace(usage, input_tokens=given + beside) if given + beside + came == total else usage
 

@@ -6,6 +6,7 @@ messages of their own, results in the order in which they came. None of that mak
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from atlas_otel.calls.model_call import Media, Message, Refusal, Text, ToolCall, ToolResult, Unknown
@@ -55,6 +56,39 @@ def goes_on(earlier: Sequence[Said], later: Sequence[Said]) -> bool:
     if len(earlier) > len(later):
         return False
     return all(one.is_same(other) for one, other in zip(earlier, later, strict=False))
+
+
+def fuller(answer: Message, history: Message) -> Message | None:
+    """The same message with all that its two forms have, where one of them lacks the calls, the text or all; None where
+    they differ otherwise. Reasoning is the answer's."""
+    if answer.role != history.role:
+        return None
+    text, sent_text = answer.text.strip(), history.text.strip()
+    calls, sent_calls = _calls(answer), _calls(history)
+    if text and sent_text and text != sent_text:
+        return None
+    if calls and sent_calls and not _are_same(calls, sent_calls):
+        return None
+    if not (calls or sent_calls):
+        return None
+    missing = (
+        *((part for part in history.parts if isinstance(part, Text)) if not text else ()),
+        *((part for part in history.parts if isinstance(part, ToolCall)) if not calls else ()),
+    )
+    if not missing:
+        return answer
+    said = [part for part in answer.parts if not isinstance(part, ToolCall)]
+    called = [part for part in answer.parts if isinstance(part, ToolCall)]
+    texts = [part for part in missing if isinstance(part, Text)]
+    return replace(answer, parts=(*said, *texts, *called, *(one for one in missing if isinstance(one, ToolCall))))
+
+
+def _calls(message: Message) -> list[Said]:
+    return [one for one in said_in([message]) if one.kind == "call"]
+
+
+def _are_same(calls: list[Said], others: list[Said]) -> bool:
+    return len(calls) == len(others) and all(map(Said.is_same, calls, others))
 
 
 def _sorted(results: list[Said]) -> list[Said]:

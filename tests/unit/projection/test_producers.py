@@ -448,14 +448,25 @@ def test_claude_code_counts_cached_tokens_beside_its_input() -> None:
 
 
 @pytest.mark.parametrize(
-    ("total", "expected"), [(1000, 995), (15, 10), (None, 10), (700, 10)], ids=["beside", "within", "unsaid", "neither"]
+    ("total", "expected"),
+    [(1000, 995), (515, 510), (None, 510), (700, 510)],
+    ids=["beside", "within", "unsaid", "neither"],
 )
 def test_the_total_tells_whether_cached_tokens_are_in_the_input(total: int | None, expected: int) -> None:
-    counts = {"input_tokens": 10, "output_tokens": 5, "cache_read.input_tokens": 985, "total_tokens": total}
+    counts = {"input_tokens": 510, "output_tokens": 5, "cache_read.input_tokens": 485, "total_tokens": total}
     named = {f"gen_ai.usage.{key}": number for key, number in counts.items() if number is not None}
     usage = facts_of(span({"gen_ai.operation.name": "chat", **named})).usage
     assert usage is not None
     assert usage.input_tokens == expected
+
+
+@pytest.mark.parametrize("total", [1000, 15, None])
+def test_more_cached_tokens_than_input_were_counted_beside_it(total: int | None) -> None:
+    counts = {"input_tokens": 10, "output_tokens": 5, "cache_read.input_tokens": 985, "total_tokens": total}
+    named = {f"gen_ai.usage.{key}": number for key, number in counts.items() if number is not None}
+    usage = facts_of(span({"gen_ai.operation.name": "chat", **named})).usage
+    assert usage is not None
+    assert usage.input_tokens == 995
 
 
 @pytest.mark.parametrize("operation", ["acompletion", "aresponses", "anthropic_messages", "generate", "message"])
