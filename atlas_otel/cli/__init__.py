@@ -52,6 +52,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("spool", "spool", "See what waits in files for a database, and store what dead processes left."),
     Command("stats", "stats", "Say how agents do: success, reward, retries, tokens, latency; and what fails."),
     Command("tokens", "tokens", "Give each sender of collect a token of its own."),
+    Command("ui", "ui", "Open the page: review what trains, see how agents do."),
     Command("verify", "verify", "Compare records, rows and an exported file; name each difference."),
 )
 

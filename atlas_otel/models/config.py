@@ -9,6 +9,7 @@ from typing_extensions import Self
 
 from atlas_otel.models.config_agent import AgentConfig  # noqa: TC001 - pydantic reads it
 from atlas_otel.models.config_llm import LLMConfig, Seconds, Section, Share, TokenLimit
+from atlas_otel.models.rubric import RubricConfig
 
 Lane: TypeAlias = Literal["auto", "paired", "coach", "escalate"]
 """How much Atlas does around the agent (contract §5, "Lanes")."""
@@ -204,6 +205,8 @@ class ReviewConfig(Section):
 
     require_approval: bool = True
     default_export_statuses: list[str] = Field(default_factory=lambda: ["approved"])
+    rubric: RubricConfig = Field(default_factory=RubricConfig)
+    """What reviewers score on the page (``atlas-otel ui --config``)."""
 
 
 class RuntimeSafetyConfig(Section):

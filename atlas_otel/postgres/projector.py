@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import psycopg
 
 from atlas_otel.models.rows import Quiescence
-from atlas_otel.postgres import rows_writer
+from atlas_otel.postgres import facts, rows_writer
 from atlas_otel.postgres.failures import is_data_error
 from atlas_otel.postgres.following import Followed, Following, Settlement, Settlements
 from atlas_otel.postgres.reader import count_records_since, read_records_since, weigh_records_since
@@ -84,6 +84,7 @@ class Projector:
         self._settlements = Settlements()
         self.max_weight = max_weight
         self._weights: dict[str, int] = {}
+        self._keeps_facts: bool | None = None
         self.large: set[str] = set()
         """Keys of sessions that were left as they are, since they weigh more than is allowed."""
         rows_writer.prepare(connection)
@@ -289,6 +290,10 @@ class Projector:
         # After the sessions' rows are locked, as a reviewer's are: neither misses the other.
         if changed := [one.id for one in sessions if one.changed and one.id is not None and one.id == one.session.id]:
             self._connection.execute("SELECT atlas_otel.review_reopen(%s::bigint[])", [changed])
+        if self._keeps_facts is None:
+            self._keeps_facts = facts.may_keep(self._connection)
+        if self._keeps_facts and (over := [one.id for one in sessions if one.changed and one.id is not None]):
+            facts.keep(self._connection, over)
 
 
 class _Ahead:

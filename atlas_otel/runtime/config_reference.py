@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 from atlas_otel.models import config as sections
 from atlas_otel.models import config_agent as agents
 from atlas_otel.models.config_llm import LLMConfig, RetryConfig
+from atlas_otel.models.rubric import CriterionConfig, RubricConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +58,8 @@ SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("runtime_safety", sections.RuntimeSafetyConfig),
     ("runtime_safety.drift", sections.DriftConfig),
     ("runtime_safety.review", sections.ReviewConfig),
+    ("runtime_safety.review.rubric", RubricConfig),
+    ("runtime_safety.review.rubric.criteria[]", CriterionConfig),
     ("storage", sections.StorageConfig),
 )
 
@@ -99,7 +102,8 @@ def _takes(annotation: Any) -> str:
 def _default(field: FieldInfo) -> str:
     if field.default_factory is not None:
         made = field.get_default(call_default_factory=True, validated_data={})
-        return "" if isinstance(made, BaseModel) else f"`{json.dumps(made)}`"
+        models = made if isinstance(made, list) else [made]
+        return "" if any(isinstance(one, BaseModel) for one in models) else f"`{json.dumps(made)}`"
     if field.default is PydanticUndefined:
         return "required"
     return "" if field.default is None else f"`{json.dumps(field.default)}`"

@@ -13,6 +13,7 @@ SELECT
                     AND tablename NOT IN ('schema_migrations', 'poison', 'resources', 'tombstones', 'deletions', 'tokens', 'senders')
                     -- What only reviewers write, and what the page can compute by itself.
                     AND tablename NOT LIKE 'review%'
+                    AND tablename NOT IN ('session_facts', 'daily_numbers', 'days_to_fold', 'folded')
                 )
                 OR (schemaname, tablename) IN (
                     ('public', 'sessions'), ('public', 'plans'), ('public', 'step_results'),

@@ -39,7 +39,6 @@ class SessionQuery(Asked):
     tool: Name | None = None
     learning_key: Name | None = None
     tag: Name | None = Field(default=None, description="Of the session's own tags, or a reviewer's.")
-    task_group: Name | None = None
     min_reward: float | None = Field(default=None, allow_inf_nan=False)
     max_reward: float | None = Field(default=None, allow_inf_nan=False)
     failed: bool = Field(default=False, description="Only where the session, a step or a call failed.")

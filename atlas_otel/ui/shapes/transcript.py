@@ -45,7 +45,7 @@ class Reward(Answer):
 
 
 class Attempt(Answer):
-    """One attempt at a step. ``guidance`` is what the teacher said before it began."""
+    """One attempt at a step. ``guidance`` is what the teacher said to it: it led to the next one."""
 
     attempt: int
     span: str | None = Field(description="Its span's id in the skeleton.")
