@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from atlas_otel.cli.options import AsJson, DatabaseUrl, command_app, print_json, the_database
-from atlas_otel.console.lines import clean
+from atlas_otel.console.plain_text import clean
 
 if TYPE_CHECKING:
     from atlas_otel.look.difference import Section

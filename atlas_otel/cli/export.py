@@ -15,7 +15,6 @@ from atlas_otel.cli import session_options as chosen
 from atlas_otel.cli.catching_up import Strict, say_behind
 from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, the_database
 from atlas_otel.cli.progress import progress_bar
-from atlas_otel_exporters import export_jsonl
 from atlas_otel_exporters.formats import FORMATS, FormatName
 from atlas_otel_exporters.source import DEFAULT_BATCH_SIZE
 from atlas_otel_exporters.summary import NOT_IN_FORMAT
@@ -97,6 +96,8 @@ def export(
     Unless asked otherwise: approved sessions only, oldest first, with every event. Sessions that are behind their
     records are computed before; where other processes hold some for longer than 30 s, it is said how many.
     """
+    from atlas_otel_exporters import export_jsonl
+
     url = the_database(database_url)
     options = rows.row_options(
         actor=actor,

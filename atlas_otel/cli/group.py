@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from atlas_otel import __version__
 from atlas_otel.cli import COMMANDS, PROGRAM
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def root_command() -> Any:
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"{PROGRAM} {version('atlas-otel')}")
+        typer.echo(f"{PROGRAM} {__version__}")
         raise typer.Exit
 
 

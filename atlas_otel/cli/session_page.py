@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from atlas_otel.cli.tables import name, number, seconds
-from atlas_otel.console.lines import clean
+from atlas_otel.console.plain_text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

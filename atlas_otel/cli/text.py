@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from atlas_otel.console.lines import clean, shortened
+from atlas_otel.console.plain_text import clean, shortened
 
 
 def short(text: str | None, longest: int = 100) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atlas_otel.cli.options import DatabaseUrl, Jobs, command_app, the_database
-from atlas_otel.console.lines import clean
+from atlas_otel.console.plain_text import clean
 
 if TYPE_CHECKING:
     from atlas_otel_exporters.differences import Difference

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from atlas_otel.console.lines import SHOWN_ANSWER, clean, moment, one_line, shortened
+from atlas_otel.console.lines import SHOWN_ANSWER, moment, one_line
+from atlas_otel.console.plain_text import clean, shortened
 from atlas_otel.console.story import (
     CallEnded,
     Guided,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from atlas_otel.console.plain_text import clean, shortened
 from atlas_otel.console.story import Guided, Planned, Reported, StepJudged, TaskEnded, TaskStarted
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ SHOWN: Final = 400
 """Characters of a text that a line shows."""
 SHOWN_ANSWER: Final = 4000
 """Characters of a final answer."""
-# What a terminal would obey, or show in another order than it was written.
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def lines(happening: Happening) -> Iterator[str]:
@@ -74,16 +72,6 @@ def one_line(text: str) -> str:
     """``text`` in one line of at most :data:`SHOWN` characters."""
     # Cut first, so that a megabyte is not walked for one line; white space may shrink it further.
     return shortened(" ".join(clean(text[: 4 * SHOWN]).split()), SHOWN)
-
-
-def clean(text: str) -> str:
-    """``text`` without what a terminal would obey; line ends and tabs stay."""
-    return _CONTROL.sub("\ufffd", text.replace("\r\n", "\n"))
-
-
-def shortened(text: str, limit: int) -> str:
-    """``text``, or its beginning and an ellipsis."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def moment(time_ns: int) -> str:

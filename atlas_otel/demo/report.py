@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from atlas_otel.console.lines import clean
+from atlas_otel.console.plain_text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

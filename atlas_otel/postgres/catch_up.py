@@ -9,7 +9,6 @@ from atlas_otel.errors import PermanentStoreError, SchemaError
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
 from atlas_otel.postgres.statements import statement
-from atlas_otel.postgres.store import PostgresStore
 
 WAIT_S: Final = 30.0
 _WAIT_AS_READER_S: Final = 5.0
@@ -25,8 +24,10 @@ def catch_up(url: str, *, wait_s: float = WAIT_S) -> int:
     for a wrong URL.
     """
     upto = _latest_revision(url)
-    if upto is None:
+    if upto is None or not _behind(url, upto):
         return 0
+    from atlas_otel.postgres.store import PostgresStore  # it loads the projection, which is seldom needed
+
     deadline = time.monotonic() + wait_s
     with PostgresStore(url, migrate_schema=False) as store:
         may_write = True

@@ -16,9 +16,6 @@ import sys
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-
 from atlas_otel.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -109,14 +106,15 @@ def scrub(message: str, value: str) -> str:
 
 def with_defaults(value: str, **settings: str | int) -> str:
     """``value`` with libpq settings added where it does not state them itself."""
+    from psycopg.conninfo import make_conninfo
+
     stated = _parse(value, "the database URL")
     return make_conninfo(value, **{key: item for key, item in settings.items() if key not in stated})
 
 
 def is_embedded(value: str) -> bool:
-    """Whether ``value`` names an embedded server."""
-    value = value.strip()
     """Whether this database URL means a server from the wheel."""
+    value = value.strip()
     return value == EMBEDDED or value.startswith(_EMBEDDED_FOLDER)
 
 
@@ -130,6 +128,10 @@ def _refuse_windows() -> None:
 
 
 def _parse(value: str, source: str) -> dict[str, str]:
+    # Loaded where a database is really named: a command's help does without the driver.
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
     # `from None` everywhere: libpq's message, with the password in it, would stand in the traceback.
     try:
         parsed = conninfo_to_dict(value) if value else {}

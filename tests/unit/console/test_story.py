@@ -13,7 +13,8 @@ from rich.console import Console
 
 import atlas_otel as atlas
 from atlas_otel.console.coloured import RichView
-from atlas_otel.console.lines import SHOWN, clean, lines, one_line
+from atlas_otel.console.lines import SHOWN, lines, one_line
+from atlas_otel.console.plain_text import clean
 from atlas_otel.console.story import MAX_SESSIONS, Happening, Reported, Story, TaskEnded
 from atlas_otel.testing import recording
 
