@@ -8,6 +8,7 @@
 #   make soak SECONDS=3600   agents, random faults, and accounts that must balance
 #   make budget      instructions of the hot path, counted (valgrind)
 #   make docs        the documentation site, in build/docs; a warning, a broken link or a remote asset fails
+#   make prose       the English of the pages (Go: builds Vale once)
 #   make bench       the benchmarks, some 20 minutes; writes docs/performance.md   make bench CASES="decorated stall"
 #   make up          Postgres, Jaeger, Collector (Docker)  make down    stop them; what they hold stays
 #   make lock        resolve the lock again               make clean   forget what was built
@@ -29,7 +30,7 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help setup demo test lint types imports test-suite test-rest test-wheel test-stack test-training \
-  test-training-all stack programs docs soak budget bench up down lock format clean
+  test-training-all stack programs docs prose soak budget bench up down lock format clean
 
 help:
 	@awk '!/^#/ { exit } { sub(/^# ?/, ""); print }' Makefile
@@ -45,6 +46,10 @@ test: lint types imports test-wheel test-rest
 docs: setup
 	$(BIN)/sphinx-build -E -W --keep-going -q -b html docs build/docs
 	$(BIN)/python scripts/check_site.py build/docs
+
+# Vale is built once for each user; 69 says that it can't be here, and why.
+prose: setup
+	$(BIN)/python scripts/prose.py || test $$? -eq 69
 
 lint: setup
 	$(BIN)/ruff check .
