@@ -146,7 +146,7 @@ PRODUCERS: Final[dict[str, Producer]] = {
     ),
     "semantic-kernel": _instrumented(
         "Semantic Kernel", "semantic_kernel_agent.py", "semantic-kernel opentelemetry-instrumentation-logging",
-        needs="`SEMANTICKERNEL_EXPERIMENTAL_GENAI_ENABLE_OTEL_DIAGNOSTICS_SENSITIVE=true`, logs sent beside spans",
+        needs="`SEMANTICKERNEL_EXPERIMENTAL_GENAI_ENABLE_OTEL_DIAGNOSTICS_SENSITIVE=true`, logs sent as well as spans",
     ),
     "llamaindex": _instrumented(
         "LlamaIndex, OpenInference", "llamaindex_agent.py",

@@ -27,7 +27,7 @@ DIFFERS = {
     "haystack-openinference": "ids of calls, and results, are not written",
     "openai-responses-openllmetry": "calls bear the id of their item, not the one that results name",
     "pydantic-ai": "the result of a retry is written without what the provider is sent around it",
-    "semantic-kernel": "what is said beside tool calls is not written",
+    "semantic-kernel": "text next to tool calls is not written",
     "vercel-stream": "the keys of arguments are written in another order",
 }
 """Whose records cannot equal what the server saw, and why."""
