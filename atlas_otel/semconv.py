@@ -31,6 +31,9 @@ ATLAS_STEP_DESCRIPTION: Final = "atlas.step.description"
 ATLAS_ACTOR: Final = "atlas.actor"
 """On whose behalf a span of a governed run works: ``teacher``, ``reward`` or ``probe``; absent on the agent's own."""
 
+ATLAS_ASIDE: Final = "atlas.aside"
+"""True on a span that shows where a governed run's time goes and is no step of it: no trajectory event."""
+
 ATLAS_SENDER: Final = "atlas.sender"
 """In the resource of spans that came over OTLP with a token: whose it is. What senders say of it is dropped."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from atlas_otel import semconv
 from atlas_otel.events.note import STUDENT
 from atlas_otel.models.rows import TrajectoryEventRow
 from atlas_otel.projection.results import task_input
@@ -44,7 +45,7 @@ def span_events(
     the adapter last reported something while it opened; a session's workflow begins after that.
     """
     category = _CATEGORY.get(node.role)
-    if category is None or node.facts.pushed_uuid is not None:
+    if category is None or node.facts.pushed_uuid is not None or node.span.attributes.get(semconv.ATLAS_ASIDE) is True:
         return []
     span, facts = node.span, node.facts
     common = _common_metadata(node, step)

@@ -58,6 +58,14 @@ class ModelAdvisor:
         run = agent.run(json_text(digest(question.facts)), model_settings=self._settings(question))
         return (await within(self._limit_s, run)).output
 
+    def warm_up(self) -> None:
+        """Import the library and make the client. Raises what :meth:`ask` would."""
+        from pydantic_ai import Agent as _  # noqa: F401
+
+        with self._lock:
+            if self._model is None:
+                self._model = build_model(self._config, self._environ)
+
     async def aclose(self) -> None:
         """Close the provider's client, where it can be."""
         close = getattr(getattr(self._model, "client", None), "close", None)

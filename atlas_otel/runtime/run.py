@@ -18,6 +18,7 @@ from atlas_otel.runtime.outcome import RunResult, StepOutcome
 from atlas_otel.runtime.publisher import control_event, following
 from atlas_otel.runtime.session import GovernedSession
 from atlas_otel.runtime.spans import session_span
+from atlas_otel.runtime.warming import warm_up
 from atlas_otel.tracing import state
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ async def run_session(
     """:func:`arun` of a config that has been read."""
     settings = assembly.config
     governors = assembly.governors()
+    await warm_up(assembly, governors)
     telemetry = bind_telemetry(settings, console)
     metadata: JsonObject = {**settings.metadata, **session_metadata}
     tags = session_tags(settings, metadata)

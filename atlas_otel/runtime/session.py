@@ -12,7 +12,7 @@ from atlas_otel.runtime.advisor import unanswered
 from atlas_otel.runtime.attempts import Steps
 from atlas_otel.runtime.history import EarlierSession, earlier_sessions, summarize
 from atlas_otel.runtime.judges import Judged, session_facts
-from atlas_otel.runtime.spans import governance_span, runtime_span
+from atlas_otel.runtime.spans import aside, governance_span, runtime_span
 from atlas_otel.runtime.telemetry import EventEmitter
 from atlas_otel.runtime.triage import TriageDossier, triage
 from atlas_otel.tracing.reporting import set_runtime_metadata
@@ -70,7 +70,8 @@ class GovernedSession:
         """Everything, from the handshake to the review, in the session's span. Raises what a hook raises, and
         AdapterError."""
         self._emitter.phase()
-        student = self.student = self._assembly.student()
+        with aside("load_agent"):
+            student = self.student = self._assembly.student()
         try:
             capabilities = await self._open(student)
             teacher, judge, asked = self._governors
@@ -97,7 +98,8 @@ class GovernedSession:
     async def _open(self, student: Student) -> AdapterCapabilities:
         wanted = True  # where the handshake fails, what came before is kept: it tells why
         try:
-            reported = await student.open(self._task, dict(self._metadata), self._emitter)
+            with aside("handshake"):
+                reported = await student.open(self._task, dict(self._metadata), self._emitter)
             effective = coerce.effective(reported, self._config.agent.behavior)
             wanted = effective.telemetry_stream
         finally:
@@ -119,7 +121,8 @@ class GovernedSession:
         config = self._config
         limit = max(config.adaptive_teaching.learning_history_limit, config.runtime_safety.drift.window)
         try:
-            return await earlier_sessions(self._database_url, self._learning_key, limit, self._flush)
+            with aside("learning_history"):
+                return await earlier_sessions(self._database_url, self._learning_key, limit, self._flush)
         except Exception as error:  # the run goes on as a first one, and the record says why
             set_runtime_metadata({"learning_history_error": unanswered("history", error)})
             return ()

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from atlas_otel import semconv
+from atlas_otel.tracing import state
+from atlas_otel.tracing.active_span import ActiveSpan, around
 from atlas_otel.tracing.handles import Observation, Session, Step
 from atlas_otel.tracing.instrument import Instrument
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from atlas_otel.models.adapter import Step as PlannedStep
     from atlas_otel.models.json_types import JsonObject
+    from atlas_otel.records.record import AttributeValue
     from atlas_otel.runtime.advisor import Actor
 
 RuntimeKind: TypeAlias = Literal["function", "custom"]
@@ -40,6 +46,25 @@ def governance_span(
 ) -> Instrument[Observation]:
     """A call of somebody who governs the run: told from the agent's own by ``atlas.actor``."""
     return Instrument[Observation](kind, name=name, given=given, attributes={semconv.ATLAS_ACTOR: actor})
+
+
+@contextmanager
+def aside(name: str) -> Iterator[None]:
+    """Show how long the block takes: a span beside what runs in the block, which is not current in it."""
+    context, frame = around()
+    attributes: dict[str, AttributeValue] = {semconv.ATLAS_KIND: "custom", semconv.ATLAS_ASIDE: True}
+    if frame.session is not None:
+        attributes[semconv.ATLAS_SESSION_ID] = frame.session.key
+    parts = state.current()
+    active = ActiveSpan(parts, "custom", name, attributes, frame=frame, context=context, session=frame.session)
+    active.announce()
+    try:
+        yield
+    except BaseException as error:
+        active.ended_by(error)
+        raise
+    finally:
+        active.end()
 
 
 def attempt_span(step: PlannedStep, attempt: int, given: object) -> Instrument[Step]:

@@ -162,7 +162,7 @@ class StepFeed:
     def span_started(self, span: OpenSpan, *, durable: bool) -> None:
         """Publish the START of a decorated span."""
         record = span.snapshot()
-        if record is None or not self._wanted(record.session_key):
+        if record is None or _is_aside(record) or not self._wanted(record.session_key):
             return
         facts = facts_of(record)
         around = TOP if facts.kind == "session" else self._around()
@@ -184,7 +184,7 @@ class StepFeed:
             known = self._known.get(record.key)
             if record.session_key is None:
                 self._known.pop(record.key, None)
-        if not self._wanted(record.session_key):
+        if _is_aside(record) or not self._wanted(record.session_key):
             return
         facts = facts_of(record)
         if facts.pushed_uuid is not None:
@@ -277,6 +277,11 @@ class StepFeed:
         with self._lock:
             known = self._known.get((active.trace_id, active.span_id))
         return known.inside if known is not None else enclosure_of(active)
+
+
+def _is_aside(record: SpanRecord) -> bool:
+    """Whether a span shows where time goes and is no step."""
+    return record.attributes.get(semconv.ATLAS_ASIDE) is True
 
 
 def enclosure_of(active: SpanInForce) -> Enclosure:

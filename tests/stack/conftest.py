@@ -59,7 +59,12 @@ def running_jaeger(binaries: dict[str, str], folder: Path) -> Iterator[Jaeger]:
     server = Jaeger(
         name="jaeger",
         command=[binaries["jaeger"], "--config", str(ROOT / "collector" / "jaeger.yaml")],
-        env=_env("jaeger", ATLAS_JAEGER_DIR=folder / "badger", **ports),
+        env=_env(
+            "jaeger",
+            ATLAS_JAEGER_DIR=folder / "badger",
+            ATLAS_JAEGER_UI_CONFIG=ROOT / "collector" / "jaeger-ui.json",
+            **ports,
+        ),
         health_url=f"http://{HOST}:{ports['ATLAS_HEALTH_PORT']}/status",
         log=folder / "jaeger.log",
         otlp_port=ports["ATLAS_OTLP_GRPC_PORT"],

@@ -43,7 +43,7 @@ if __name__ == "__main__":
     }
     print(atlas.run("the task", config=config).trace_id)
 """
-BEFORE = ["triage", "adaptive_route"]
+BEFORE = ["load_agent", "handshake", "triage", "adaptive_route"]
 ATTEMPTS = ["step 1: the task", "step_validation", "step 1 (attempt 2): the task", "step_validation"]
 STORIES = {
     "auto": [*BEFORE, "step 1: the task", "reward_evaluation"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
+import requests
 from processes import Collect, Collector, Jaeger, attributes, eventually
 
 PROGRAM = Path(__file__).parent / "programs" / "long_talker.py"
@@ -147,3 +149,16 @@ def test_the_storages_limit_is_a_setting(jaeger: Jaeger, tmp_path: Path) -> None
     more = {"ATLAS_OTEL_OTLP_RECEIVER": "jaeger", "ATLAS_OTEL_JAEGER_VALUE_BYTES": "20000"}
     seen = run(jaeger, f"http://127.0.0.1:{jaeger.otlp_http_port}", tmp_path, **more)
     assert len(attributes(seen.spans["chat gpt-4o-mini"])["gen_ai.input.messages"].encode()) <= 20_000
+
+
+def test_the_page_is_told_what_comes_first_and_where_links_lead(seen: Seen, jaeger: Jaeger) -> None:
+    page = requests.get(jaeger.url, timeout=10).text
+    config = json.loads(re.search(r"JAEGER_CONFIG = (\{.*?\});", page, re.DOTALL)[1])  # type: ignore[index]
+    shown = {key for span in seen.spans.values() for key in attributes(span)}
+    first = config["topTagPrefixes"]
+    assert first[:4] == ["atlas.task", "atlas.answer", "atlas.validation.", "atlas.reward."]
+    assert all(any(key.startswith(prefix) for key in shown) for prefix in first[:4])
+    links = {link["type"]: link for link in config["linkPatterns"]}
+    assert links["tags"]["key"] in shown
+    assert links["traces"]["url"].endswith("/sessions/#{traceID}")
+    assert all("atlas-otel sessions show #{" in link["text"] for link in links.values())

@@ -78,6 +78,16 @@ class OpenAIAgent:
         return self._client
 
 
+class ClientLibrary:
+    """The library that a client is made of."""
+
+    def warm_up(self) -> None:
+        """Import it; the first client of a process takes most of a second."""
+        from openai import AsyncOpenAI
+
+        AsyncOpenAI(api_key="none")
+
+
 def openai_client(llm: dict[str, Any]) -> AsyncOpenAI:
     """A client as an ``llm`` block says. Raises ConfigError where the extra or the key is missing."""
     try:
