@@ -120,6 +120,8 @@ ATLAS_REWARD_RATIONALE: Final = "atlas.reward.rationale"
 ATLAS_TAG_PREFIX: Final = "atlas.tag."
 ATLAS_COST_USD: Final = "atlas.cost.usd"
 """What a model call cost in US dollars, by its provider's list prices; of a session, what is known of its calls."""
+ATLAS_COST_UNKNOWN: Final = "atlas.cost.unknown"
+"""True on a model call whose model, or whose provider, has no price that is known."""
 ATLAS_COST_UNKNOWN_CALLS: Final = "atlas.cost.unknown_calls"
 """How many model calls have no known price."""
 

@@ -101,6 +101,8 @@ _FORMS: Final[tuple[tuple[Callable[[object], bool], tuple[str, ...]], ...]] = (
             semconv.ATLAS_TRUNCATED,
             semconv.ATLAS_AFTER_SESSION,
             semconv.ATLAS_ASIDE,
+            semconv.ATLAS_COST_USD,
+            semconv.ATLAS_COST_UNKNOWN,
             semconv.ATLAS_CLOCK_JUMP,
             semconv.ATLAS_PLAN_STEPS,
             semconv.ATLAS_VALIDATION_VALID,

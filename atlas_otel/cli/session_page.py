@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from atlas_otel.cli.tables import name, number, seconds
+from atlas_otel.cli.tables import dollars, name, number, seconds
 from atlas_otel.console.plain_text import clean
 
 if TYPE_CHECKING:
@@ -83,6 +83,11 @@ def _usage(metadata: Any) -> Iterator[tuple[str, str, str]]:
         total, read, written = (usage.get(key) for key in ("total_tokens", "prompt_tokens", "completion_tokens"))
         calls = f"{usage.get('calls')} model call{'' if usage.get('calls') == 1 else 's'}"
         yield "tokens", f"{number(total)} ({number(read)} in, {number(written)} out), {calls}", ""
+    if isinstance(cost := metadata.get("cost"), dict):
+        usd, unknown = cost.get("usd"), cost.get("unknown_calls")
+        known = [dollars(usd)] if isinstance(usd, (int, float)) else []
+        missing = [f"unknown for {unknown} call{'' if unknown == 1 else 's'}"] if unknown else []
+        yield "cost", ", ".join([*known, *missing]), ""
 
 
 def _labelled(console: Console, label: str, text: str, style: str) -> None:
@@ -109,6 +114,12 @@ def _measures(node: TreeNode) -> Iterator[str]:
     yield "running" if node.duration_ms is None else seconds(node.duration_ms / 1000)
     if node.tokens is not None:
         yield f"{number(node.tokens)} tokens"
+    if node.first_chunk_s is not None:
+        yield f"first after {seconds(node.first_chunk_s)}"
+    if node.cost_usd is not None:
+        yield dollars(node.cost_usd)
+    elif node.cost_unknown:
+        yield "cost unknown"
     if node.score is not None:
         yield f"reward {node.score:.2f}"
 

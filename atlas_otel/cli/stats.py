@@ -8,7 +8,7 @@ import typer
 
 from atlas_otel.cli import selecting
 from atlas_otel.cli.options import AsJson, DatabaseUrl, command_app, print_json, the_database
-from atlas_otel.cli.tables import Column, name, number, print_bars, print_table, seconds
+from atlas_otel.cli.tables import Column, dollars, name, number, print_bars, print_table, seconds
 from atlas_otel.cli.text import short
 from atlas_otel.errors import UsageError
 
@@ -87,7 +87,7 @@ def _print(found: Sequence[Any], groups: Sequence[Dimension], *, calls: bool) ->
 _SESSIONS = (
     *(Column(heading, right=True) for heading in ("sessions", "succeeded", "failed", "reward")),
     *(Column(heading, right=True, optional=True) for heading in ("±", "retries", "helped", "gain")),
-    *(Column(heading, right=True, optional=True) for heading in ("tokens in", "out", "p50", "p95")),
+    *(Column(heading, right=True, optional=True) for heading in ("tokens in", "out", "cost", "p50", "p95")),
 )
 _CALLS = (
     *(Column(heading, right=True) for heading in ("sessions", "calls", "failed")),
@@ -107,9 +107,17 @@ def _session_cells(row: SessionStatistics) -> list[str]:
         "-" if row.gain is None else f"{row.gain:+.2f}",
         number(row.input_tokens),
         number(row.output_tokens),
+        _cost(row),
         seconds(row.p50_seconds),
         seconds(row.p95_seconds),
     ]
+
+
+def _cost(row: SessionStatistics) -> str:
+    """What is known, with a plus where some calls' price is not."""
+    if row.cost_usd is None:
+        return "unknown" if row.unpriced_calls else "-"
+    return dollars(row.cost_usd) + ("+" if row.unpriced_calls else "")
 
 
 def _call_cells(row: CallStatistics) -> list[str]:

@@ -98,6 +98,13 @@ def number(value: float | None, digits: int = 0) -> str:
     return "-" if value is None else f"{value:,.{digits}f}"
 
 
+def dollars(value: float | None) -> str:
+    """US dollars, with as many digits as a small sum needs."""
+    if value is None:
+        return "-"
+    return f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.4f}" if value >= 0.01 else f"${value:.6f}"
+
+
 def seconds(value: float | None) -> str:
     """A duration: milliseconds below a second, minutes above two."""
     if value is None:

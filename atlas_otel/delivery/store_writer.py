@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from atlas_otel.errors import PermanentStoreError, StoreError, UnavailableStoreError
+from atlas_otel.projection.pricing import priced
 from atlas_otel.records.store import PoisonedRecord, WriteResult
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class StoreWriter:
         """Write a batch. Where the store breaks on it (not: refuses it), record by record, to find out which it is."""
         store = self._opened()
         try:
+            records = priced(records)
             return store.write(records)
         except StoreError:
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from atlas_otel import semconv
 from atlas_otel.models.evaluation import score_of
 from atlas_otel.projection.span_placer import SpanPlacer
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 class TreeNode:
     """One span in its place. ``duration_ms`` is None while it runs, ``score`` where nobody judged it.
 
-    ``input`` and ``output`` are text where the value was text, else JSON. ``valid``, ``reason``, ``rationale`` and
-    ``guidance`` are what was said of an attempt at a step; the guidance led to the next attempt.
+    ``input`` and ``output`` are text where the value was text, else JSON. ``cost_usd`` is None where no price is known,
+    and ``cost_unknown`` true where one was looked for. ``valid``, ``reason``, ``rationale`` and ``guidance`` are what
+    was said of an attempt at a step; the guidance led to the next attempt.
     """
 
     kind: str
@@ -36,6 +38,9 @@ class TreeNode:
     error: str = ""
     model: str | None = None
     tokens: int | None = None
+    cost_usd: float | None = None
+    cost_unknown: bool = False
+    first_chunk_s: float | None = None
     score: float | None = None
     rationale: str = ""
     valid: bool | None = None
@@ -57,6 +62,9 @@ class TreeNode:
             "error": self.error or None,
             "model": self.model,
             "tokens": self.tokens,
+            "cost_usd": self.cost_usd,
+            "cost_unknown": self.cost_unknown or None,
+            "time_to_first_chunk_s": self.first_chunk_s,
             "score": self.score,
             "rationale": self.rationale or None,
             "valid": self.valid,
@@ -109,6 +117,11 @@ def _grow(node: Node, below: dict[SpanKey | None, list[Node]], verdicts: dict[ob
         error=node.error_text,
         model=facts.model,
         tokens=facts.usage.total if facts.usage is not None else None,
+        cost_usd=cost if isinstance(cost := span.attributes.get(semconv.ATLAS_COST_USD), float) else None,
+        cost_unknown=span.attributes.get(semconv.ATLAS_COST_UNKNOWN) is True,
+        first_chunk_s=first
+        if isinstance(first := span.attributes.get(semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK), float)
+        else None,
         **said._asdict(),
         input=facts.input.plain if facts.input is not None else "",
         output=facts.output.plain if facts.output is not None else "",

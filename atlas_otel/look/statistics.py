@@ -26,7 +26,8 @@ class SessionStatistics(NamedTuple):
 
     ``reward_spread`` is the population's standard deviation. ``retries`` are attempts after the first; ``guided`` are
     those of steps that got guidance, ``improved`` those of them that passed where the attempt before had failed, or
-    scored higher; ``gain`` is the mean change of the score. Times are in seconds; a day is in UTC.
+    scored higher; ``gain`` is the mean change of the score. ``cost_usd`` is what is known of the
+    calls' price; ``unpriced_calls`` have none. Times are in seconds; a day is in UTC.
     """
 
     day: str | None
@@ -44,6 +45,8 @@ class SessionStatistics(NamedTuple):
     gain: float | None
     input_tokens: int | None
     output_tokens: int | None
+    cost_usd: float | None
+    unpriced_calls: int
     p50_seconds: float | None
     p95_seconds: float | None
 

@@ -44,6 +44,15 @@ class TokenTotals:
     cache_write: int | None = None
     reasoning: int | None = None
     """Of the completion."""
+    cost_nano_usd: int | None = None
+    """Billionths of a US dollar, of those calls whose price is known; None where none is."""
+    unpriced: int = 0
+    """How many calls have no known price."""
+
+    def cost_to_json(self) -> JsonObject | None:
+        """``cost`` (ours); None where nobody looked for prices."""
+        known: JsonObject = {} if self.cost_nano_usd is None else {"usd": self.cost_nano_usd / 1e9}
+        return known | ({"unknown_calls": self.unpriced} if self.unpriced else {}) or None
 
     def to_json(self) -> JsonObject:
         """``token_usage`` (contract §2)."""
@@ -114,6 +123,8 @@ def session_row(parts: SessionParts) -> SessionRow:
     }
     if parts.governance.calls:
         computed["governance_token_usage"] = parts.governance.to_json()
+    costs = (("cost", parts.tokens), ("governance_cost", parts.governance))
+    computed |= {name: cost for name, totals in costs if (cost := totals.cost_to_json()) is not None}
     computed |= _about_root(root)
     if root is not None and parts.conversation_id is not None:
         computed["conversation_id"] = parts.conversation_id

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from atlas_otel import semconv
 from atlas_otel.projection.session import TokenTotals
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from atlas_otel.projection.tree import SpanKey
 
 _DETAILS: Final = ("cached_tokens", "cache_write_tokens", "reasoning_tokens")
+_COST: Final = "cost"
+_UNPRICED: Final = "unpriced"
+_MOST: Final = 1e6
+"""US dollars: what says that it cost more is wrong."""
 
 
 class _Around(NamedTuple):
@@ -39,7 +44,7 @@ class TokenCount:
         self._inner: Counter[SpanKey] = Counter()
         self._spent_within: Counter[SpanKey] = Counter()
         self._calls: set[SpanKey] = set()
-        self._counted: dict[SpanKey, Usage] = {}
+        self._counted: dict[SpanKey, tuple[Usage, int | bool | None]] = {}
         self._sums: Counter[str] = Counter()
         self._known: Counter[str] = Counter()
 
@@ -48,7 +53,11 @@ class TokenCount:
         """The sum as it is now."""
         sums = self._sums
         cached, written, reasoned = (sums[name] if self._known[name] else None for name in _DETAILS)
-        return TokenTotals(sums["input"], sums["output"], sums["total"], len(self._calls), cached, written, reasoned)
+        cost = sums[_COST] if self._known[_COST] else None
+        return TokenTotals(
+            sums["input"], sums["output"], sums["total"], len(self._calls),
+            cached, written, reasoned, cost, self._known[_UNPRICED],
+        )  # fmt: skip
 
     def update(self, touched: Iterable[SpanKey]) -> None:
         """Count again what has changed its place or its facts."""
@@ -100,13 +109,26 @@ class TokenCount:
         held, doubled = key in self._around, self._placer.is_doubled(key)
         (self._calls.add if held and (doubled or not self._inner[key]) else self._calls.discard)(key)
         if (before := self._counted.pop(key, None)) is not None:
-            self._add(before, -1)
+            self._add(*before, -1)
         usage = self._usage(key) if held and (doubled or not self._spent_within[key]) else None
         if usage is not None:
-            self._counted[key] = usage
-            self._add(usage, 1)
+            self._counted[key] = usage, self._cost(key)
+            self._add(*self._counted[key], 1)
 
-    def _add(self, usage: Usage, sign: int) -> None:
+    def _cost(self, key: SpanKey) -> int | bool | None:
+        """In billionths of a US dollar; False where it was looked for in vain, None where it was not."""
+        said = self._placer.nodes[key].span.attributes
+        cost = said.get(semconv.ATLAS_COST_USD)
+        if isinstance(cost, (int, float)) and 0 <= cost < _MOST:
+            return round(cost * 1e9)
+        return False if said.get(semconv.ATLAS_COST_UNKNOWN) is True else None
+
+    def _add(self, usage: Usage, cost: int | bool | None, sign: int) -> None:
+        if cost is False:
+            self._known[_UNPRICED] += sign
+        elif cost is not None:
+            self._sums[_COST] += sign * cost
+            self._known[_COST] += sign
         self._sums["input"] += sign * (usage.input_tokens or 0)
         self._sums["output"] += sign * (usage.output_tokens or 0)
         self._sums["total"] += sign * usage.total

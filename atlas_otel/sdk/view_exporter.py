@@ -12,7 +12,9 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.trace import StatusCode
 
 from atlas_otel import semconv
+from atlas_otel.calls.prices import available
 from atlas_otel.projection.dialects import facts_of
+from atlas_otel.projection.pricing import cost_of
 from atlas_otel.records.record import RANK_ENDED
 from atlas_otel.sdk.readable import is_gen_ai, is_ours, record_of, with_fields
 from atlas_otel.tracing import state
@@ -96,6 +98,9 @@ class ViewExporter(SpanExporter):
         else:  # others' spans; ours that the SDK made have their view already
             made = View({}, {})
         added = made.added
+        if ended.priced:
+            cost: AttributeValue = ended.cost if ended.cost is not None else True
+            added[semconv.ATLAS_COST_UNKNOWN if ended.cost is None else semconv.ATLAS_COST_USD] = cost
         if ended.kind in _AGENTS:
             added.update({key: value for key, value in self._book.about(trace_id, ended).items() if key not in held})
         if span.parent is None and semconv.ATLAS_SESSION_ID not in held:
@@ -124,12 +129,19 @@ def _ended(span: ReadableSpan) -> Ended:
         actor=actor if isinstance(actor, str) else None,
         start_ns=span.start_time or 0,
     )
-    if is_ours(span):
-        return found if found.kind != "llm" else _called(found, held)
+    if is_ours(span) and found.kind != "llm":
+        return found
+    if is_ours(span) and not available():
+        return _called(found, held)
     if not is_gen_ai(held):
         return found
     facts = facts_of(record_of(span, rank=RANK_ENDED, version=0, resource={}))
     usage = facts.usage
+    if available() and (cost := cost_of(facts, found.start_ns)):
+        known = cost.get(semconv.ATLAS_COST_USD)
+        found = found._replace(priced=True, cost=known if isinstance(known, float) else None)
+    if is_ours(span):
+        return _called(found, held)
     return found._replace(
         kind=facts.kind,
         input_tokens=usage.input_tokens if usage is not None else None,

@@ -301,6 +301,9 @@ class ActiveSpan(Activation):
     def item(self, value: object) -> None:
         """A generator yielded ``value``."""
         items = self.items
+        if items is not None and not items.seen and self.kind == "llm":
+            took = self._now_ns() - self.start_ns
+            self.set(semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, took / 1e9)
         if items is None or self.output_key is None:
             if items is not None:
                 items.seen += 1

@@ -76,6 +76,7 @@ def test_a_run_reads(seen: Seen, jaeger: Jaeger) -> None:
     assert "look" in root["gen_ai.tool.definitions"]
     assert (root["gen_ai.usage.input_tokens"], root["gen_ai.usage.output_tokens"]) == ("1000", "50")
     assert root["gen_ai.conversation.id"] == "talk-7"
+    assert call["atlas.cost.usd"] == root["atlas.cost.usd"] > 0
     helper = attributes(spans["invoke_agent birder"])
     assert texts(helper["gen_ai.input.messages"]) == ["What does it look like?"]
     assert texts(helper["gen_ai.output.messages"]) == ["Grey, with long legs."]
@@ -162,3 +163,33 @@ def test_the_page_is_told_what_comes_first_and_where_links_lead(seen: Seen, jaeg
     assert links["tags"]["key"] in shown
     assert links["traces"]["url"].endswith("/sessions/#{traceID}")
     assert all("atlas-otel sessions show #{" in link["text"] for link in links.values())
+
+
+FOREIGN = """
+import atlas_otel as atlas
+from opentelemetry import trace
+telemetry = atlas.configure("foreign")
+tracer = trace.get_tracer("some-framework")
+with tracer.start_as_current_span("POST /ask") as request:
+    told = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
+    with tracer.start_as_current_span("chat m", attributes=told):
+        pass
+print(format(request.get_span_context().trace_id, "032x"))
+"""
+
+
+def test_a_foreign_trace_says_which_session_it_is(
+    jaeger: Jaeger, collector: Collector, collect: Collect, database_url: str, tmp_path: Path
+) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ATLAS_", "OTEL_"))}
+    own = {"ATLAS_OTEL_DATABASE_URL": database_url, "ATLAS_OTEL_SPOOL_DIR": str(tmp_path / "own")}
+    env = {**kept, **own, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
+    ran = subprocess.run(
+        [sys.executable, "-c", FOREIGN], env=env, capture_output=True, text=True, timeout=60, check=True
+    )
+    (root, call) = jaeger.await_spans(ran.stdout.strip(), 2)
+    key = attributes(root)["atlas.session.id"]
+    assert "atlas.session.id" not in attributes(call)
+    command = [sys.executable, "-m", "atlas_otel", "sessions", "show", key, "--json"]
+    shown = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(shown.stdout)["session_id"] == key

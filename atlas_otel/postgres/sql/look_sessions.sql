@@ -7,6 +7,8 @@ WITH chosen AS (
         (theirs.reward ->> 'score')::float AS score,
         (theirs.metadata -> 'token_usage' ->> 'prompt_tokens')::bigint AS input_tokens,
         (theirs.metadata -> 'token_usage' ->> 'completion_tokens')::bigint AS output_tokens,
+        (theirs.metadata -> 'cost' ->> 'usd')::float AS cost,
+        (theirs.metadata -> 'cost' ->> 'unknown_calls')::bigint AS unpriced,
         extract(EPOCH FROM theirs.completed_at - theirs.created_at)::float AS seconds
     FROM public.sessions AS theirs
     WHERE {which}
@@ -69,6 +71,8 @@ SELECT
     (sum(gain) / nullif(sum(compared), 0))::float AS gain,
     sum(input_tokens)::bigint AS input_tokens,
     sum(output_tokens)::bigint AS output_tokens,
+    sum(cost) AS cost_usd,
+    coalesce(sum(unpriced), 0)::bigint AS unpriced_calls,
     percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS p50_seconds,
     percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds) AS p95_seconds
 FROM chosen
