@@ -212,6 +212,22 @@ def verify(folder: Folder, database_url: DatabaseUrl = None, as_json: AsJson = F
         typer.echo("every row is what the database says", err=True)
 
 
+@app.command()
+def upload(
+    folder: Folder,
+    repository: Annotated[str, typer.Argument(metavar="REPOSITORY", help="Its name on the Hub: organisation/name.")],
+    public: Annotated[bool, typer.Option("--public", help="Make a new repository that everybody may read.")] = False,
+    with_lineage: Annotated[
+        bool,
+        typer.Option("--with-lineage", help="Upload manifest and lineage too; they name your database and sessions."),
+    ] = False,
+) -> None:
+    """Upload a dataset's rows and card to the Hugging Face Hub, with the token of `hf auth login` or of HF_TOKEN."""
+    from atlas_otel_exporters.datasets.upload import upload_dataset
+
+    typer.echo(upload_dataset(folder, repository, private=not public, lineage=with_lineage))
+
+
 def _print(manifest: Manifest, *, err: bool) -> None:
     for what, count in manifest.counts.items():
         typer.echo(f"  {what}: {count}", err=err)
