@@ -10,6 +10,8 @@
 #   make docs        the documentation site, in build/docs; a warning, a broken link or a remote asset fails
 #   make prose       the English of the pages (Go: builds Vale once)
 #   make bench       the benchmarks, some 20 minutes; writes docs/performance.md   make bench CASES="decorated stall"
+#   make ui          the page's bundle, from ui/ (Node); ui-check: is the committed one what the sources give?
+#   make test-browser   the page in a real browser
 #   make up          Postgres, Jaeger, Collector (Docker)  make down    stop them; what they hold stays
 #   make lock        resolve the lock again               make clean   forget what was built
 
@@ -30,7 +32,7 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help setup demo test lint types imports test-suite test-rest test-wheel test-stack test-training \
-  test-training-all stack programs docs prose soak budget bench up down lock format clean
+  test-training-all ui ui-check test-ui test-browser stack programs docs prose soak budget bench up down lock format clean
 
 help:
 	@awk '!/^#/ { exit } { sub(/^# ?/, ""); print }' Makefile
@@ -96,6 +98,30 @@ test-training-all: setup
 test-stack: setup
 	$(BIN)/python scripts/build_stack.py || test $$? -eq 69
 	$(BIN)/pytest -o timeout_func_only=true $(PYTEST_ARGS) tests/stack
+
+# The page's bundle is committed: who installs the wheel needs no Node. A build of the same sources is the same to the
+# byte, so CI builds it again and compares.
+ui: ui/node_modules/.ready
+	cd ui && npm run --silent types && npm run --silent check && npm run --silent bundle
+
+ui-check: ui/node_modules/.ready
+	rm -rf build/ui && mkdir -p build/ui
+	cd ui && npm run --silent check && npx openapi-typescript ../atlas_otel/ui/openapi.json --default-non-nullable=false \
+	  --output ../build/ui/schema.ts >/dev/null && npm run --silent bundle -- --logLevel warn --outDir ../build/ui/static
+	diff build/ui/schema.ts ui/src/api/schema.ts
+	diff --recursive build/ui/static atlas_otel/ui/static
+
+test-ui: ui/node_modules/.ready
+	cd ui && npm test --silent
+
+ui/node_modules/.ready: ui/package-lock.json
+	cd ui && npm ci --silent
+	touch $@
+
+# In Debian's Chromium, which is installed where that can be done; each test says why it is skipped where there is none.
+test-browser: setup
+	$(BIN)/python scripts/browser.py || test $$? -eq 69
+	$(BIN)/pytest $(PYTEST_ARGS) tests/browser
 
 # Agents at full speed under random faults; at the end everything must agree to the last span.
 SECONDS ?= 600
