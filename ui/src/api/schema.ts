@@ -586,7 +586,7 @@ export interface components {
             kind: "assign";
             to: string | null;
         };
-        /** @description One attempt at a step. ``guidance`` is what the teacher said before it began. */
+        /** @description One attempt at a step. ``guidance`` is what the teacher said to it: it led to the next one. */
         Attempt: {
             attempt: number;
             /** @description Its span's id in the skeleton. */
@@ -1056,7 +1056,6 @@ export interface components {
              *       "tool": null,
              *       "learning_key": null,
              *       "tag": null,
-             *       "task_group": null,
              *       "min_reward": null,
              *       "max_reward": null,
              *       "failed": false,
@@ -1465,8 +1464,6 @@ export interface components {
              * @default null
              */
             tag?: string | null;
-            /** @default null */
-            task_group?: string | null;
             /** @default null */
             min_reward?: number | null;
             /** @default null */
@@ -1897,7 +1894,6 @@ export interface operations {
                 learning_key?: string;
                 /** @description Of the session's own tags, or a reviewer's. */
                 tag?: string;
-                task_group?: string;
                 min_reward?: number;
                 max_reward?: number;
                 /** @description Only where the session, a step or a call failed. */
@@ -1997,7 +1993,6 @@ export interface operations {
                 learning_key?: string;
                 /** @description Of the session's own tags, or a reviewer's. */
                 tag?: string;
-                task_group?: string;
                 min_reward?: number;
                 max_reward?: number;
                 /** @description Only where the session, a step or a call failed. */
@@ -3902,7 +3897,6 @@ export interface operations {
                 learning_key?: string;
                 /** @description Of the session's own tags, or a reviewer's. */
                 tag?: string;
-                task_group?: string;
                 min_reward?: number;
                 max_reward?: number;
                 /** @description Only where the session, a step or a call failed. */
