@@ -9,7 +9,6 @@ from atlas_otel.errors import ConfigError, ExportError
 from atlas_otel_exporters.datasets.manifest import CARD, LINEAGE, MANIFEST, read_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 _WITHIN: Final = ("data/**", CARD)
@@ -54,16 +53,15 @@ def upload_dataset(folder: Path, repository: str, *, private: bool = True, linea
         if error.response.status_code == 401:
             raise ConfigError(f"{repository}: the Hub does not know you: hf auth login, or set HF_TOKEN") from None
         raise ExportError(f"{repository}: the Hub refused: {_first_line(error)}") from None
-    except (OSError, *_transport_errors()) as error:
+    except _transport_errors() as error:
         raise ExportError(f"{repository}: the Hub cannot be reached: {_first_line(error)}") from None
     return str(done.commit_url)
 
 
-def _transport_errors() -> Iterator[type[Exception]]:
+def _transport_errors() -> tuple[type[Exception], ...]:
     """The roots of what the client's transport raises: httpx before version 2 of the client, then httpx2."""
-    for name in ("httpx", "httpx2"):
-        if (transport := sys.modules.get(name)) is not None:
-            yield transport.HTTPError
+    transports = [sys.modules[name] for name in ("httpx", "httpx2") if name in sys.modules]
+    return (OSError, *(transport.HTTPError for transport in transports))
 
 
 def _first_line(error: Exception) -> str:
