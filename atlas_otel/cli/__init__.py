@@ -41,6 +41,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("doctor", "doctor", "Say whether the whole way works, and what to do where it does not."),
     Command("export", "export", "Write recorded sessions as lines of JSON for training."),
     Command("import", "import_", "Store traces from files, or from a Jaeger."),
+    Command("lake", "lake", "Move old records to a lake on a disk or an object store, and bring them back."),
     Command("mcp", "mcp", "Let a coding assistant look at recorded runs, over MCP."),
     Command("project", "project", "Compute the rows of sessions whose records have changed, whoever recorded them."),
     Command("rebuild", "rebuild", "Compute sessions' rows again from their records."),

@@ -12,8 +12,10 @@ from atlas_otel.cli.catching_up import Strict, catch_up_first
 from atlas_otel.cli.options import AsJson, DatabaseUrl, SessionName, command_app, print_json, the_database
 from atlas_otel.cli.tables import Column, name, number, print_table, seconds
 from atlas_otel.cli.text import short
+from atlas_otel.errors import UsageError
 
 if TYPE_CHECKING:
+    from atlas_otel.lake.lookup import ArchivedSession
     from atlas_otel.look.sessions import ListedSession
     from atlas_otel.records.record import RecordSet
 
@@ -68,19 +70,34 @@ def show(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a session as it was recorded: what it came to, and a tree with verdicts, errors, tokens and rewards."""
+    """Show a session as it was recorded: what it came to, and a tree with verdicts, errors, tokens and rewards.
+
+    One whose records are in a lake is read from there, by its key, its number or the id of a trace of its.
+    """
     from atlas_otel.cli.session_page import Head, print_session
+    from atlas_otel.lake.lookup import archived_session
     from atlas_otel.look.session_tree import session_tree
-    from atlas_otel.postgres.sessions import session_ids
+    from atlas_otel.postgres.sessions import RecordedIds, session_ids
     from atlas_otel.postgres.store import PostgresStore
     from atlas_otel_exporters.datasets.manifest import datasets_of
     from atlas_otel_exporters.datasets.register import datasets_holding
 
     url = the_database(database_url)
-    ids = session_ids(url, session)
+    away: ArchivedSession | None = None
+    try:
+        ids = session_ids(url, session)
+    except UsageError:
+        away = archived_session(url, session)
+        if away is None:
+            raise
+        ids = RecordedIds(away.key, away.id)
     with PostgresStore(url, migrate_schema=False) as store:
         rows = store.rows(ids.key)
         records = store.records(ids.key)
+    away = away or archived_session(url, ids.key)
+    if away is not None:
+        rows, records = away.rows, away.records
+        typer.echo(f"from the lake {away.lake}, archived on {away.archived_at:%Y-%m-%d}: read only", err=True)
     trees = session_tree(records, rows, ids.key)
     held = [] if datasets is None else list(datasets_of(ids.key, datasets))
     listed = datasets_holding(url, [] if ids.id is None else [ids.id], [ids.key])

@@ -46,17 +46,19 @@ def verify(
     url = the_database(database_url)
     keys = keys_of(url, session or [])
     found = _Found(most)
-    compared = waiting = lines = 0
+    compared = waiting = archived = lines = 0
     for verified in verify_database(url, keys, jobs=jobs):
         waiting += verified.waits
-        compared += not verified.waits
+        archived += verified.archived
+        compared += not (verified.waits or verified.archived)
         found.tell(verified.differences)
     for differences in verify_file(url, file, frozenset(keys) if session else None) if file is not None else ():
         lines += 1
         found.tell(differences)
     told = f"compared {compared} sessions" + (f" and {lines} lines" if file is not None else "")
     wait = f"; {waiting} sessions wait for their rows, and were not compared" if waiting else ""
-    typer.echo(f"{told}: {found.count} differences{wait}", err=True)
+    away = f"; the records of {archived} are in a lake: see atlas-otel lake verify" if archived else ""
+    typer.echo(f"{told}: {found.count} differences{wait}{away}", err=True)
     if found.count:
         raise typer.Exit(1)
 

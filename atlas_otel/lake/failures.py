@@ -43,8 +43,8 @@ def translated(error: Exception, location: Location) -> AtlasOtelError | None:
 
     if isinstance(error, iceberg.CommitFailedException):
         return RetryableStoreError(f"the lake {location} was changed by others again and again; try again")
-    if isinstance(error, (iceberg.ValidationError, iceberg.ValidationException)):
-        return PermanentStoreError(f"the lake {location}: {_line(error)}")
+    if isinstance(error, iceberg.ValidationException):
+        return RetryableStoreError(f"others rewrote the same files of the lake {location} meanwhile; try again")
     if isinstance(error, iceberg.NoSuchTableError):
         return SchemaError(f"there is no lake at {location} yet: atlas-otel lake archive, or collect --lake, makes it")
     if isinstance(error, sql.SQLAlchemyError):

@@ -52,10 +52,12 @@ class Location(NamedTuple):
         return str(self.folder or self.warehouse)
 
 
-def locate(url: str, catalog: str | None = None, *, env: Mapping[str, str] = os.environ) -> Location:
+def locate(
+    url: str, catalog: str | None = None, *, database: str | None = None, env: Mapping[str, str] = os.environ
+) -> Location:
     """The place that ``url`` means. ``catalog``: a database URL or the path of a SQLite file; None: what
-    ``ATLAS_OTEL_LAKE_CATALOG`` says, else a file beside the data where the lake is a folder, else the database of
-    ``ATLAS_OTEL_DATABASE_URL``.
+    ``ATLAS_OTEL_LAKE_CATALOG`` says, else a file beside the data where the lake is a folder, else ``database``, else
+    the database of ``ATLAS_OTEL_DATABASE_URL``.
 
     Raises ConfigError where either has none of the forms, or a bucket has no catalog.
 
@@ -69,13 +71,13 @@ def locate(url: str, catalog: str | None = None, *, env: Mapping[str, str] = os.
     folder = Location(warehouse, "").folder
     if folder is not None:
         return Location(warehouse, f"sqlite:{folder / CATALOG_FILE}")
-    database = (env.get("ATLAS_OTEL_DATABASE_URL") or "").strip()
+    database = (database or env.get("ATLAS_OTEL_DATABASE_URL") or "").strip()
     if not database:
         raise ConfigError(
             f"the lake {warehouse} needs a catalog: name a Postgres with --catalog, {ENV_CATALOG} or "
             "ATLAS_OTEL_DATABASE_URL"
         )
-    check_database_url(database, source="ATLAS_OTEL_DATABASE_URL")
+    check_database_url(database, source="the database URL")
     return Location(warehouse, database)
 
 

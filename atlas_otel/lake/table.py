@@ -55,23 +55,27 @@ _PROPERTIES: Final[Mapping[str, str]] = {
     "write.update.mode": "copy-on-write",
     "write.merge.mode": "copy-on-write",
     "write.distribution-mode": "hash",
+    # What is added while files are rewritten is no conflict: of a session that is deleted, a tombstone takes care.
+    "write.delete.isolation-level": "snapshot",
+    "write.update.isolation-level": "snapshot",
+    "write.merge.isolation-level": "snapshot",
     schema.VERSION_PROPERTY: str(schema.VERSION),
 }
 _FILTERED_AT_ONCE: Final = 200
 """Owners in one filter: of more, a reader no longer tells which files hold none of them."""
 
 
-def open_lake(url: str, catalog: str | None = None, *, create: bool = False) -> Lake:
+def open_lake(url: str, catalog: str | None = None, *, database: str | None = None, create: bool = False) -> Lake:
     """The lake at ``url`` (a folder, or ``s3://bucket/prefix``). ``create``: make its tables where there are none.
 
-    ``catalog``: see :func:`atlas_otel.lake.location.locate`. Raises ConfigError where the place is named wrongly or
-    the extra ``lake`` is not installed, SchemaError where there is no lake or a newer program made it, and StoreError
-    where it cannot be reached.
+    ``catalog``, ``database``: see :func:`atlas_otel.lake.location.locate`. Raises ConfigError where the place is named
+    wrongly or the extra ``lake`` is not installed, SchemaError where there is no lake or a newer program made it, and
+    StoreError where it cannot be reached.
 
     >>> with open_lake("/data/lake", create=True) as lake:  # doctest: +SKIP
     ...     lake.append(records)
     """
-    lake = Lake(locate(url, catalog))
+    lake = Lake(locate(url, catalog, database=database))
     lake.open(create=create)
     return lake
 

@@ -47,12 +47,14 @@ _OF_TRACE = f"SELECT {', '.join(rows.SPAN_COLUMNS)} FROM atlas_otel.spans WHERE 
 class ProjectionState(NamedTuple):
     """How the rows of the session called ``key`` stand to its records.
 
-    ``waits``: they are still to follow them. ``error``: why they could not be computed.
+    ``waits``: they are still to follow them. ``error``: why they could not be computed. ``archived``: the records are
+    in a lake, and not here.
     """
 
     key: str
     waits: bool
     error: str | None
+    archived: bool = False
 
 
 class StoredRecords:

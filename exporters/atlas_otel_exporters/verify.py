@@ -46,11 +46,13 @@ _CHUNK_SESSIONS: Final = 100
 
 
 class Verified(NamedTuple):
-    """What became of one session. ``waits``: its rows are still to follow its records, so they were not compared."""
+    """What became of one session. ``waits``: its rows are still to follow its records, so they were not compared;
+    ``archived``: nor were they, since its records are in a lake."""
 
     session: str
     differences: list[Difference]
     waits: bool = False
+    archived: bool = False
 
 
 class _Line(NamedTuple):
@@ -101,6 +103,8 @@ def _verify(database_url: str, keys: Sequence[str]) -> Iterator[Verified]:
 
 
 def _verified(key: str, state: ProjectionState | None, records: Iterable[Record], rows: SessionRows | None) -> Verified:
+    if state is not None and state.archived:
+        return Verified(key, [], archived=True)
     if state is not None and state.waits:
         return Verified(key, [], waits=True)
     if state is not None and state.error is not None:

@@ -84,7 +84,7 @@ def test_commands_and_their_options_exist(page: str) -> None:
             assert option is None or option[1] in {*options, "--help", "--version"}, f"{where}: {word} of {words}"
 
 
-AWAITED: Final = {"ui", "lake"}
+AWAITED: Final = {"ui"}
 """Commands that pages name already, while they are being written."""
 
 

@@ -78,7 +78,7 @@ def test_the_database_differs_in_what_was_tampered_with(
 ) -> None:
     monkeypatch.setattr(verify, "CHUNK_RECORDS", chunk)
     monkeypatch.setattr(verify, "_CHUNK_SESSIONS", 3)
-    assert list(verify.verify_database(database_url, keys, jobs=jobs)) == [(key, [], False) for key in keys]
+    assert list(verify.verify_database(database_url, keys, jobs=jobs)) == [verify.Verified(key, []) for key in keys]
 
     tamper(database_url)
     asked = [*keys[::-1], "nobody"]
@@ -98,10 +98,10 @@ def test_rows_that_are_still_to_follow_their_records_are_not_compared(keys: list
         connection.execute("UPDATE atlas_otel.sessions SET projection_error = 'Broken: x' WHERE key = %s", [broken])
 
     assert list(verify.verify_database(database_url, keys[:4])) == [
-        (late, [], True),
-        (unsettled, [], True),
-        (broken, [Difference(broken, "rows", "computed from the records", "not so: Broken: x")], False),
-        (keys[3], [], False),
+        verify.Verified(late, [], waits=True),
+        verify.Verified(unsettled, [], waits=True),
+        verify.Verified(broken, [Difference(broken, "rows", "computed from the records", "not so: Broken: x")]),
+        verify.Verified(keys[3], []),
     ]
     assert main(["verify", "--database-url", database_url]) == 1
 

@@ -11,6 +11,8 @@ SELECT
             WHERE (
                     schemaname = 'atlas_otel'
                     AND tablename NOT IN ('schema_migrations', 'poison', 'resources', 'tombstones', 'deletions', 'tokens', 'senders')
+                    -- What only an archive writes.
+                    AND tablename NOT IN ('archived', 'archived_traces')
                     -- What only reviewers write, and what the page can compute by itself.
                     AND tablename NOT LIKE 'review%'
                     AND tablename NOT IN ('session_facts', 'daily_numbers', 'days_to_fold', 'folded')
@@ -20,7 +22,8 @@ SELECT
                     ('public', 'step_attempts'), ('public', 'guidance_notes'), ('public', 'trajectory_events')
                 )
             UNION ALL
-            SELECT 'atlas_otel.tombstones', 'SELECT'
+            SELECT 'atlas_otel.' || tablename, 'SELECT'
+            FROM unnest(ARRAY['tombstones', 'archived', 'archived_traces']) AS tablename
             UNION ALL
             SELECT 'atlas_otel.' || tablename, 'INSERT' FROM unnest(ARRAY['poison', 'resources']) AS tablename
         ) AS needed

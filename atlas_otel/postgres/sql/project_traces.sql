@@ -7,4 +7,5 @@ SELECT
     (
         SELECT count(*) FROM atlas_otel.traces
         WHERE trace_id = ANY (%(ids)s::text[]) AND watched AND revision > resolved_revision
+            AND NOT EXISTS (SELECT FROM atlas_otel.archived_traces AS gone WHERE gone.trace_id = traces.trace_id)
     )

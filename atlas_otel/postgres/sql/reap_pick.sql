@@ -8,6 +8,9 @@ WHERE held.last_activity < now() - make_interval(secs => %(seconds)s)
         (theirs.status = 'running' AND NOT held.implicit)
         OR EXISTS (SELECT FROM atlas_otel.spans WHERE session_key = held.key AND rank < %(reaped)s)
     )
+    AND NOT EXISTS (
+        SELECT FROM atlas_otel.archived AS gone WHERE gone.key = held.key AND archived_at IS NOT NULL
+    )
     AND NOT held.key = ANY (%(seen)s::text[])
 ORDER BY held.key
 LIMIT %(limit)s

@@ -1,0 +1,1 @@
+UPDATE atlas_otel.archived SET dropped = TRUE WHERE key = %(key)s

@@ -1,0 +1,1 @@
+SELECT DISTINCT lake FROM atlas_otel.archived ORDER BY lake
