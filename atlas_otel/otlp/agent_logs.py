@@ -72,7 +72,14 @@ def spans_of_logs(logs: Iterable[RawLog], capture: Capture, sender: Sender = ANY
 
 
 def on_its_call(log: RawLog) -> RawLog:
-    """An answer that came apart from its model call, as a log on the span of that call; any other log as it is."""
+    """An answer that came apart from its model call, as a log on the span of that call, or on the span that it names
+    (Claude Code's, the whole prompt's); any other log as it is."""
+    if (said := _answer_on_a_span(log)) is not None:
+        return log._replace(
+            name=semconv.EVENT_GEN_AI_DETAILS,
+            attributes={semconv.GEN_AI_OUTPUT_MESSAGES: orjson.dumps([said]).decode()},
+            body=None,
+        )
     place = _place(log)
     if place is None or (found := cli_events.answer(place.name, place.said)) is None:
         return log
@@ -86,12 +93,21 @@ def on_its_call(log: RawLog) -> RawLog:
     )
 
 
+def _answer_on_a_span(log: RawLog) -> dict[str, object] | None:
+    if not log.trace_id.strip("0"):
+        return None
+    name = cli_events.event_name(log.name, log.body, log.scope, log.attributes)
+    return cli_events.answer_text(name, log.attributes)
+
+
 def _place(log: RawLog) -> _Place | None:
-    if log.trace_id.strip("0") or not 0 < log.time_ns < MAX_NS:
+    if not 0 < log.time_ns < MAX_NS:
         return None
     body = calling.opened(log.body)
     said: dict[str, AttributeValue] = {**log.attributes, **(body if isinstance(body, dict) else {})}
-    name = cli_events.event_name(log.name, log.body, log.scope)
+    name = cli_events.event_name(log.name, log.body, log.scope, said)
+    if log.trace_id.strip("0") and not cli_events.is_beside_spans(name):
+        return None
     conversation = next((held for key in _CONVERSATIONS if isinstance(held := said.get(key), str) and held), None)
     if conversation is None or not (cli_events.is_event(name) or _is_call(name, log.scope, said)):
         return None

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.support.model_wires import SYSTEM, TASK, ScriptedModel, scripted_model
+from tests.support.model_wires import ANSWER, SYSTEM, TASK, ScriptedModel, scripted_model
 from tests.support.producers import PRODUCERS, PROGRAMS, RECORDED, TESTS, Producer, Recording
 
 ENVIRONMENTS = Path(os.environ.get("ATLAS_OTEL_PEERS") or platformdirs.user_cache_dir("atlas-otel"), "producers")
@@ -39,8 +40,7 @@ def environment(name: str, producer: Producer) -> Path:
     if ready.exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    if producer.program.endswith(".mjs"):
-        shutil.copy(PROGRAMS / producer.program, folder / producer.program)
+    if _is_node(producer):
         _do(["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), *producer.packages])
     else:
         uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
@@ -49,6 +49,10 @@ def environment(name: str, producer: Producer) -> Path:
         _do([uv, "pip", "install", "--quiet", "--python", python, *producer.packages, *EXPORTER])
     ready.touch()
     return folder
+
+
+def _is_node(producer: Producer) -> bool:
+    return producer.program.endswith(".mjs") or producer.packages[0].startswith("@")
 
 
 def _do(command: list[str], **more: Any) -> subprocess.CompletedProcess[str]:
@@ -61,7 +65,7 @@ def _do(command: list[str], **more: Any) -> subprocess.CompletedProcess[str]:
 def installed(folder: Path, producer: Producer) -> dict[str, str]:
     """The versions of the packages that make the producer."""
     names = [re.split(r"[\[=<>~]", one)[0] if one[0] != "@" else one for one in producer.packages]
-    if producer.program.endswith(".mjs"):
+    if _is_node(producer):
         held = {name: folder / "node_modules" / name / "package.json" for name in names}
         return {name: json.loads(path.read_text(encoding="utf-8"))["version"] for name, path in held.items()}
     code = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
@@ -72,19 +76,17 @@ def record(name: str) -> Recording:
     """Run the producer; what came of it."""
     producer = PRODUCERS[name]
     folder = environment(name, producer)
-    node = producer.program.endswith(".mjs")
-    if node:
-        shutil.copy(PROGRAMS / producer.program, folder / producer.program)
-    command = (
-        ["node", str(folder / producer.program)]
-        if node
-        else [str(folder / "bin/python"), str(PROGRAMS / producer.program)]
-    )
+    python = sys.executable if _is_node(producer) else str(folder / "bin/python")
+    command = [python, str(PROGRAMS / producer.program)]
+    if producer.program.endswith(".mjs"):
+        shutil.copy(PROGRAMS / producer.program, folder / producer.program)  # beside the packages that it imports
+        command = ["node", str(folder / producer.program)]
     with scripted_model() as model, tempfile.TemporaryDirectory() as home:
         variables = {
             "PATH": os.environ["PATH"], "HOME": home, "LANG": "C.UTF-8", "PYTHONPATH": str(TESTS / "support"),
             "PYTHONDONTWRITEBYTECODE": "1", "MODEL_URL": model.url, "SYSTEM": SYSTEM, "TASK": TASK,
-            "OTEL_EXPORTER_OTLP_ENDPOINT": model.url, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            "ENVIRONMENT": str(folder), "OTEL_EXPORTER_OTLP_ENDPOINT": model.url,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
             **producer.environment,
         }  # fmt: skip
         done = subprocess.run(
@@ -100,7 +102,8 @@ def record(name: str) -> Recording:
             model.url: "http://model",
         }
         print(f"{name}: {len(model.exchanges)} exchanges, {len(model.otlp)} of OTLP, strange: {model.strange[:3]}")
-        return _recording(model, installed(folder, producer), shown)
+        found = _recording(model, installed(folder, producer), shown)
+        return _without_instructions(found) if producer.program == "command_line.py" else found
 
 
 def _recording(model: ScriptedModel, versions: dict[str, str], shown: dict[str, str]) -> Recording:
@@ -112,6 +115,53 @@ def _recording(model: ScriptedModel, versions: dict[str, str], shown: dict[str, 
     rest = [json.loads(line) for line in text.split("\n") if line][1:]
     exchanges = [line["exchange"] for line in rest if "exchange" in line]
     return Recording(versions, exchanges, [line for line in rest if "exchange" not in line])
+
+
+_LONG = 80
+_SAID = (TASK, ANSWER, "4 degrees", "no such city: Atlantis")
+"""A text of an agent's own instructions that is longer is left out of the recording: it is somebody else's."""
+
+
+def _without_instructions(found: Recording) -> Recording:
+    """The recording with long texts of requests (instructions, descriptions of tools) replaced by how long they are,
+    wherever they stand and however often they are escaped."""
+    longs = sorted({one for held in found.exchanges for one in _long_texts(held["request"])}, key=len, reverse=True)
+    text = found.text()
+    for one in longs:
+        shown = f"[a text of {len(one)} characters]"
+        for escaped in _escaped(one):
+            text = text.replace(escaped, shown)
+    rest = [json.loads(line) for line in text.split("\n") if line][1:]
+    exchanges = [line["exchange"] for line in rest if "exchange" in line]
+    signals = [line for line in rest if "exchange" not in line]
+    for scope in [one for line in signals for held in line.get("resourceSpans", ()) for one in held["scopeSpans"]]:
+        if scope["scope"].get("name") == "codex_exec":  # hundreds of what goes on inside of it
+            scope["spans"] = [one for one in scope["spans"] if _is_about_a_model(one)]
+    return Recording(found.installed, exchanges, signals)
+
+
+def _is_about_a_model(span: dict[str, Any]) -> bool:
+    return any(one["key"].startswith(("gen_ai.", "codex.turn.token")) for one in span.get("attributes", ()))
+
+
+def _long_texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        if len(value) > _LONG and not any(said in value for said in _SAID):
+            yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from _long_texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _long_texts(one)
+
+
+def _escaped(text: str) -> Iterator[str]:
+    """The text within JSON, within JSON that is a text of JSON, and so on; with and without characters beyond ASCII."""
+    forms = {text}
+    for _ in range(4):
+        forms = {json.dumps(one, ensure_ascii=ascii)[1:-1] for one in forms for ascii in (True, False)}
+        yield from sorted(forms, key=len, reverse=True)
 
 
 def _document(kind: str, body: bytes) -> dict[str, Any]:

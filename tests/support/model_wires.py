@@ -139,18 +139,36 @@ def wire_of(path: str) -> str | None:
 # --- what it says -----------------------------------------------------------------------------------------------------
 
 
+_SHELLS: Final = {"exec_command": "cmd", "run_shell_command": "command", "bash": "command", "Bash": "command"}
+"""Tools by which command-line agents run a command, and what they call it."""
+
+
 def _tool(names: list[str], wanted: str) -> str | None:
     return next((name for name in names if wanted in name), None)
 
 
+def _calls(names: list[str]) -> list[tuple[str, str, str]]:
+    """The two calls, as (id, name, arguments): of a tool for the weather, else of one that runs commands."""
+    if (weather := _tool(names, "weather")) is not None:
+        return [(one, weather, arguments(city)) for one, city in CITIES]
+    shell = next((name for name in names if name in _SHELLS), None)
+    if shell is None:
+        return []
+    commands = ("echo 4 degrees", "echo no such city: Atlantis >&2; exit 1")
+    return [
+        (one, shell, json.dumps({_SHELLS[shell]: command, "description": "weather"}))
+        for (one, _), command in zip(CITIES, commands, strict=True)
+    ]
+
+
 def _chat(request: Json, path: str) -> Json:
-    offered = [one["function"]["name"] for one in request.get("tools") or ()]
+    offered = [one["function"]["name"] for one in request.get("tools") or () if "function" in one]
     answered = any(one["role"] in ("tool", "function", "assistant") for one in request["messages"])
     message: Json = {"role": "assistant", "content": _plain(request["messages"]) or ANSWER}
-    weather, final = _tool(offered, "weather"), _tool(offered, "final_answer")
+    final = _tool(offered, "final_answer")
     finish = "stop"
-    if weather and not answered:
-        calls = [(one, weather, arguments(city)) for one, city in CITIES]
+    if not answered:
+        calls = _calls(offered)
     elif final and answered:
         calls = [("call_final", final, json.dumps({"answer": ANSWER}))]
     else:
@@ -196,17 +214,15 @@ def _plain(messages: list[Json]) -> str | None:
 def _responses(request: Json, path: str) -> Json:
     items = request["input"] if isinstance(request["input"], list) else []
     answered = any(item.get("type") == "function_call_output" for item in items)
-    weather = _tool([one.get("name", "") for one in request.get("tools") or ()], "weather")
-    output: list[Json]
-    if weather and not answered:
-        output = [
-            {
-                "type": "function_call", "id": f"fc_{one}", "call_id": one, "name": weather,
-                "arguments": arguments(city), "status": "completed",
-            }
-            for one, city in CITIES
-        ]  # fmt: skip
-    else:
+    calls = [] if answered else _calls([one.get("name") or "" for one in request.get("tools") or ()])
+    output: list[Json] = [
+        {
+            "type": "function_call", "id": f"fc_{one}", "call_id": one, "name": name, "arguments": given,
+            "status": "completed",
+        }
+        for one, name, given in calls
+    ]  # fmt: skip
+    if not calls:
         text = {"type": "output_text", "text": ANSWER, "annotations": []}
         output = [{"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [text]}]
     given, out, cached = TOKENS
@@ -228,14 +244,9 @@ def _anthropic(request: Json, path: str) -> Json:
         for one in request["messages"] if isinstance(one["content"], list)
         for block in one["content"]
     )  # fmt: skip
-    weather = _tool([one["name"] for one in request.get("tools") or ()], "weather")
-    content: list[Json] = [{"type": "text", "text": ANSWER}]
-    if weather and not answered:
-        content = [{"type": "text", "text": SAID}]
-        content += [
-            {"type": "tool_use", "id": one, "name": weather, "input": json.loads(arguments(city))}
-            for one, city in CITIES
-        ]
+    calls = [] if answered else _calls([one["name"] for one in request.get("tools") or ()])
+    content: list[Json] = [{"type": "text", "text": SAID if calls else ANSWER}]
+    content += [{"type": "tool_use", "id": one, "name": name, "input": json.loads(given)} for one, name, given in calls]
     given, out, cached = TOKENS
     return {
         "id": f"msg_{2 if answered else 1}", "type": "message", "role": "assistant", "model": request.get("model"),
@@ -249,11 +260,9 @@ def _gemini(request: Json, path: str) -> Json:
     declared = [
         one["name"] for tool in request.get("tools") or () for one in tool.get("functionDeclarations") or ()
     ]  # fmt: skip
-    weather = _tool(declared, "weather")
-    parts: list[Json] = [{"text": ANSWER}]
-    if weather and not answered:
-        parts = [{"text": SAID}]
-        parts += [{"functionCall": {"name": weather, "args": json.loads(arguments(city))}} for _, city in CITIES]
+    calls = [] if answered else _calls(declared)
+    parts: list[Json] = [{"text": SAID if calls else ANSWER}]
+    parts += [{"functionCall": {"name": name, "args": json.loads(given)}} for _, name, given in calls]
     given, out, cached = TOKENS
     return {
         "candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": "STOP", "index": 0}],

@@ -228,6 +228,24 @@ PRODUCERS: Final[dict[str, Producer]] = {
 }  # fmt: skip
 
 
+_CLI_NEEDS: Final = "its settings, see below"
+PRODUCERS.update(
+    {
+        "codex": Producer("OpenAI Codex CLI", "command_line.py", ("@openai/codex",), ("codex",), needs=_CLI_NEEDS),
+        "gemini-cli": Producer(
+            "Gemini CLI", "command_line.py", ("@google/gemini-cli",), ("gemini",), needs=_CLI_NEEDS
+        ),
+        "copilot-cli": Producer(
+            "GitHub Copilot CLI", "command_line.py", ("@github/copilot",), ("copilot",),
+            needs="`COPILOT_OTEL_ENABLED=true`, `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true`",
+        ),
+        "claude-code": Producer(
+            "Claude Code", "command_line.py", ("@anthropic-ai/claude-code",), ("claude",), needs=_CLI_NEEDS
+        ),
+    }
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Recording:
     """What one producer sent, and what its model was asked and answered meanwhile."""

@@ -60,7 +60,8 @@ def _text(content: Any) -> str:
 
 
 def _chat(request: Json, response: Json) -> tuple[tuple[Said, ...], Said, Json]:
-    tools = {one["function"]["name"]: one["function"].get("parameters") for one in request.get("tools") or ()}
+    functions = [one["function"] for one in request.get("tools") or () if "function" in one]
+    tools = {one["name"]: one.get("parameters") for one in functions}
     messages = tuple(_chat_message(one) for one in request["messages"])
     return messages, _chat_message(response["choices"][0]["message"]), tools
 
@@ -210,8 +211,9 @@ def conversations(found: list[Exchange]) -> list[tuple[Said, ...]]:
 
 
 def _loose(said: Said) -> Said:
-    """A message whatever the order of the keys of its arguments; some clients leave out what was said beside calls."""
-    calls = tuple((one, name, _sorted(text)) for one, name, text in said.calls)
+    """A message whatever the order of the keys of its arguments; some clients leave out what was said beside calls, and
+    give calls ids where the wire has none."""
+    calls = tuple((None, name, _sorted(text)) for _, name, text in said.calls)
     return Said(said.role, "" if calls else said.text, calls, said.id)
 
 

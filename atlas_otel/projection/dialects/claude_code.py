@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel import semconv
-from atlas_otel.projection.dialects import calling, reading
+from atlas_otel.projection.dialects import calling, genai_events, reading
 from atlas_otel.records.json_text import JsonText, dump
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ def read(span: SpanRecord) -> Facts | None:
         fields["agent_name"] = _AGENT
         if (task := reading.text(span.attributes, semconv.CLAUDE_CODE_PROMPT)) is not None:
             fields["task"] = task
+        answers = [one for one in span.events if one.name == semconv.EVENT_GEN_AI_DETAILS]
+        if answers:  # logs of its answers name this span; the last one answers the prompt
+            fields.update(genai_events.messages(span._replace(events=(answers[-1],))))
     tool = fields.pop("tool_name", None)
     names = {"llm": fields.get("model"), "tool": tool, "agent": _AGENT}
     return reading.finish(span, fields, kind, names.get(kind), NAME)

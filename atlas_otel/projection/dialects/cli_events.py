@@ -60,6 +60,8 @@ _TABLE: Final[Table] = {
     "input_token_count": ("input_tokens", reading.as_number),
     "output_token_count": ("output_tokens", reading.as_number),
     "total_token_count": ("total_tokens", reading.as_number),
+    "tool_token_count": ("total_tokens", reading.as_number),
+    "cache_write_token_count": ("cache_write_tokens", reading.as_number),
     "cached_token_count": ("cached_tokens", reading.as_number),
     "cached_content_token_count": ("cached_tokens", reading.as_number),
     "reasoning_token_count": ("reasoning_tokens", reading.as_number),
@@ -68,10 +70,11 @@ _TABLE: Final[Table] = {
 }
 
 
-def event_name(name: str, body: object, scope: str) -> str:
-    """The event's whole name: some stand in the body, and before the scope's own beginning."""
-    if not is_event(name) and isinstance(body, str) and is_event(body):
-        return body
+def event_name(name: str, body: object, scope: str, said: Mapping[str, object]) -> str:
+    """The event's whole name: some stand in the body or among the attributes, and before the scope's own beginning."""
+    for other in (body, said.get(semconv.LOG_EVENT_NAME)):
+        if not is_event(name) and isinstance(other, str) and is_event(other):
+            return other
     for begins_with, prefix in _SCOPES:
         if scope.startswith(begins_with) and name and "." not in name:
             return prefix + name
@@ -82,6 +85,12 @@ def is_event(name: str) -> bool:
     """Whether an agent's events are named so."""
     head, dot, rest = name.partition(".")
     return bool(dot and rest) and head in _AGENTS
+
+
+def is_beside_spans(name: str) -> bool:
+    """Whether these events alone tell what happened, also where they stand under spans: Codex's spans are of what goes
+    on inside of it, and its model calls' events are under none of them."""
+    return name.startswith("codex.")
 
 
 def begins(name: str, *, has_turn: bool) -> bool:
@@ -97,12 +106,16 @@ def request_of(name: str, said: Mapping[str, object]) -> str | None:
 
 def answer(name: str, said: Mapping[str, object]) -> tuple[str, dict[str, Any]] | None:
     """Of an event that is the answer to a request: the request's id, and the answer as a message."""
-    request, text = said.get("request_id"), said.get("response")
-    if name != "claude_code.assistant_response" or not isinstance(request, str) or not isinstance(text, str):
+    request, message = said.get("request_id"), answer_text(name, said)
+    return (request, message) if message is not None and isinstance(request, str) and request else None
+
+
+def answer_text(name: str, said: Mapping[str, object]) -> dict[str, Any] | None:
+    """Of an event that is an answer: it as a message."""
+    text = said.get("response")
+    if name != "claude_code.assistant_response" or not isinstance(text, str) or text in _REDACTED:
         return None
-    if not request or text in _REDACTED:
-        return None
-    return request, {"role": "assistant", "parts": [{"type": "text", "content": text}]}
+    return {"role": "assistant", "parts": [{"type": "text", "content": text}]}
 
 
 def read(span: SpanRecord) -> Facts | None:
@@ -112,8 +125,10 @@ def read(span: SpanRecord) -> Facts | None:
         return None
     agent = _AGENTS[name.partition(".")[0]]
     kind = _KINDS.get(name, "function")
-    if name == "codex.sse_event" and span.attributes.get("event.kind") != _COMPLETED:
-        kind = "function"
+    if name == "codex.sse_event" and not (
+        span.attributes.get("event.kind") == _COMPLETED and "input_token_count" in span.attributes
+    ):
+        kind = "function"  # of a completed answer there are two, and one says what it took
     fields = reading.collect(span.attributes, _TABLE, reading.COMMON, reading.FALLBACKS)
     fields["operation"] = name
     tool = fields.pop("tool_name", None)

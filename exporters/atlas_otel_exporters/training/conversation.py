@@ -132,7 +132,7 @@ def conversations(turns: Iterable[Turn]) -> list[Conversation]:
             continue
         asked = said_in(turn.call.messages)
         reached = [(one, more) for one in found if (more := one.more_in(turn, asked)) is not None]
-        earlier, more = max(reached, key=lambda one: len(one[0].said), default=(None, _More(())))
+        earlier, more = max(reached, key=_nearness, default=(None, _More(())))
         if earlier is not None and earlier.choice == 0:
             found.remove(earlier)
         before = () if earlier is None else (*_spoken(earlier, more.answer), *map(Spoken, more.messages))
@@ -143,6 +143,12 @@ def conversations(turns: Iterable[Turn]) -> list[Conversation]:
             tools = turn.call.tools or (earlier.tools if earlier is not None else ())
             found.append(Conversation(prompt, spoken, said, tools, number))
     return found
+
+
+def _nearness(reached: tuple[Conversation, _More]) -> tuple[bool, int]:
+    """The conversation whose last answer is the history's own goes before one where only its form is taken for it."""
+    conversation, more = reached
+    return more.answer is None, len(conversation.said)
 
 
 def _spoken(earlier: Conversation, answer: Message | None) -> tuple[Spoken, ...]:

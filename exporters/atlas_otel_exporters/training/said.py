@@ -60,15 +60,18 @@ def goes_on(earlier: Sequence[Said], later: Sequence[Said]) -> bool:
 
 def fuller(answer: Message, history: Message) -> Message | None:
     """The same message with all that its two forms have, where one of them lacks the calls, the text or all; None where
-    they differ otherwise. Reasoning is the answer's."""
+    they differ otherwise. Reasoning is the answer's; ids of calls are the history's, whose results name them: a client
+    gives them itself where the provider has none."""
     if answer.role != history.role:
         return None
     text, sent_text = answer.text.strip(), history.text.strip()
     calls, sent_calls = _calls(answer), _calls(history)
     if text and sent_text and text != sent_text:
         return None
-    if calls and sent_calls and not _are_same(calls, sent_calls):
-        return None
+    if calls and sent_calls:
+        if [one.content for one in calls] != [one.content for one in sent_calls]:
+            return None
+        answer = _with_ids(answer, [one.id for one in sent_calls])
     if not (calls or sent_calls):
         return None
     missing = (
@@ -87,8 +90,12 @@ def _calls(message: Message) -> list[Said]:
     return [one for one in said_in([message]) if one.kind == "call"]
 
 
-def _are_same(calls: list[Said], others: list[Said]) -> bool:
-    return len(calls) == len(others) and all(map(Said.is_same, calls, others))
+def _with_ids(message: Message, ids: list[str | None]) -> Message:
+    left = iter(ids)
+    parts = tuple(
+        replace(part, id=next(left) or part.id) if isinstance(part, ToolCall) else part for part in message.parts
+    )
+    return replace(message, parts=parts)
 
 
 def _sorted(results: list[Said]) -> list[Said]:

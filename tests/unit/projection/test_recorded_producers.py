@@ -16,7 +16,7 @@ from atlas_otel_exporters.training.options import RowOptions
 from tests.support.memory_store import MemoryStore
 from tests.support.model_wires import ANSWER, CITIES, TASK, TOKENS, arguments
 from tests.support.producers import PRODUCERS, RECORDED, recording
-from tests.support.stored_sessions import lines
+from tests.support.stored_sessions import lines, lines_of_conversation
 from tests.support.wire_log import Exchange, Said, compact, conversations, exchanges, of_line, without_form
 
 Json = dict[str, Any]
@@ -70,12 +70,19 @@ def read(name: str) -> Read:
     return Read(exchanges(held.exchanges), [line for rows in sessions for line in lines("atlas", rows)], chat)
 
 
-NAMES = sorted(PRODUCERS)
+AGENTS = {
+    "claude-code": "messages are not written",
+    "codex": "messages are not written",
+    "copilot-cli": "yes",
+    "gemini-cli": "yes; its spans are a trace for each call, and its log records a session beside them",
+}
+"""Command-line agents, which have prompts and tools of their own: held against the server in tests of their own."""
+NAMES = sorted(PRODUCERS.keys() - AGENTS.keys())
 
 
 def test_each_producer_is_recorded() -> None:
-    assert sorted(path.stem for path in RECORDED.glob("*.jsonl")) == NAMES
-    assert len({producer.title for producer in PRODUCERS.values()}) == len(NAMES) > 50
+    assert sorted(path.stem for path in RECORDED.glob("*.jsonl")) == sorted(PRODUCERS)
+    assert len({producer.title for producer in PRODUCERS.values()}) == len(PRODUCERS) > 50
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -188,6 +195,79 @@ def _written_arguments(found: Read) -> list[str]:
     return [text for one in found.asked for _, _, text in one.answer.calls]
 
 
+# --- command-line agents ----------------------------------------------------------------------------------------------
+
+
+def _check_agent(line: Json, tool: str) -> None:
+    assert line["task"].endswith(TASK)
+    assert line["session_metadata"]["conversation_id"]
+    usage = line["session_metadata"]["token_usage"]
+    assert (usage["calls"], usage["prompt_tokens"], usage["completion_tokens"]) == (2, 300, 40)
+    payloads = [one["event"]["payload"] for one in line["trajectory_events"]]
+    starts = [one for one in payloads if one["event_type"] == "TOOL_START"]
+    outputs = {one["UUID"]: json.dumps(one["data"]["output"]) for one in payloads if one["event_type"] == "TOOL_END"}
+    assert sorted(one["metadata"]["tool_info"]["call_id"] for one in starts) == ["call_atlantis", "call_oslo"]
+    for start in starts:
+        assert start["name"] == tool
+        command = start["data"]["input"].get("cmd") or start["data"]["input"]["command"]
+        if start["metadata"]["tool_info"]["call_id"] == "call_oslo":
+            assert command == "echo 4 degrees"
+            assert "4 degrees" in outputs[start["UUID"]]
+        else:
+            assert command == "echo no such city: Atlantis >&2; exit 1"
+
+
+def test_codex() -> None:
+    """Events that stand under its spans and such as do not are one session; none holds what the model said."""
+    (line,) = read("codex").lines
+    _check_agent(line, "exec_command")
+    assert read("codex").chat == []
+
+
+def test_claude_code() -> None:
+    """Its spans, and the answers that its log records have."""
+    (line,) = read("claude-code").lines
+    _check_agent(line, "Bash")
+    assert line["final_answer"] == ANSWER
+
+
+def test_copilot_cli() -> None:
+    found = read("copilot-cli")
+    (line,) = found.lines
+    _check_agent(line, "bash")
+    assert line["final_answer"] == ANSWER
+    (chat,) = found.chat
+    (expected,) = [_comparable(one) for one in conversations(found.asked)]
+    written = _comparable(of_line(chat["messages"]))
+    assert sorted(map(repr, written)) == sorted(map(repr, expected)), "its results are in another order"
+    offered = {one["function"]["name"] for one in json.loads(chat["tools"]) if one["type"] == "function"}
+    assert offered >= found.asked[0].tools.keys()
+
+
+def test_gemini_cli() -> None:
+    """Its spans: what the server saw, whole, as one conversation over two traces."""
+    held = recording("gemini-cli")
+    spans = [one for one in held.signals if "resourceSpans" in one]
+    with MemoryStore() as store:
+        for document in spans:
+            store.write(decode_document(document, Capture()).records)
+        while store.project():
+            pass
+        sessions = [rows for key in store.sessions() if (rows := store.rows(key)) is not None]
+    assert len({rows.session.metadata["conversation_id"] for rows in sessions}) == 1
+    (line,) = lines_of_conversation("chat", sessions, RowOptions(arguments="text"))
+    (expected,) = [_comparable(one) for one in conversations(exchanges(held.exchanges))]
+    written = _comparable(of_line(line["messages"]))
+    assert [(one.role, one.text, len(one.calls)) for one in written] == [
+        (one.role, one.text, len(one.calls)) for one in expected
+    ]
+    (calling,) = [one for one in written if one.calls]
+    assert [call[0] for call in calling.calls] == [one.id for one in written if one.role == "tool"]
+    assert json.loads(line["tools"])
+    logs = [line for line in read("gemini-cli").lines if line["task"] == TASK]
+    assert [one["final_answer"] for one in logs] == [ANSWER]
+
+
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
@@ -213,6 +293,10 @@ def table() -> str:
     ]
     for name, producer in sorted(PRODUCERS.items(), key=lambda item: item[1].title.lower()):
         found = read(name)
+        if name in AGENTS:
+            (package, version), *_ = recording(name).installed.items()
+            rows.append(f"| {producer.title} | {package} {version} | {AGENTS[name]} | | | yes | {producer.needs} |")
+            continue
         versions = ", ".join(f"{package} {version}" for package, version in recording(name).installed.items())
         offered = "" if name in NOT_OFFERED else "other parameters" if name in OTHER_SCHEMA else "yes"
         called = any("weather" in one["name"] for one in found.events("TOOL_START"))
