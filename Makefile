@@ -9,6 +9,8 @@
 #   make budget      instructions of the hot path, counted (valgrind)
 #   make docs        the documentation site, in build/docs; a warning, a broken link or a remote asset fails
 #   make prose       the English of the pages (Go: builds Vale once)
+#   make release-check   build, check the metadata, install and run the demo on each Python that is here
+#   make test-pythons    the unit and contract tests on each Python that is here
 #   make bench       the benchmarks, some 20 minutes; writes docs/performance.md   make bench CASES="decorated stall"
 #   make ui          the page's bundle, from ui/ (Node); ui-check: is the committed one what the sources give?
 #   make test-browser   the page in a real browser
@@ -32,7 +34,8 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help setup demo test lint types imports test-suite test-rest test-wheel test-stack test-training \
-  test-training-all ui ui-check test-ui test-browser stack programs docs prose soak budget bench up down lock format clean
+  test-training-all ui ui-check test-ui test-browser stack programs docs prose release-check test-pythons soak budget \
+  bench up down lock format clean
 
 help:
 	@awk '!/^#/ { exit } { sub(/^# ?/, ""); print }' Makefile
@@ -48,6 +51,12 @@ test: lint types imports test-wheel test-rest
 docs: setup
 	$(BIN)/sphinx-build -E -W --keep-going -q -b html docs build/docs
 	$(BIN)/python scripts/check_site.py build/docs
+
+release-check: setup
+	$(BIN)/python scripts/pythons.py release
+
+test-pythons: setup
+	$(BIN)/python scripts/pythons.py test $(TESTS)
 
 # Vale is built once for each user; 69 says that it can't be here, and why.
 prose: setup

@@ -46,6 +46,48 @@ def config(name):
     return str(EXAMPLES / f"{name}.yaml")
 
 
+def run(environment, folder, *command):
+    done = subprocess.run(
+        [sys.executable, *map(str, command)], env=environment, cwd=folder, capture_output=True, text=True, timeout=110
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_the_smallest_agent(environment, lines, tmp_path):
+    assert run(environment, tmp_path, EXAMPLES / "smallest.py") == "It is 5."
+    (line,) = lines()
+    assert (line["task"], line["final_answer"]) == ("What is two and three?", "It is 5.")
+    assert [event["name"] for event in line["trajectory_events"] if event["type"] == "TOOL_END"] == ["add"]
+
+
+def test_a_reward_that_comes_a_day_later(environment, lines, tmp_path):
+    key = run(environment, tmp_path, EXAMPLES / "late_reward.py", "order", "2 apples")
+    assert "session_reward" not in lines()[0]
+    run(environment, tmp_path, EXAMPLES / "late_reward.py", "returned", key)
+    (line,) = lines()
+    assert line["session_metadata"]["session_key"] == key
+    assert (line["session_reward"]["score"], line["session_reward"]["rationale"]) == (0.0, "sent back")
+    (step,) = line["steps"]
+    assert step["reward"]["score"] == 0.0
+    assert "reward_missing" not in step["metadata"]
+
+
+def test_an_mcp_server_joins_the_session_of_its_caller(environment, lines, tmp_path):
+    assert run(environment, tmp_path, EXAMPLES / "mcp" / "agent.py") == "There are 7 apples."
+    (line,) = lines()
+    assert line["final_answer"] == "There are 7 apples."
+    calls = [event["name"] for event in line["trajectory_events"] if event["type"] == "TOOL_END"]
+    assert "query" in calls, "the server's own call is in the session"
+
+
+def test_every_example_is_listed_and_says_how_to_run_it():
+    page = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    kinds = (".py", ".ts", ".yaml", ".ipynb")
+    files = [path for path in sorted(EXAMPLES.rglob("*")) if path.suffix in kinds and "node_modules" not in path.parts]
+    assert [str(path) for path in files if f"]({path.relative_to(EXAMPLES)})" not in page] == []
+
+
 def test_every_example_config_is_right(atlas):
     files = sorted(str(path) for path in EXAMPLES.glob("*.yaml"))
     said = atlas("config", "check", *files).stdout.splitlines()
