@@ -187,7 +187,18 @@ async def _body(request: Request, operation: Operation) -> BaseModel | None:
         data += part
         if len(data) > _MAX_BODY:
             raise Refused(413, "too_large", f"the body is over {_MAX_BODY} bytes")
-    return operation.body.model_validate_json(data)
+    body = operation.body.model_validate_json(data)
+    if _holds_nul(body.model_dump()):
+        raise Refused(400, "bad_request", "the body holds U+0000, which no database keeps")
+    return body
+
+
+def _holds_nul(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_nul, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_nul, value))
+    return isinstance(value, str) and "\x00" in value
 
 
 def _said(error: ValidationError) -> str:

@@ -25,7 +25,8 @@ ended AS MATERIALIZED (
         SELECT
             stored.id AS event_id, payload ->> 'event_type' AS event_type, payload ->> 'name' AS name,
             payload ->> 'UUID' AS uuid, stored.event ->> 'parent_id' AS parent,
-            said ->> 'model' AS model, said ->> 'step_id' AS step, said ->> 'status' = 'failed' AS failed,
+            said ->> 'model' AS model, said ->> 'step_id' AS step, -- A rejected attempt is counted as such.
+            said ->> 'status' = 'failed' AND coalesce(said -> 'error' ->> 'type', '') <> 'ValidationFailed' AS failed,
             coalesce(said -> 'error' ->> 'type', '') AS error_type,
             left(coalesce(said -> 'error' ->> 'message', payload -> 'data' -> 'output' ->> 'error', ''), 300) AS message,
             atlas_otel.number_of(payload -> 'usage_info' -> 'prompt_tokens') AS input_tokens,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from atlas_otel.ui.handlers import queue, reviewing, setup, transcript
+from atlas_otel.ui.handlers import bulk, comparing, datasets, plotting, queue, reviewing, setup, transcript
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,4 +16,8 @@ HANDLERS: Final[Mapping[str, Callable[[Ask], Answered]]] = {
     **queue.HANDLERS,
     **transcript.HANDLERS,
     **reviewing.HANDLERS,
+    **bulk.HANDLERS,
+    **plotting.HANDLERS,
+    **comparing.HANDLERS,
+    **datasets.HANDLERS,
 }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 from atlas_otel.postgres.dsn import describe
+from atlas_otel.ui.shapes.sessions import LineFormat
 from atlas_otel.ui.shapes.setup import Criterion, Health, Me, Rubric, Setup
-from atlas_otel_exporters.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ def setup(ask: Ask) -> Setup:
         rubric=rubric,
         reserve_minutes=options.rubric.reserve_minutes,
         datasets=options.datasets is not None,
-        formats=list(FORMATS),
+        formats=list(get_args(LineFormat)),
         poll_seconds=POLL_S,
         max_payload_bytes=MAX_PAYLOAD,
         low_reward=LOW_REWARD,

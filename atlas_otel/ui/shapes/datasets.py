@@ -7,12 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from atlas_otel.ui.shapes.base import Answer, Asked, Json
-from atlas_otel.ui.shapes.sessions import Name, SessionQuery
+from atlas_otel.ui.shapes.sessions import LineFormat, Name, SessionQuery
 
 DatasetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["support-2026-11"])]
-DatasetFormat = Literal[
-    "chat", "preference", "rl", "kto", "tokens", "openai", "openai-preference", "verl", "atif", "atlas"
-]
 
 
 class Count(Answer):
@@ -97,7 +94,7 @@ class BuildBody(Asked):
     """A dataset of the approved sessions of a query (``every_status``: of all of them)."""
 
     name: DatasetName
-    format: DatasetFormat = "chat"
+    format: LineFormat = "chat"
     query: SessionQuery
     every_status: bool = False
     files: Literal["parquet", "jsonl"] = "jsonl"

@@ -23,6 +23,10 @@ ReasonCode = Literal[
     "changed_after_review",
     "tie",
 ]
+LineFormat = Literal[
+    "atlas", "chat", "preference", "rl", "kto", "tokens", "openai", "openai-preference", "verl", "atif", "hf-traces"
+]
+"""What a session is written as for training: every format of an export but ``otlp``, which holds records."""
 Order = Literal["attention", "newest", "oldest"]
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 

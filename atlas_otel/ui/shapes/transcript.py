@@ -9,7 +9,7 @@ from pydantic import Field
 
 from atlas_otel.ui.shapes.base import Answer, Asked, Json, Revision
 from atlas_otel.ui.shapes.review import ReviewState
-from atlas_otel.ui.shapes.sessions import SessionItem
+from atlas_otel.ui.shapes.sessions import LineFormat, SessionItem
 
 SpanKind = Literal["session", "step", "tool", "llm", "agent", "function", "reward", "event", "custom"]
 SpanStatus = Literal["running", "succeeded", "failed"]
@@ -339,19 +339,7 @@ class RawRecords(Answer):
 class LinesQuery(Asked):
     """Which lines."""
 
-    format: Literal[
-        "atlas",
-        "chat",
-        "preference",
-        "rl",
-        "kto",
-        "tokens",
-        "openai",
-        "openai-preference",
-        "verl",
-        "atif",
-        "hf-traces",
-    ] = "chat"
+    format: LineFormat = "chat"
 
 
 class Line(Answer):

@@ -25,7 +25,7 @@ AND (%(tool)s::text IS NULL OR CASE
     )
 END)
 AND (NOT %(failed)s OR theirs.status = 'failed' OR CASE
-    WHEN facts.session_id IS NOT NULL THEN facts.failed > 0
+    WHEN facts.session_id IS NOT NULL THEN facts.failed > 0 OR facts.rejected > 0
     ELSE EXISTS (
         SELECT FROM public.trajectory_events
         WHERE session_id = theirs.id AND event -> 'payload' -> 'metadata' ->> 'status' = 'failed'

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import atlas_otel.ui
 from atlas_otel.ui.openapi import document
 from atlas_otel.ui.operations import API, OPERATIONS
+from atlas_otel.ui.shapes.sessions import LineFormat
+from atlas_otel_exporters.formats import FORMATS
 
 FILE = Path(atlas_otel.ui.__file__).with_name("openapi.json")
 
@@ -37,3 +39,7 @@ def test_every_answer_states_its_errors_and_every_write_asks_for_the_token() -> 
         assert "Retry-After" in operation["responses"]["503"]["headers"]
         assert ("ETag" in operation["responses"]["200"].get("headers", {})) is one.tagged
         assert any(p["name"] == "X-Atlas-CSRF" for p in operation["parameters"]) is one.writes
+
+
+def test_a_session_can_be_seen_in_every_format_that_trains() -> None:
+    assert set(get_args(LineFormat)) == set(FORMATS) - {"otlp"}
