@@ -16,6 +16,7 @@ from atlas_otel.otlp.attributes import Keeper
 from atlas_otel.otlp.claims import ANYBODY, as_claim
 from atlas_otel.records.packing import unpack_events
 from atlas_otel.records.record import RANK_ENDED_OTLP, SpanEvent, SpanLink, SpanRecord
+from atlas_otel.view.heard import heard
 from atlas_otel.view.undone import as_recorded
 
 if TYPE_CHECKING:
@@ -142,6 +143,8 @@ def records_of(
     packed: Sequence[EventRecord] = ()
     if semconv.ATLAS_EVENTS in attributes:
         attributes, events, packed = _unpacked(raw, key, keeper)
+    elif events and scope == semconv.SCOPE_NAME:
+        events, packed = _heard(raw, key)
     if events:
         events = [event if event.time_ns else event._replace(time_ns=raw.start_ns) for event in events]
     if links:
@@ -230,6 +233,13 @@ def _unpacked(
         [event for event in raw.events if (event.time_ns, event.name) not in shown],
         packed,
     )
+
+
+def _heard(raw: RawSpan, key: str | None) -> tuple[Sequence[SpanEvent], Sequence[EventRecord]]:
+    """Events of a span of ours that came back from where ``atlas.events`` does not go, and the records of those that
+    can be read."""
+    read = [(event, heard(event, raw.trace_id, raw.span_id, key)) for event in raw.events]
+    return [event for event, record in read if record is None], [record for _, record in read if record is not None]
 
 
 def _count(number: int) -> int:
