@@ -193,3 +193,39 @@ def test_a_foreign_trace_says_which_session_it_is(
     command = [sys.executable, "-m", "atlas_otel", "sessions", "show", key, "--json"]
     shown = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=True)
     assert json.loads(shown.stdout)["session_id"] == key
+
+
+BIRDS = """
+import json, sys
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter()))
+def message(role, text):
+    return {"role": role, "parts": [{"type": "text", "content": text}]}
+asked = [message("system", "Be brief."), *(message("user", f"{n}: " + "é" * int(sys.argv[1])) for n in range(41))]
+told = {"gen_ai.operation.name": "chat", "gen_ai.input.messages": json.dumps(asked, ensure_ascii=False)}
+told["gen_ai.output.messages"] = json.dumps([message("assistant", "w" * 200_000 + " the end")])
+with provider.get_tracer("others").start_as_current_span("chat", attributes=told) as span:
+    print(format(span.get_span_context().trace_id, "032x"))
+provider.shutdown()
+"""
+
+
+@pytest.mark.parametrize(("characters", "whole"), [(1_000, True), (40_000, False)])
+def test_others_conversations_stay_json_too(jaeger: Jaeger, collector: Collector, characters: int, whole: bool) -> None:
+    env = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
+    command = [sys.executable, "-c", BIRDS, str(characters)]
+    ran = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=True)
+    (span,) = jaeger.await_spans(ran.stdout.strip(), 1)
+    asked = texts(attributes(span)["gen_ai.input.messages"])
+    if whole:
+        ends = [f"{number}: " + "é" * characters for number in (38, 39, 40)]
+        assert asked == ["Be brief.", "0: " + "é" * characters, "… 37 messages …", *ends]
+    else:
+        (said,) = asked
+        assert said.startswith("… 42 messages, ")
+    (answer,) = texts(attributes(span)["gen_ai.output.messages"])
+    assert answer.startswith("… 1 messages, ")
+    assert " the end" in answer
