@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import selectors
 from contextlib import contextmanager
-from selectors import DefaultSelector
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from psycopg.abc import Params, PQGen, QueryNoTemplate
 
 _T = TypeVar("_T")
+_Selector: Final[type[selectors.BaseSelector]] = getattr(selectors, "PollSelector", selectors.DefaultSelector)
+"""For one look: to make an epoll, and to let go of it, takes longer than the look."""
 _AT_ONCE_S: Final = 0.001
 """An answer expected within this time is waited for: a piece of work takes longer, and is better kept for a long wait.
 Without this, the server idled for four fifths of the time that the work took (measured)."""
@@ -121,6 +123,6 @@ def _interleaved(gen: PQGen[_T], socket: int, meanwhile: Callable[[], bool]) -> 
 
 def _waits(socket: int, wanted: int, seconds: float) -> bool:
     """Whether the socket is still not ready after ``seconds``."""
-    with DefaultSelector() as selector:
+    with _Selector() as selector:
         selector.register(socket, wanted)  # psycopg's numbers are the selector's
         return not selector.select(seconds)
