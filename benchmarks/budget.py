@@ -1,4 +1,5 @@
-"""``make budget``: how many instructions the hot path may take, in those of a raw OpenTelemetry span of the same run.
+"""``make budget``: how many instructions the hot path may take, and the drain and the projection of each span, in those
+of a raw OpenTelemetry span of the same run.
 
 Callgrind counts instructions, which a noisy machine does not change, and the ratio carries over between machines. What
 ``budget.json`` holds was measured; a path may take :data:`MARGIN` more, since builds of Python differ. Without valgrind
@@ -37,7 +38,7 @@ _TOTAL: Final = re.compile(r"^totals: (\d+)$", re.MULTILINE)
 # Else a copied block counts one instruction for each of its bytes, which take next to no time.
 _TUNABLES: Final = "glibc.cpu.x86_rep_movsb_threshold=1073741824:glibc.cpu.x86_rep_stosb_threshold=1073741824"
 _ADVICE: Final = """
-The hot path became slower. `git log` since budget.json was written says what changed; callgrind says where it goes:
+A path became slower. `git log` since budget.json was written says what changed; callgrind says where it goes:
     valgrind --tool=callgrind {python} -m benchmarks.hot_path && callgrind_annotate callgrind.out.*
 Where the cost is wanted, `python -m benchmarks.budget --update` writes the new figures: say why in the commit."""
 
@@ -98,12 +99,12 @@ def main(arguments: list[str] | None = None) -> int:
     if asked.update:
         stored = {name: round(ratio, 3) for name, ratio in found.items()}
         STORED.write_text(json.dumps(stored, indent=2) + "\n")
-    print(f"{'path':36}{'instructions':>14}{'× raw span':>12}{'budget':>9}{'may be':>9}")
+    print(f"{'path':54}{'instructions':>14}{'× raw span':>12}{'budget':>9}{'may be':>9}")
     for name, taken in instructions.items():
         budget = stored.get(name)
         columns = "" if name not in found else f"{found[name]:12.2f}"
         limits = "" if budget is None else f"{budget:9.2f}{budget * (1 + MARGIN):9.2f}"
-        print(f"{name:36}{taken:14,.0f}{columns}{limits}")
+        print(f"{name:54}{taken:14,.0f}{columns}{limits}")
     if slow := over(found, stored):
         print(f"\nOver the budget: {'; '.join(slow)}{_ADVICE.format(python=sys.executable)}", file=sys.stderr)
         return 1

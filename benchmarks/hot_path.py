@@ -1,4 +1,5 @@
-"""The hot path under callgrind: ``python -m benchmarks.hot_path``, started by :mod:`benchmarks.budget`.
+"""The hot path, and what is behind it, under callgrind: ``python -m benchmarks.hot_path``, started by
+:mod:`benchmarks.budget`.
 
 Each path runs a few times, then many times, and before and after each of both ``os.getppid`` is called: there callgrind
 begins a new count. What a call takes is the difference of the two counts, so that what a path needs once is not in it.
@@ -35,6 +36,7 @@ from atlas_otel.sdk.own_provider import make_provider
 from atlas_otel.sdk.redacting_processor import RedactingProcessor
 from atlas_otel.steps.manager import IntermediateStepManager
 from atlas_otel.tracing import state
+from benchmarks import background
 from benchmarks.budget import FEW, MANY, RAW, RAW_TALK, TALK
 from benchmarks.task import ARGUMENT, RESULT, Counting, Raw, messages
 
@@ -173,6 +175,8 @@ def paths(folder: Path) -> tuple[Mapping[str, Repeat], Callable[[], None]]:
         f"decorated call{TALK}, memory": memory(_calls(_search, _TALK)),
         f"decorated call{TALK}, spool": spool(_calls(_search, _TALK)),
         "pushed START and END, spool": spool(_pushed),
+        "background: a span from the spool to its row": background.drained(),
+        "background: a span of a session to its contract rows": background.projected(),
     }, empty
 
 

@@ -27,8 +27,12 @@ def read_answer(value: object) -> Answer:
 
         read_answer({"choices": [{"message": {"role": "assistant", "content": "Hi."}}]}).choices[0].message.text
     """
-    if isinstance(value, JsonText) and value.valid:
-        value = value.value
+    if isinstance(value, JsonText):
+        return value.once("answer", lambda text: _read(text.value if text.valid else text))
+    return _read(value)
+
+
+def _read(value: object) -> Answer:
     if value is None or value in ("", [], {}):
         return Answer()
     if isinstance(value, dict):

@@ -42,12 +42,7 @@ def read_messages(value: object, *, role: str = "user") -> Messages:
         read_messages([{"role": "user", "content": "hi"}]).items[0].text   # "hi"
     """
     if isinstance(value, JsonText):
-        if value.valid:
-            value = value.value
-        elif value.text.lstrip()[:1] in ("[", "{"):
-            return _of_broken(value.text, role)
-        else:
-            value = value.text
+        return value.once(f"messages of {role}", lambda text: _of_text(text, role))
     if isinstance(value, str):
         return Messages((_marked(Message(role, (Text(value),))),) if value else ())
     if value is None:
@@ -57,6 +52,14 @@ def read_messages(value: object, *, role: str = "user") -> Messages:
         if held is not None:
             return read_messages(held, role=role)
     return _of_list(value if isinstance(value, (list, tuple)) else [value], role)
+
+
+def _of_text(text: JsonText, role: str) -> Messages:
+    if text.valid:
+        return read_messages(text.value, role=role)
+    if text.text.lstrip()[:1] in ("[", "{"):
+        return _of_broken(text.text, role)
+    return read_messages(text.text, role=role)
 
 
 def is_message(value: object) -> bool:

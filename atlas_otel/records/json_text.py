@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import orjson
 
 from atlas_otel.records import lenient_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from atlas_otel.models.json_types import JsonObject, JsonValue
+
+_T = TypeVar("_T")
 
 _UNREAD: Final = object()
 _INVALID: Final = object()
@@ -47,12 +51,13 @@ class JsonText:
 
     What no database holds is replaced in JSON from the start (:func:`storable`)."""
 
-    __slots__ = ("_strict", "_value", "text")
+    __slots__ = ("_read", "_strict", "_value", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._value: object = _UNREAD
         self._strict = True
+        self._read: dict[str, object] | None = None
         if (replaced := storable(text)) != text:
             self.text = replaced
             if not self.valid:  # a plain text that holds such an escape is as storable as any
@@ -82,6 +87,14 @@ class JsonText:
         """The parsed value where it is an object; else an empty one. It is shared: callers must not change it."""
         value = self.value
         return value if isinstance(value, dict) else {}
+
+    def once(self, name: str, read: Callable[[JsonText], _T]) -> _T:
+        """What ``read`` makes of the text, made once under this name. It is shared: nobody may change it."""
+        if self._read is None:
+            self._read = {}
+        if name not in self._read:
+            self._read[name] = read(self)
+        return cast("_T", self._read[name])
 
     @property
     def plain(self) -> str:

@@ -41,7 +41,7 @@ def canonical(fields: dict[str, Any], kind: str) -> None:
         read = read_messages(given)
         _put(fields, "input_messages", write_messages(read.items, read.cut))
     if kind == "llm" and (said := fields.get("output_messages")) is not None and (choices := read_answer(said).choices):
-        fields["output_messages"] = JsonText(dump(write_choices(choices)))
+        _put(fields, "output_messages", write_choices(choices))
     if (system := fields.get("system_instructions")) is not None:
         _put(fields, "system_instructions", [write_part(part) for part in system_parts(system.value)])
     if (tools := fields.get("tool_definitions")) is not None:
@@ -87,10 +87,10 @@ def _is_place(call_id: str, names: set[str]) -> bool:
 
 
 def _put(fields: dict[str, Any], fact: str, value: list[Any]) -> None:
-    if value:
-        fields[fact] = JsonText(dump(value))
-    else:
+    if not value:
         del fields[fact]
+    elif (text := dump(value)) != fields[fact].text:  # else it stays, with what was read of it
+        fields[fact] = JsonText(text)
 
 
 def system_parts(value: Any) -> tuple[Any, ...]:
