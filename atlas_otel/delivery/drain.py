@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Final
@@ -20,9 +19,10 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
 from atlas_otel.delivery.accounts import count_spans_and_events
-from atlas_otel.delivery.own_sessions import OwnSessions
+from atlas_otel.delivery.projecting import PROJECT_LIMIT, Projecting
+from atlas_otel.delivery.retries import Retries
 from atlas_otel.delivery.store_writer import StoreWriter
-from atlas_otel.errors import RetryableStoreError, StoreError, UnavailableStoreError
+from atlas_otel.errors import StoreError
 from atlas_otel.process import fork
 from atlas_otel.process.quiet_log import QuietLog
 from atlas_otel.process.waking import Bell
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from atlas_otel.delivery.accounts import Accounts
     from atlas_otel.delivery.journal import Journal, JournalBatch
     from atlas_otel.delivery.journal_recorder import RunningSpans
-    from atlas_otel.records.record import Record
     from atlas_otel.records.store import Store, WriteResult
     from atlas_otel.settings import Projection
 
@@ -48,24 +47,10 @@ _CATCH_UP_S: Final = 0.05
 _BATCH_RECORDS: Final = 512
 """Small enough that making rows of them holds the interpreter for a few milliseconds only."""
 _BATCH_BYTES: Final = 8 * 1024 * 1024
-PROJECT_LIMIT: Final = 50
-"""Sessions that are projected in one go; what this process records waits for its end."""
-_PROJECT_EVERY_S: Final = 0.4
-"""How often sessions that grow are projected, unless a flush asks for it."""
-_HELD_S: Final = 0.05
-"""After how long sessions that other processes were projecting are looked at again."""
-_PROJECT_SHARE: Final = 0.2
-"""The most of this thread's time that projecting takes while records keep coming: it holds the interpreter."""
-_PROJECT_LATEST_S: Final = 5.0
-_SETTLE_S: Final = (1.0, 3.0)
-"""How long after the last record the store is asked to project once more: it may have left a session to another
-process, which held it."""
+_BROKEN_S: Final = 5.0
+"""The pause after a failure that nobody foresaw."""
 _IDLE_S: Final = 5.0
 """How often an idle thread looks for what dead processes left."""
-_RETRY_FIRST_S: Final = 0.1
-_RETRY_MOST_S: Final = 5.0
-_RETRY_PERMANENT_S: Final = 30.0
-"""The pause after a refusal that somebody has to lift (a missing schema, a missing right)."""
 _RETRY_FLUSHING_S: Final = 1.0
 """The longest pause while somebody waits in a flush."""
 _SUPPRESSION_KEYS: Final = ("suppress_instrumentation",)
@@ -94,7 +79,7 @@ class Drain:
         """
         self._projection = projection
         self._project_every_s = project_every_s
-        self._settle_s = (*_SETTLE_S, *(after + _LINGER_S for after in settle_s))
+        self._settle_s = [after + _LINGER_S for after in settle_s]
         self._journal = journal
         self._accounts = accounts
         self._store_factory = store_factory
@@ -111,16 +96,18 @@ class Drain:
         self._progress = threading.Condition()
         self._thread: threading.Thread | None = None
         self._writer = StoreWriter(self._store_factory, self._accounts, self._journal.set_aside)
-        self._own = OwnSessions() if self._projection == "own" else OwnSessions(None)
+        self._projecting = Projecting(
+            self._writer,
+            self._projection,
+            self._project_every_s,
+            self._settle_s,
+            stopping=lambda: self._closing,
+            waiting=lambda: self._stored_upto < self._journal.accepted,
+        )
         self._held: JournalBatch | None = None
         self._stored_upto = 0
         self._projected_upto = 0
-        self._dirty = False
-        self._project_at = 0.0
-        self._settle_at: list[float] = []
-        self._sweep_at: float | None = None if self._project_every_s is None else time.monotonic()
-        self._failures = 0
-        self._failure: str | None = None
+        self._retries = Retries()
         self._flushing = 0
         self._poisoned = 0
         self._finishing = False
@@ -149,14 +136,7 @@ class Drain:
                 self._journal.idle = True
                 self._thread = None
                 return
-            self._end_with_multiprocessing()
-
-    def _end_with_multiprocessing(self) -> None:
-        # A child of multiprocessing leaves by os._exit, after finalizers of its own and without atexit's.
-        util = sys.modules.get("multiprocessing.util")
-        process = sys.modules.get("multiprocessing.process")
-        if util is not None and process is not None and process.parent_process() is not None:
-            util.Finalize(None, self.shutdown, exitpriority=0)
+            fork.before_exit_of_child(self.shutdown)
 
     # --- waiting ---------------------------------------------------------------------------------------------------
 
@@ -181,18 +161,7 @@ class Drain:
         finally:
             with self._progress:
                 self._flushing -= 1
-        return done, self._failure if not done else self._without_rows()
-
-    def _without_rows(self) -> str | None:
-        """Why a session that this process stored records of has no rows, or old ones."""
-        if large := self._own.large:
-            return (
-                f"session {large[0]} holds more than an agent keeps in memory: `atlas-otel project`, `collect` or an "
-                "export computes its rows"
-            )
-        for key, reason in self._own.failed.copy().items():
-            return f"the rows of session {key} cannot be computed ({reason.partition(':')[0]})"
-        return None
+        return done, self._retries.reason if not done else self._projecting.own.without_rows()
 
     def _flush(self, deadline: float) -> bool:
         target = self._journal.accepted
@@ -226,12 +195,12 @@ class Drain:
     @property
     def failures(self) -> int:
         """How often in a row the store has not taken what it was given; 0 where it works."""
-        return self._failures
+        return self._retries.count
 
     @property
     def failure(self) -> str | None:
         """Why the store did not take what it was given last; None where it did."""
-        return self._failure
+        return self._retries.reason
 
     def shutdown(self, timeout_s: float = DEFAULT_SHUTDOWN_S) -> bool:
         """Store what there is, for so long at most, and end; whether all of it was stored.
@@ -282,7 +251,7 @@ class Drain:
             except Exception as error:  # the thread must live: whatever it was may be over at the next cycle
                 self._accounts.absorbed("drain")
                 self._log.warning("writer failed (%s); retrying", type(error).__name__)
-                self._pause(_RETRY_MOST_S)
+                self._pause(_BROKEN_S)
         if self._finishing and not self._journal.durable:
             self._mark_unfinished()
         self._writer.close()
@@ -313,7 +282,7 @@ class Drain:
         try:
             if batch is None:
                 self._project(urgent)
-                if not self._dirty:
+                if not self._projecting.behind:
                     self._worked()
                 if not self._finishing:
                     self._rest()
@@ -341,9 +310,7 @@ class Drain:
         self._held = None
         self._account(batch, result)
         self._journal.ack(batch)
-        if self._projection != "none":
-            self._own.add(batch.records)
-        self._dirty = True
+        self._projecting.stored(batch.records)
         with self._progress:
             self._stored_upto = max(self._stored_upto, batch.upto)
             self._progress.notify_all()
@@ -360,9 +327,10 @@ class Drain:
             return
         if result.poisoned:
             self._poisoned += len(result.poisoned)
-            first = result.poisoned[0]
+            record = result.poisoned[0].record
+            name = f"{type(record).__name__} {record.trace_id}/{record.span_id}"
             # Not the reason, which quotes the row.
-            self._log.warning("the store rejected %s; it was set aside with the reason", _name(first.record))
+            self._log.warning("the store rejected %s; it was set aside with the reason", name)
         if batch.adopted:
             self._accounts.adopted(len(batch.records) - len(result.poisoned), len(result.poisoned))
             return
@@ -372,49 +340,11 @@ class Drain:
 
     def _project(self, now_please: bool) -> None:
         """Bring the contract rows up to date with what is stored, where that is due; then tell who waits for it."""
-        began = time.monotonic()
-        settled = [moment for moment in self._settle_at if moment <= began]
-        swept = self._sweep_at is not None and began >= self._sweep_at
-        if settled or swept or (self._dirty and (now_please or began >= self._project_at)):
-            held_by_others = self._project_own()
-            behind = self._project_any() or held_by_others
-            if self._closing:
-                return
-            ended = time.monotonic()
-            self._settle_at = [moment for moment in self._settle_at if moment not in settled]
-            if self._dirty:
-                self._settle_at = [ended + after for after in self._settle_s]
-            self._dirty = behind
-            if self._project_every_s is not None:
-                self._sweep_at = ended + self._project_every_s
-            pause = max(_PROJECT_EVERY_S, (ended - began) / _PROJECT_SHARE)
-            self._project_at = ended + (_HELD_S if held_by_others else min(pause, _PROJECT_LATEST_S))
-        if not self._dirty:
+        self._projecting.work(now_please)
+        if not (self._closing or self._projecting.behind):
             with self._progress:
                 self._projected_upto = self._stored_upto
                 self._progress.notify_all()
-
-    def _project_own(self) -> bool:
-        """Project the sessions that this process stored records of; whether one is left that another process holds."""
-        while self._own and self._projection != "none":
-            wanted = self._own.wanted()
-            if not (wanted.keys or wanted.traces):
-                break
-            result = self._writer.project_wanted(wanted, PROJECT_LIMIT)
-            self._own.projected(wanted, result)
-            if result.done < PROJECT_LIMIT or self._closing or self._stored_upto < self._journal.accepted:
-                return result.busy > 0 or result.done >= PROJECT_LIMIT
-        return False
-
-    def _project_any(self) -> bool:
-        """Project what others left, where that is wanted; whether there is more."""
-        behind = self._projection == "any"
-        while behind and not self._closing:
-            behind = self._writer.project(PROJECT_LIMIT) >= PROJECT_LIMIT
-            # Others may have left thousands of sessions: our own records do not wait for all of them.
-            if self._stored_upto < self._journal.accepted:
-                break
-        return behind
 
     def _rest(self) -> None:
         """Nothing to do: sleep until there is, or until something falls due."""
@@ -427,34 +357,25 @@ class Drain:
             self._journal.idle = False
             self._urgent.wait(_LINGER_S)
             return
-        due = [*self._settle_at, *([self._project_at] if self._dirty else [])]
-        if self._sweep_at is not None:
-            due.append(self._sweep_at)
-        until = min([_IDLE_S, *(moment - time.monotonic() for moment in due)])
+        until = min([_IDLE_S, *(moment - time.monotonic() for moment in self._projecting.due)])
         if self._wake.wait(max(0.01, until)):
             self._urgent.wait(_LINGER_S)
 
     # --- failure ---------------------------------------------------------------------------------------------------
 
     def _failed(self, error: StoreError) -> None:
-        """Pause before the next try: longer each time, and by a random share, so that processes do not come in step."""
         self._writer.close()
-        self._failures += 1
-        self._failure = str(error)
-        self._accounts.waits(self._failure)
-        if isinstance(error, RetryableStoreError) or (isinstance(error, UnavailableStoreError) and error.retryable):
-            most = min(_RETRY_MOST_S, _RETRY_FIRST_S * 2.0 ** min(self._failures - 1, 10))
-        else:
-            most = min(_RETRY_PERMANENT_S, 2.0 ** min(self._failures - 1, 10))
+        most_s = self._retries.failed(error)
+        self._accounts.waits(self._retries.reason)
         self._log.warning("cannot write to the database, will retry: %s", error)
-        self._pause(min(most, _RETRY_FLUSHING_S) if self._flushing else most)
+        self._pause(min(most_s, _RETRY_FLUSHING_S) if self._flushing else most_s)
 
     def _worked(self) -> None:
-        if self._failure is not None:
-            self._failures, self._failure = 0, None
+        if self._retries.worked():
             self._accounts.waits(None)
 
     def _pause(self, most_s: float) -> None:
+        """Wait before the next try, for less by a random share, so that processes do not come in step."""
         deadline = time.monotonic() + most_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
         while not self._closing:
             remaining = deadline - time.monotonic()
@@ -474,7 +395,3 @@ class Drain:
         self._running.reset()
         self._reset()
         self._closing = closing
-
-
-def _name(record: Record) -> str:
-    return f"{type(record).__name__} {record.trace_id}/{record.span_id}"

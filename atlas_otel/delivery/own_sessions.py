@@ -36,10 +36,16 @@ class OwnSessions:
     def __bool__(self) -> bool:
         return bool(self._keys or self._traces)
 
-    @property
-    def large(self) -> list[str]:
-        """Keys of sessions that are left to others, since they weigh too much."""
-        return list(self._large)
+    def without_rows(self) -> str | None:
+        """Why a session has no rows, or old ones; None where all have theirs."""
+        for key in self._large.copy():
+            return (
+                f"session {key} holds more than an agent keeps in memory: `atlas-otel project`, `collect` or an export "
+                "computes its rows"
+            )
+        for key, reason in self.failed.copy().items():
+            return f"the rows of session {key} cannot be computed ({reason.partition(':')[0]})"
+        return None
 
     def add(self, records: Iterable[Record]) -> None:
         """Records of these sessions were stored."""

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Final
 
 from atlas_otel.delivery.journal import JournalBatch
 from atlas_otel.delivery.refused import add_refused
-from atlas_otel.delivery.spool_adoption import Adoption
+from atlas_otel.delivery.spool_adoption import Adoptions
 from atlas_otel.delivery.spool_folder import DISK_FULL, default_root, make_folder, open_folder
-from atlas_otel.delivery.spool_owner import SPARE_SUFFIX, Owner, tokens, used_bytes
+from atlas_otel.delivery.spool_owner import SPARE_SUFFIX, Owner, used_bytes
+from atlas_otel.delivery.spool_part import Part
 from atlas_otel.delivery.spool_record import pack_record, unpack_record
 from atlas_otel.delivery.spool_room import shrink_dead
 from atlas_otel.delivery.spool_segment import MAGIC, Frames, Segment, SegmentReader, head_of
@@ -27,13 +28,13 @@ from atlas_otel.errors import RecordError, SpoolError
 from atlas_otel.process import fork
 from atlas_otel.process.file_lock import SURVIVES
 from atlas_otel.process.yielding import yielding
-from atlas_otel.records.record import RANK_OPEN, EventRecord, Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from atlas_otel.delivery.accounts import Accounts, Cause
+    from atlas_otel.records.record import Record
     from atlas_otel.records.store import PoisonedRecord
 
 DEFAULT_MAX_BYTES: Final = 1024 * 1024 * 1024
@@ -50,39 +51,6 @@ _SHRINK_AT_ONCE: Final = 16
 """Of how many dead processes the segments are cut down to what they hold in one turn, where the folder is full."""
 _PAUSE_S: Final = 0.0005
 """Housekeeping lets go of the interpreter this long between slices of its work."""
-
-
-class _Part:
-    """A segment of this process, from its first record to its deletion.
-
-    ``tail``: where its last whole frame ends. ``spans``, ``events``: what it holds and has not been taken; what is left
-    of them when the segment has been read to its end could not be read. ``upto``: the journal's count of accepted
-    records at its last one.
-    """
-
-    __slots__ = ("events", "path", "segment", "spans", "tail", "upto")
-
-    def __init__(self, path: Path, segment: Segment) -> None:
-        self.path = path
-        self.segment = segment
-        self.tail = segment.tail
-        self.spans = self.events = self.upto = 0
-
-    def took(self, record: Record, upto: int) -> None:
-        """Count a record in. Nothing interrupts this from the look at its type on: nothing more is called."""
-        if isinstance(record, EventRecord):
-            self.events += 1
-        elif record.rank > RANK_OPEN:
-            self.spans += 1
-        self.upto = upto
-        self.tail = self.segment.tail  # last: from here on the drain may read it
-
-    def gave(self, record: Record) -> None:
-        """Count a record out."""
-        if isinstance(record, EventRecord):
-            self.events -= 1
-        elif record.rank > RANK_OPEN:
-            self.spans -= 1
 
 
 class SpoolJournal:
@@ -118,8 +86,8 @@ class SpoolJournal:
         self._lock = fork.lock()
         self._writing = False
         self._deferred: list[tuple[Record, bytes, bytes]] = []
-        self._parts: deque[_Part] = deque()
-        self._current: _Part | None = None
+        self._parts: deque[Part] = deque()
+        self._current: Part | None = None
         self._spare: Segment | None = None
         self._number = 0
         self._accepted = 0
@@ -129,9 +97,7 @@ class SpoolJournal:
         self._reader: SegmentReader | None = None
         self._taken = 0
         self._acknowledged = 0
-        self._adoption: Adoption | None = None
-        self._unread: set[str] = set()
-        self._next_adoption = 0.0
+        self._adoption = Adoptions(self.folder, self._accounts, self._adopt_every_s)
         self.idle = True
 
     # --- on the agent's threads ----------------------------------------------------------------------------------
@@ -221,7 +187,7 @@ class SpoolJournal:
         self._refusing = None
         if self._current is not None:
             self._rotated = True
-        self._current = _Part(segment.path, segment)
+        self._current = Part(segment.path, segment)
         self._parts.append(self._current)
         return None
 
@@ -315,9 +281,13 @@ class SpoolJournal:
             if not full:
                 break
             self._delete_first()
-        return None if self._closed else self._take_adopted(max_records, max_bytes)
+        if self._closed:
+            return None
+        own = self._owner.token if self._owner is not None else None
+        records = self._adoption.take(max_records, max_bytes, own)
+        return JournalBatch(records, adopted=True) if records is not None else None
 
-    def _decoded(self, part: _Part, frames: Frames) -> JournalBatch:
+    def _decoded(self, part: Part, frames: Frames) -> JournalBatch:
         batch = JournalBatch([], size=sum(map(len, frames.payloads)))
         for payload in yielding(frames.payloads):
             with contextlib.suppress(RecordError):
@@ -375,40 +345,9 @@ class SpoolJournal:
             self._spare = segment
         return True
 
-    def _take_adopted(self, max_records: int, max_bytes: int) -> JournalBatch | None:
-        while self._adoption is not None or time.monotonic() >= self._next_adoption:
-            if self._adoption is None:
-                self._adoption = self._dead_owner()
-            if self._adoption is None:
-                self._next_adoption = time.monotonic() + self._adopt_every_s
-                self._unread.clear()
-                break
-            try:
-                records = self._adoption.take(max_records, max_bytes)
-                if records is not None:
-                    return JournalBatch(records, adopted=True)
-                # Asked for more, so all batches before are stored.
-                self._accounts.adopted(0, self._adoption.damaged)
-                self._adoption.finish()
-                unread = bool(self._adoption.unread)
-            except OSError:  # what is stored cannot be deleted now
-                self._adoption.close()
-                unread = True
-            if unread:  # at the next search, perhaps; others that died are not held up
-                self._unread.add(self._adoption.owner.token)
-            self._adoption = None
-        return None
-
-    def _dead_owner(self) -> Adoption | None:
-        own = self._owner.token if self._owner is not None else None
-        for token in tokens(self.folder):
-            if token != own and token not in self._unread and (owner := Owner.adopt(self.folder, token)) is not None:
-                return Adoption(owner)
-        return None
-
     def adopt_now(self) -> None:
         """Search for what dead processes left at the next take: forked children may have ended just now."""
-        self._next_adoption = 0.0
+        self._adoption.search_now()
 
     # --- life ----------------------------------------------------------------------------------------------------
 
@@ -450,9 +389,8 @@ class SpoolJournal:
             if file is not None:
                 with contextlib.suppress(OSError):
                     file.close()
-        if self._adoption is not None:
-            with contextlib.suppress(OSError):
-                self._adoption.close()
+        with contextlib.suppress(OSError):
+            self._adoption.close()
         self._owner = None
         self._reset()
 

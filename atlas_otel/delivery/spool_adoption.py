@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
+from atlas_otel.delivery.spool_owner import Owner, tokens
 from atlas_otel.delivery.spool_record import unpack_record
 from atlas_otel.delivery.spool_segment import Frames, SegmentReader
 from atlas_otel.errors import RecordError
@@ -14,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from atlas_otel.delivery.spool_owner import Owner
-
+    from atlas_otel.delivery.accounts import Accounts
 
 _NOTHING: Final = Frames([], 0, torn=False)
 
@@ -141,3 +142,55 @@ class Adoption:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+
+class Adoptions:
+    """What dead processes left in a folder, one after the other; the folder is searched every ``every_s`` seconds."""
+
+    def __init__(self, folder: Path, accounts: Accounts, every_s: float) -> None:
+        self._folder = folder
+        self._accounts = accounts
+        self._every_s = every_s
+        self._current: Adoption | None = None
+        self._unread: set[str] = set()
+        self._next_search = 0.0
+
+    def take(self, max_records: int, max_bytes: int, own: str | None) -> list[Record] | None:
+        """The next records of one that died; None where there are none for now. ``own``: this process' token."""
+        while self._current is not None or time.monotonic() >= self._next_search:
+            if self._current is None:
+                self._current = self._dead_owner(own)
+            if self._current is None:
+                self._next_search = time.monotonic() + self._every_s
+                self._unread.clear()
+                break
+            try:
+                records = self._current.take(max_records, max_bytes)
+                if records is not None:
+                    return records
+                # Asked for more, so all batches before are stored.
+                self._accounts.adopted(0, self._current.damaged)
+                self._current.finish()
+                unread = bool(self._current.unread)
+            except OSError:  # what is stored cannot be deleted now
+                self._current.close()
+                unread = True
+            if unread:  # at the next search, perhaps; others that died are not held up
+                self._unread.add(self._current.owner.token)
+            self._current = None
+        return None
+
+    def _dead_owner(self, own: str | None) -> Adoption | None:
+        for token in tokens(self._folder):
+            if token != own and token not in self._unread and (owner := Owner.adopt(self._folder, token)) is not None:
+                return Adoption(owner)
+        return None
+
+    def search_now(self) -> None:
+        """Search at the next take: forked children may have ended just now."""
+        self._next_search = 0.0
+
+    def close(self) -> None:
+        """Leave what is being adopted to another process."""
+        if self._current is not None:
+            self._current.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from atlas_otel.errors import PermanentStoreError, StoreError, UnavailableStoreError
 from atlas_otel.projection.pricing import priced
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from atlas_otel.delivery.accounts import Accounts
     from atlas_otel.records.record import Record
     from atlas_otel.records.store import Projected, Store, Wanted
-
-
-_T = TypeVar("_T")
 
 
 class StoreWriter:
@@ -78,21 +75,27 @@ class StoreWriter:
 
     def project(self, limit: int) -> int:
         """``Store.project``."""
-        return self._projecting(lambda store: store.project(limit=limit))
-
-    def project_wanted(self, wanted: Wanted, limit: int) -> Projected:
-        """``Store.project_wanted``."""
-        return self._projecting(lambda store: store.project_wanted(wanted, limit=limit))
-
-    def _projecting(self, call: Callable[[Store], _T]) -> _T:
         store = self._opened()
         try:
-            return call(store)
+            return store.project(limit=limit)
         except StoreError:
             raise
         except Exception as error:
-            self._accounts.absorbed("project")
-            raise PermanentStoreError(f"projecting failed ({type(error).__name__})") from error
+            raise self._not_projected(error) from error
+
+    def project_wanted(self, wanted: Wanted, limit: int) -> Projected:
+        """``Store.project_wanted``."""
+        store = self._opened()
+        try:
+            return store.project_wanted(wanted, limit=limit)
+        except StoreError:
+            raise
+        except Exception as error:
+            raise self._not_projected(error) from error
+
+    def _not_projected(self, error: Exception) -> StoreError:
+        self._accounts.absorbed("project")
+        return PermanentStoreError(f"projecting failed ({type(error).__name__})")
 
     def close(self) -> None:
         """Let go of the store; the next call opens another one."""

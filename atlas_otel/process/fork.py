@@ -101,3 +101,12 @@ def _child_started() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_fork_ahead, after_in_child=_child_started)
+
+
+def before_exit_of_child(call: Callable[[], object]) -> None:
+    """Call this before a child of multiprocessing ends: it leaves by ``os._exit``, after finalizers of its own and
+    without atexit's. Does nothing in any other process."""
+    util = sys.modules.get("multiprocessing.util")
+    process = sys.modules.get("multiprocessing.process")
+    if util is not None and process is not None and process.parent_process() is not None:
+        util.Finalize(None, call, exitpriority=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from atlas_otel.events.note import TOP, Enclosure
 from atlas_otel.models.plan import StepAttempt
@@ -29,7 +29,6 @@ from atlas_otel.semconv import ROOT_STEP
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atlas_otel.events.note import TargetedNote
     from atlas_otel.models.json_types import JsonObject
     from atlas_otel.models.plan import Plan, PlanStep
     from atlas_otel.models.rows import TrajectoryEventRow
@@ -45,16 +44,6 @@ if TYPE_CHECKING:
 LONG_ATTEMPT: Final = 256
 """Spans from which on an attempt that still runs is shown in part."""
 _NEVER_NS: Final = 1 << 63
-
-
-class _Parts(NamedTuple):
-    """What one attempt's rows are made from. ``until_ns``: up to when its transcript goes; None: all of it."""
-
-    number: int
-    owners: Sequence[Owner]
-    notes: Sequence[TargetedNote]
-    span_rewards: Sequence[JsonObject]
-    until_ns: int | None
 
 
 class SessionFold:
@@ -229,13 +218,13 @@ class SessionFold:
             if held is not None and held[0] == signature:
                 views[step_id] = held
                 continue
-            view = step_view(steps[step_id], [self._attempt_parts(one) for one in parts])
+            view = step_view(steps[step_id], [self._filled(one) for one in parts])
             views[step_id] = (signature, view)
             self._put_step_events(view)
         self._views = views
         return [view for _, view in views.values()]
 
-    def _step_parts(self, step: PlanStep, resolved: ResolvedNotes) -> tuple[object, list[_Parts]]:
+    def _step_parts(self, step: PlanStep, resolved: ResolvedNotes) -> tuple[object, list[AttemptParts]]:
         """What a step's rows are made from, by attempt, and a signature that differs where any of it does."""
         owners = self._numbering.owners[step.id]
         parts = []
@@ -248,7 +237,7 @@ class SessionFold:
                     # What was said of the session was said of its only step.
                     notes, scores = notes + resolved.judgements, scores + resolved.spans.get(None, [])
                 held = owners.get(number, [])
-                parts.append(_Parts(number, held, notes, scores, self._until_ns(held)))
+                parts.append(AttemptParts(number, held, notes, scores, self._until_ns(held)))
         return (step, parts, [self._versions_of(one) for one in parts]), parts
 
     def _until_ns(self, owners: Sequence[Owner]) -> int | None:
@@ -267,7 +256,7 @@ class SessionFold:
         begin_ns = span.span.start_ns if span is not None else placer.begin_ns
         return begin_ns + (1 << max(0, placer.last_ns - begin_ns).bit_length() >> 1)
 
-    def _versions_of(self, parts: _Parts) -> list[int]:
+    def _versions_of(self, parts: AttemptParts) -> list[int]:
         """Numbers that differ from those before where the content of an attempt, as far as it is shown, does."""
         if parts.until_ns is None:
             return [self._versions[owner] for owner in parts.owners]
@@ -275,21 +264,19 @@ class SessionFold:
         self._early_versions.update(early)
         return [self._early_versions[owner] for owner in parts.owners]
 
-    def _attempt_parts(self, parts: _Parts) -> AttemptParts:
+    def _filled(self, parts: AttemptParts) -> AttemptParts:
+        """The parts with what stands in the attempt's spans."""
         spans = [key for owner in parts.owners for key in self._placer.groups.get(owner, ())]
         key = self._numbering.span_of(parts.owners)
         until_ns = _NEVER_NS if parts.until_ns is None else parts.until_ns
         began = [(self._records.spans[one].start_ns, one) for one in self._reasoning.keys() & spans]
         node = self._placer.nodes[key] if key is not None else None
         implied = self._numbering.implied is not None and self._numbering.implied.number == parts.number
-        return AttemptParts(
-            number=parts.number,
+        return parts._replace(
             node=node,
             said=(self._answer or "") if implied else self._said(node, spans),
             entries=[entry for one in spans for entry in self._entries[one] if entry.time_ns <= until_ns],
             reasoning=[said for at, one in sorted(began) if at <= until_ns for said in self._reasoning[one]],
-            notes=parts.notes,
-            span_rewards=parts.span_rewards,
         )
 
     def _said(self, node: Node | None, spans: Sequence[SpanKey]) -> str:

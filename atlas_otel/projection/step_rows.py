@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from atlas_otel.events.guidance import GuidanceNote
 from atlas_otel.events.metadata import MetadataNote
@@ -19,21 +19,25 @@ if TYPE_CHECKING:
     from atlas_otel.events.note import TargetedNote
     from atlas_otel.models.json_types import JsonObject, JsonValue
     from atlas_otel.models.plan import PlanStep
-    from atlas_otel.projection.node import Node
+    from atlas_otel.projection.node import Node, Owner
 
 _NANOSECONDS_A_MILLISECOND = 1e6
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptParts:
-    """What belongs to one attempt: its span (None where it hasn't come), what happened in it, what was said of it."""
+class AttemptParts(NamedTuple):
+    """What belongs to one attempt. From ``node`` on it is what stands in its spans, which is looked up only where the
+    attempt has changed."""
 
     number: int
-    node: Node | None
-    entries: Sequence[Entry]
-    reasoning: Sequence[JsonObject]
+    owners: Sequence[Owner]
     notes: Sequence[TargetedNote]
-    span_rewards: Sequence[JsonObject] = ()
+    span_rewards: Sequence[JsonObject]
+    until_ns: int | None
+    """Up to when its transcript goes; None: all of it."""
+    node: Node | None = None
+    """Its own span; None where that hasn't come."""
+    entries: Sequence[Entry] = ()
+    reasoning: Sequence[JsonObject] = ()
     said: str = ""
     """What a model answered in it, or its span in a form of another instrumentation's."""
 

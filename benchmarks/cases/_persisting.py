@@ -23,7 +23,7 @@ from atlas.runtime.storage.database import Database
 from atlas.types import Plan, StepResult
 from psycopg.conninfo import conninfo_to_dict
 
-from atlas_otel.delivery.drain import PROJECT_LIMIT
+from atlas_otel.delivery.projecting import PROJECT_LIMIT
 from atlas_otel.postgres.store import PostgresStore
 from atlas_otel.projection.project import project
 from atlas_otel.records.record import RecordSet

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from atlas_otel.delivery.drain import PROJECT_LIMIT
+from atlas_otel.delivery.projecting import PROJECT_LIMIT
 from atlas_otel.postgres.store import PostgresStore
 from benchmarks.cases import _copying
 from benchmarks.cases._runs import whole_session
