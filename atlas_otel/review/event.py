@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, get_args
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 Verdict: TypeAlias = Literal["approved", "quarantined", "pending"]
@@ -56,3 +57,14 @@ class ReviewEvent(NamedTuple):
     span_id: str | None
     text: str | None
     undoes: int | None
+
+
+class TrainingMarks(NamedTuple):
+    """What reviewers said about a session's model calls, by span id: better answers, and calls that stay out."""
+
+    corrections: Mapping[str, str]
+    excluded: frozenset[str]
+
+
+NO_MARKS: Final = TrainingMarks({}, frozenset())
+"""Of a session of which nobody said anything."""

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from atlas_otel.errors import AtlasOtelError, UsageError
 from atlas_otel.postgres.statements import statement
-from atlas_otel.review.event import VERDICTS, Act, ReviewEvent
+from atlas_otel.review.event import VERDICTS, Act, ReviewEvent, TrainingMarks
 from atlas_otel.review.rule import review
 
 if TYPE_CHECKING:
@@ -50,13 +50,6 @@ class Reviewed(NamedTuple):
     revision: int
     events: Sequence[ReviewEvent]
     review: Review
-
-
-class TrainingMarks(NamedTuple):
-    """What reviewers said about a session's model calls, by span id: better answers, and calls that stay out."""
-
-    corrections: Mapping[str, str]
-    excluded: frozenset[str]
 
 
 class _Locked(NamedTuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import closing, contextmanager
+from functools import cached_property
 from itertools import chain, groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, cast
@@ -19,6 +20,8 @@ from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
 from atlas_otel.postgres.reader import read_records
 from atlas_otel.postgres.statements import composable, statement
+from atlas_otel.review.event import NO_MARKS
+from atlas_otel.review.store import keeps_events, training_marks
 from atlas_otel_exporters.naming import keys_of, known_sessions, row_ids
 from atlas_otel_exporters.source import DEFAULT_BATCH_SIZE, Considered, Stretch
 from atlas_otel_exporters.stored import StoredAttempt, StoredEvent, StoredSession, StoredStep
@@ -58,6 +61,10 @@ class SessionReader:
         self._connection = connection
         connection.adapters.register_loader("jsonb", _JsonText)
         connection.adapters.register_loader("json", _JsonText)
+
+    @cached_property
+    def _reviewed(self) -> bool:
+        return keeps_events(self._connection)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -149,7 +156,7 @@ class SessionReader:
             page = ids[start : start + batch_size]
             keys = keys_of(self._connection, page)
             for number, *columns in self._rows("sessions", page):
-                yield StoredSession._make((number, keys.get(number), *columns, [], [], 0))
+                yield StoredSession._make((number, keys.get(number), *columns, [], [], 0, NO_MARKS))
 
     def records(self, key: str) -> RecordSet:
         """The records of the session with this key; an empty set where they are gone."""
@@ -179,6 +186,7 @@ class SessionReader:
 
     def _chunk(self, ids: Sequence[int], event_limit: int | None) -> Generator[StoredSession, None, None]:
         keys = keys_of(self._connection, ids)
+        marks = training_marks(self._connection, ids) if self._reviewed else {}
         steps = self._steps(ids)
         sessions = {row[0]: row[1:] for row in self._rows("sessions", ids)}
         totals: dict[int, int] = dict(self._rows("event_counts", ids)) if event_limit is not None else {}
@@ -191,7 +199,8 @@ class SessionReader:
                     held = list(events)
                     following, events = next(by_session, _NO_EVENTS)
                 columns = sessions.pop(session_id)
-                parts = (steps.pop(session_id, []), held, totals.get(session_id, len(held)))
+                total, said = totals.get(session_id, len(held)), marks.get(session_id, NO_MARKS)
+                parts = (steps.pop(session_id, []), held, total, said)
                 yield StoredSession._make((session_id, keys.get(session_id), *columns, *parts))
 
     def _steps(self, ids: Sequence[int]) -> dict[int, list[StoredStep]]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from atlas_otel.review.event import NO_MARKS, TrainingMarks
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -56,7 +58,8 @@ class StoredSession(NamedTuple):
     """A row of ``sessions`` with all that belongs to it.
 
     ``key`` is the session's key where atlas-otel recorded it. ``events`` are oldest first; ``events_total`` is how
-    many there are in the table, which is more than ``len(events)`` where a limit was asked for.
+    many there are in the table, which is more than ``len(events)`` where a limit was asked for. ``marks`` is what
+    reviewers said about single model calls.
     """
 
     id: int
@@ -83,3 +86,5 @@ class StoredSession(NamedTuple):
     def size(self) -> Size:
         """How much of it was read."""
         return Size(len(self.steps), len(self.events), sum(len(event.event) for event in self.events))
+
+    marks: TrainingMarks = NO_MARKS

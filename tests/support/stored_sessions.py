@@ -48,7 +48,7 @@ def stored(rows: SessionRows, number: int = 5, key: str = "k") -> StoredSession:
     learnt = (None, None)
     times = (row.created_at, row.completed_at)
     held = (text(rows.plan), steps, events, len(events))
-    return StoredSession._make((number, key, row.task, row.status, *reviewed, *json_columns, *learnt, *times, *held))
+    return StoredSession(number, key, row.task, row.status, *reviewed, *json_columns, *learnt, *times, *held)
 
 
 def lines(name: FormatName, rows: SessionRows, options: RowOptions | None = None) -> list[Json]:

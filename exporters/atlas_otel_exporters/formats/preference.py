@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from atlas_otel_exporters.training.chat_form import chat_message, chat_messages, chat_tools
-from atlas_otel_exporters.training.pairs import attempt_pairs, sample_pairs, sibling_pairs
+from atlas_otel_exporters.training.pairs import attempt_pairs, correction_pairs, sample_pairs, sibling_pairs
 from atlas_otel_exporters.training.row_format import RowFormat
 from atlas_otel_exporters.training.rows import origin
 
@@ -49,6 +49,8 @@ class PreferenceFormat(RowFormat):
             found += attempt_pairs(recorded.turns)
         if "samples" in self.options.pairs:
             found += sample_pairs(recorded.turns)
+        if "corrections" in self.options.pairs:
+            found += correction_pairs(recorded.turns)
         for pair in self._wanted(found):
             yield self.row(pair, revision)
 

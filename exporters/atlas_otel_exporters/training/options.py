@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from atlas_otel.models.json_types import JsonObject, JsonValue
     from atlas_otel_exporters.training.turn import Turn
 
-PairSource: TypeAlias = Literal["attempts", "siblings", "samples"]
+PairSource: TypeAlias = Literal["attempts", "siblings", "samples", "corrections"]
 PAIR_SOURCES: Final[tuple[PairSource, ...]] = get_args(PairSource)
 Unit: TypeAlias = Literal["attempt", "session"]
 UNITS: Final[tuple[Unit, ...]] = get_args(Unit)
@@ -59,6 +59,7 @@ class CallFilter:
         return next((reason for reason, refuses in self._rules() if refuses(turn)), None)
 
     def _rules(self) -> Iterator[tuple[str, Callable[[Turn], bool]]]:
+        yield "excluded by a reviewer", lambda turn: turn.excluded
         if self.actors:
             yield "another actor", lambda turn: turn.actor not in self.actors
         else:

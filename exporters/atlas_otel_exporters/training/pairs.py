@@ -1,4 +1,4 @@
-"""Pairs of a better and a worse answer, each what a model wrote. Pure.
+"""Pairs of a better and a worse answer, each what a model wrote, but for corrections: these a reviewer wrote. Pure.
 
 Two answers to one request are a pair as they are. Where guidance changed the request, or two runs never asked the
 same, each answer keeps the request that it was really given to, and the pair says so.
@@ -7,9 +7,11 @@ same, each answer keeps the request that it was really given to, and the pair sa
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
+
+from atlas_otel.calls.model_call import Choice, Message, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -80,6 +82,17 @@ def sample_pairs(turns: Sequence[Turn]) -> Iterator[Pair]:
             margin = _margin(best.span_reward, other.span_reward)
             if margin is not None and margin > 0 and _wrote(best) != _wrote(other):
                 yield Pair("samples", best, other, margin)
+
+
+def correction_pairs(turns: Sequence[Turn]) -> Iterator[Pair]:
+    """What a reviewer wrote in an answer's place, against the answer. Both were given to one request."""
+    for turn in turns:
+        if turn.correction is None or not turn.answered:
+            continue
+        better = Choice(Message("assistant", (Text(turn.correction),)))
+        corrected = replace(turn, call=replace(turn.call, choices=(better,)))
+        if _wrote(corrected) != _wrote(turn):
+            yield Pair("corrections", corrected, turn, None)
 
 
 def _decisive(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from atlas_otel.models.json_types import JsonObject, JsonValue
+    from atlas_otel.review.event import TrainingMarks
     from atlas_otel_exporters.stored import StoredEvent, StoredSession
 
 _STUDENT: Final = "student"
@@ -59,7 +60,9 @@ def read_session(session: StoredSession) -> Recorded:
     attempts = _attempts(session, spans)
     rewards = _span_rewards(session)
     turns = [
-        _turn(span, run, _attempt_of(span, spans, attempts), rewards) for span in spans.values() if span.kind == "LLM"
+        _turn(span, run, _attempt_of(span, spans, attempts), rewards, session.marks)
+        for span in spans.values()
+        if span.kind == "LLM"
     ]
     return Recorded(run, sorted(turns, key=lambda turn: turn.started))
 
@@ -186,7 +189,7 @@ def _span_rewards(session: StoredSession) -> dict[str, float]:
     return found
 
 
-def _turn(span: _Span, run: Run, attempt: Attempt | None, rewards: Mapping[str, float]) -> Turn:
+def _turn(span: _Span, run: Run, attempt: Attempt | None, rewards: Mapping[str, float], marks: TrainingMarks) -> Turn:
     metadata = span.metadata
     span_id = metadata.get("span_id")
     name = span_id if isinstance(span_id, str) else span.uuid
@@ -213,6 +216,8 @@ def _turn(span: _Span, run: Run, attempt: Attempt | None, rewards: Mapping[str, 
         span_reward=rewards.get(name),
         stream_incomplete=_object(metadata.get("stream")).get("incomplete") is True,
         error=_failure(error),
+        correction=marks.corrections.get(name),
+        excluded=name in marks.excluded,
     )
 
 

@@ -82,6 +82,10 @@ class Turn:
     span_reward: float | None = None
     stream_incomplete: bool = False
     error: str | None = None
+    correction: str | None = None
+    """What a reviewer would have had the model answer."""
+    excluded: bool = False
+    """Whether a reviewer keeps the call out of training."""
 
     @property
     def reward(self) -> float | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +13,7 @@ import atlas_otel as atlas
 from atlas_otel.postgres.store import PostgresStore
 from atlas_otel.testing import recording
 from atlas_otel_exporters import export_jsonl
+from atlas_otel_exporters.training.options import RowOptions
 from tests.support.page import HOSTILE, Page, record_runs
 
 DAYS = {"since": "2023-11-01", "until": "2023-12-01"}
@@ -86,7 +90,7 @@ def test_a_session_shows_attempts_guidance_and_its_calls_as_exports_read_them(pa
     assert page.get(f"/sessions/{session['trace_ids'][0]}")["item"]["id"] == number
 
 
-def test_what_is_seen_is_what_trains(page: Page, database_url: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_seen_is_what_trains(page: Page, database_url: str, tmp_path: Path) -> None:
     (number,) = _find(page, agent="sorter")
     for name in page.get("/setup")["formats"]:
         lines = page.get(f"/sessions/{number}/lines", format=name)
@@ -123,7 +127,7 @@ def test_a_large_payload_is_a_download(database_url: str, monkeypatch: pytest.Mo
     page.close()
 
 
-def test_a_review_is_kept_undone_and_exported(page: Page, database_url: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_review_is_kept_undone_and_exported(page: Page, database_url: str, tmp_path: Path) -> None:
     (number,) = _find(page, agent="sorter")
     call = next(one for one in page.get(f"/sessions/{number}/skeleton")["spans"] if one["kind"] == "llm")
     state = page.decide(
@@ -296,3 +300,40 @@ def test_an_answer_that_is_known_is_not_sent_again(page: Page) -> None:
         first = page.client.get(f"/api/v1/sessions/{number}{path}")
         again = page.client.get(f"/api/v1/sessions/{number}{path}", headers={"if-none-match": first.headers["etag"]})
         assert (again.status_code, again.content) == (304, b""), path
+
+
+def _exported(url: str, path: Path, **asked: object) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    summary = export_jsonl(path, database_url=url, review_statuses=None, **asked)  # type: ignore[arg-type]
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines], dict(summary.calls_left_out)
+
+
+def test_a_correction_becomes_a_pair_and_an_excluded_call_no_line(
+    page: Page, database_url: str, tmp_path: Path
+) -> None:
+    (number,) = _find(page, agent="sorter")
+    calls = [one for one in page.get(f"/sessions/{number}/skeleton")["spans"] if one["kind"] == "llm"]
+    page.decide(number, {"kind": "correction", "span": calls[0]["id"], "text": "It is 1 2 3."})
+    only = {"session_ids": [number], "format": "preference", "options": RowOptions(pairs=frozenset({"corrections"}))}
+    ((pair,), _) = _exported(database_url, tmp_path / "pairs.jsonl", **only)
+    assert (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) == ("It is 1 2 3.", "3 2 1")
+    assert (pair["pair_source"], pair["prompt_differs"]) == ("corrections", False)
+    assert page.get(f"/sessions/{number}/spans/{calls[0]['id']}")["call"]["correction"] == "It is 1 2 3."
+
+    before, _ = _exported(database_url, tmp_path / "before.jsonl", session_ids=[number], format="chat")
+    state = page.decide(number, {"kind": "exclude", "span": calls[0]["id"], "text": "names a person"})
+    after, left_out = _exported(database_url, tmp_path / "after.jsonl", session_ids=[number], format="chat")
+    assert len(after) == len(before) - 1
+    assert left_out == {"excluded by a reviewer": 1}
+    assert page.get(f"/sessions/{number}/lines", format="chat")["left_out"] == [
+        {"reason": "excluded by a reviewer", "count": 1}
+    ]
+    assert _exported(database_url, tmp_path / "none.jsonl", **only)[0] == []
+    page.decide(number, {"kind": "undo", "event": state["events"][-1]["id"]})
+    again, _ = _exported(database_url, tmp_path / "again.jsonl", session_ids=[number], format="chat")
+    assert again == before
+    page.send(
+        f"/sessions/{number}/review",
+        {"revision": page.revision(number), "actions": [{"kind": "exclude", "span": "f" * 16}]},
+        400,
+    )
