@@ -83,7 +83,7 @@ def _others(value: Mapping[str, Any]) -> Iterator[Part]:
         if part is not None:
             yield part
     given = value.get("tool_calls")
-    for call in _list(given):
+    for call in (*_list(given), *_list(value.get("invalid_tool_calls"))):  # LangChain's, whose arguments are no JSON
         yield read_call(call)
     function = value.get("function_call")
     if isinstance(function, dict):

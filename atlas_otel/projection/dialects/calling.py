@@ -186,8 +186,8 @@ def read_request(fields: dict[str, Any], value: object) -> bool:
     if not isinstance(given, Mapping):
         return False
     request = calls.read_request(given)
-    if not request.messages or any(is_repr(one.text) for one in request.messages):
-        return False  # how Python shows messages is nothing that anybody said
+    if not request.messages or _shows_objects(given):
+        return False
     apart = request.messages[0].apart
     messages = request.messages[1:] if apart else request.messages
     fields.setdefault("input_messages", JsonText(dump(write_messages(messages, request.cut))))
@@ -206,7 +206,7 @@ def read_response(fields: dict[str, Any], value: object) -> bool:
     """Take the answer, the answering model and the use of tokens out of a provider's response, or of a message or
     text; whether it holds an answer. What is known already stays."""
     answer = read_answer(value)
-    choices = tuple(one for one in choices_in(value) if not is_repr(one.message.text))
+    choices = () if _shows_objects(value) else choices_in(value)
     if answer.usage is not None:
         put_usage(fields, answer.usage)
     elif isinstance(value, Mapping) and (usage := _usage_in(value)) is not None:
@@ -222,6 +222,13 @@ def read_response(fields: dict[str, Any], value: object) -> bool:
     if reasons:
         fields.setdefault("finish_reasons", reasons)
     return True
+
+
+def _shows_objects(value: object) -> bool:
+    """Whether lists of messages hold how Python shows them (LlamaIndex's, Haystack's): nothing that anybody said."""
+    return isinstance(value, Mapping) and any(
+        isinstance(one, str) and is_repr(one) for held in value.values() if isinstance(held, list) for one in held
+    )
 
 
 def choices_in(value: object) -> tuple[Choice, ...]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _AGENTS: Final = {"claude_code": "claude-code", "codex": "codex", "gemini_cli": "gemini-cli"}
 """How names of events begin, and whose they are; the latter is the dialect's name too."""
 _SCOPES: Final = ((semconv.CLAUDE_CODE_SCOPE, "claude_code."), (semconv.GEMINI_CLI_SCOPE, "gemini_cli."))
-TURNS: Final = ("prompt.id", "prompt_id")
+TURNS: Final = (semconv.CLAUDE_CODE_PROMPT_ID, semconv.GEMINI_CLI_PROMPT_ID)
 """What names one prompt of a conversation and all that follows from it."""
 _KINDS: Final[Mapping[str, Kind]] = {
     "claude_code.user_prompt": "agent",
@@ -42,31 +42,37 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "gemini_cli.tool_call": "tool",
 }
 """Any other is a function."""
+_ARGUMENTS: Final = (
+    semconv.CODEX_ARGUMENTS,
+    semconv.GEMINI_CLI_ARGUMENTS,
+    semconv.CLAUDE_CODE_TOOL_INPUT,
+    semconv.CLAUDE_CODE_TOOL_PARAMETERS,
+)
 _REDACTED: Final = frozenset({"<REDACTED>", "[REDACTED]", ""})
 _COMPLETED: Final = "response.completed"
 _TABLE: Final[Table] = {
-    "model": ("model", reading.as_text),
-    "session.id": ("conversation_id", reading.as_text),
-    "conversation.id": ("conversation_id", reading.as_text),
-    "tool_name": ("tool_name", reading.as_text),
-    "function_name": ("tool_name", reading.as_text),
-    "call_id": ("tool_call_id", reading.as_text),
-    "tool_use_id": ("tool_call_id", reading.as_text),
-    "request_id": ("response_id", reading.as_text),
-    "input_tokens": ("input_tokens", reading.as_number),
-    "output_tokens": ("output_tokens", reading.as_number),
-    "cache_read_tokens": ("cached_tokens", reading.as_number),
-    "cache_creation_tokens": ("cache_write_tokens", reading.as_number),
-    "input_token_count": ("input_tokens", reading.as_number),
-    "output_token_count": ("output_tokens", reading.as_number),
-    "total_token_count": ("total_tokens", reading.as_number),
-    "tool_token_count": ("total_tokens", reading.as_number),
-    "cache_write_token_count": ("cache_write_tokens", reading.as_number),
-    "cached_token_count": ("cached_tokens", reading.as_number),
-    "cached_content_token_count": ("cached_tokens", reading.as_number),
-    "reasoning_token_count": ("reasoning_tokens", reading.as_number),
-    "thoughts_token_count": ("reasoning_tokens", reading.as_number),
-    "finish_reasons": ("finish_reasons", reading.as_texts),
+    semconv.CLI_MODEL: ("model", reading.as_text),
+    semconv.SESSION_ID: ("conversation_id", reading.as_text),
+    semconv.CODEX_CONVERSATION: ("conversation_id", reading.as_text),
+    semconv.CLI_TOOL: ("tool_name", reading.as_text),
+    semconv.CLI_FUNCTION: ("tool_name", reading.as_text),
+    semconv.CLI_CALL_ID: ("tool_call_id", reading.as_text),
+    semconv.CLI_TOOL_USE_ID: ("tool_call_id", reading.as_text),
+    semconv.CLI_REQUEST_ID: ("response_id", reading.as_text),
+    semconv.CLI_INPUT_TOKENS: ("input_tokens", reading.as_number),
+    semconv.CLI_OUTPUT_TOKENS: ("output_tokens", reading.as_number),
+    semconv.CLI_CACHE_READ: ("cached_tokens", reading.as_number),
+    semconv.CLI_CACHE_CREATION: ("cache_write_tokens", reading.as_number),
+    semconv.CLI_INPUT_COUNT: ("input_tokens", reading.as_number),
+    semconv.CLI_OUTPUT_COUNT: ("output_tokens", reading.as_number),
+    semconv.CLI_TOTAL_COUNT: ("total_tokens", reading.as_number),
+    semconv.CODEX_TOTAL_COUNT: ("total_tokens", reading.as_number),
+    semconv.CLI_CACHE_WRITE_COUNT: ("cache_write_tokens", reading.as_number),
+    semconv.CLI_CACHED_COUNT: ("cached_tokens", reading.as_number),
+    semconv.GEMINI_CLI_CACHED_COUNT: ("cached_tokens", reading.as_number),
+    semconv.CLI_REASONING_COUNT: ("reasoning_tokens", reading.as_number),
+    semconv.GEMINI_CLI_THOUGHTS_COUNT: ("reasoning_tokens", reading.as_number),
+    semconv.CLI_FINISH_REASONS: ("finish_reasons", reading.as_texts),
 }
 
 
@@ -100,19 +106,19 @@ def begins(name: str, *, has_turn: bool) -> bool:
 
 def request_of(name: str, said: Mapping[str, object]) -> str | None:
     """The id of the request that an event of Claude Code's is the call of."""
-    held = said.get("request_id") if name == "claude_code.api_request" else None
+    held = said.get(semconv.CLI_REQUEST_ID) if name == "claude_code.api_request" else None
     return held if isinstance(held, str) and held else None
 
 
 def answer(name: str, said: Mapping[str, object]) -> tuple[str, dict[str, Any]] | None:
     """Of an event that is the answer to a request: the request's id, and the answer as a message."""
-    request, message = said.get("request_id"), answer_text(name, said)
+    request, message = said.get(semconv.CLI_REQUEST_ID), answer_text(name, said)
     return (request, message) if message is not None and isinstance(request, str) and request else None
 
 
 def answer_text(name: str, said: Mapping[str, object]) -> dict[str, Any] | None:
     """Of an event that is an answer: it as a message."""
-    text = said.get("response")
+    text = said.get(semconv.CLAUDE_CODE_RESPONSE)
     if name != "claude_code.assistant_response" or not isinstance(text, str) or text in _REDACTED:
         return None
     return {"role": "assistant", "parts": [{"type": "text", "content": text}]}
@@ -126,7 +132,7 @@ def read(span: SpanRecord) -> Facts | None:
     agent = _AGENTS[name.partition(".")[0]]
     kind = _KINDS.get(name, "function")
     if name == "codex.sse_event" and not (
-        span.attributes.get("event.kind") == _COMPLETED and "input_token_count" in span.attributes
+        span.attributes.get(semconv.CODEX_EVENT_KIND) == _COMPLETED and semconv.CLI_INPUT_COUNT in span.attributes
     ):
         kind = "function"  # of a completed answer there are two, and one says what it took
     fields = reading.collect(span.attributes, _TABLE, reading.COMMON, reading.FALLBACKS)
@@ -134,7 +140,7 @@ def read(span: SpanRecord) -> Facts | None:
     tool = fields.pop("tool_name", None)
     if kind == "agent":
         fields["agent_name"] = agent
-        if (task := _content(span.attributes, "prompt")) is not None:
+        if (task := _content(span.attributes, semconv.CLI_PROMPT)) is not None:
             fields["task"] = task
     elif kind == "llm":
         fields.update(genai_events.messages(span))
@@ -155,7 +161,7 @@ def _content(attributes: Attributes, key: str) -> str | None:
 def _read_call(attributes: Attributes, fields: dict[str, Any], *, beside: bool) -> None:
     if beside and "input_tokens" in fields:
         fields["input_tokens"] += (fields.get("cached_tokens") or 0) + (fields.get("cache_write_tokens") or 0)
-    if (said := _content(attributes, "response_text")) is not None:
+    if (said := _content(attributes, semconv.GEMINI_CLI_RESPONSE)) is not None:
         held = calling.opened(said)
         counts = {key: fields[key] for key in fields if key.endswith("_tokens")}
         if not calling.read_response(fields, held):
@@ -164,23 +170,33 @@ def _read_call(attributes: Attributes, fields: dict[str, Any], *, beside: bool) 
 
 
 def _read_tool(attributes: Attributes, fields: dict[str, Any]) -> None:
-    for key in ("arguments", "function_args", "tool_input", "tool_parameters"):
+    for key in _ARGUMENTS:
         if (given := _content(attributes, key)) is not None:
             fields["input"] = calling.text_or_json(given)
             break
-    if (said := reading.as_any_text(attributes.get("output"))) is not None:
+    if (said := reading.as_any_text(attributes.get(semconv.CODEX_OUTPUT))) is not None:
         fields["output"] = calling.text_or_json(said)
 
 
 def _failure(attributes: Attributes) -> Failure | None:
     """What went wrong, where the event says so."""
-    success = attributes.get("success")
+    success = attributes.get(semconv.CLI_SUCCESS)
     message = next(
-        (text for key in ("error", "error.message") if (text := reading.text(attributes, key)) is not None), None
+        (
+            text
+            for key in (semconv.CLI_ERROR, semconv.CLI_ERROR_MESSAGE)
+            if (text := reading.text(attributes, key)) is not None
+        ),
+        None,
     )
     if message is None and success not in (False, "false"):
         return None
     kind = next(
-        (text for key in ("error.type", "error_type") if (text := reading.text(attributes, key)) is not None), "error"
+        (
+            text
+            for key in (semconv.ERROR_TYPE, semconv.CLI_ERROR_TYPE)
+            if (text := reading.text(attributes, key)) is not None
+        ),
+        "error",
     )
-    return Failure(kind, message or reading.text(attributes, "output") or "", "")
+    return Failure(kind, message or reading.text(attributes, semconv.CODEX_OUTPUT) or "", "")

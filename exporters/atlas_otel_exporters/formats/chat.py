@@ -3,8 +3,8 @@
 One line per conversation with a model, each answer as the model wrote it, and of a call with
 several choices each. Every message says whether to train on it: each answer that was really generated in exactly one
 line of an export. Sessions with one conversation id are one conversation where their calls go on from one another: an
-export writes them as one line. A session whose model calls were not recorded with messages becomes one line that trains
-on nothing: the task, each tool call with its result, the final answer.
+export writes them as one line. A session in which no model call was recorded becomes one line that trains on nothing:
+the task, each tool call with its result, the final answer.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ class ChatFormat(RowFormat):
         self, session: StoredSession, recorded: Recorded, revision: int | None
     ) -> list[tuple[bytes, list[str]]]:
         """The session's lines; where no model call was recorded with messages, the one of its tools."""
-        rows = list(self.rows(recorded, revision)) if recorded.turns else list(self._of_tools(session, revision))
+        if recorded.turns:
+            rows = list(self.rows(recorded, revision))
+        else:
+            rows = [] if recorded.refused else list(self._of_tools(session, revision))
         return [traced_line(row) for row in rows]
 
     def rows(self, recorded: Recorded, revision: int | None) -> Iterator[JsonObject]:
@@ -74,7 +77,7 @@ class ChatFormat(RowFormat):
                 yield {**chat_message(one.message, self.options.arguments), "train": one.turn is not None}
 
     def _of_tools(self, session: StoredSession, revision: int | None) -> Iterator[JsonObject]:
-        if not session.task or not session.final_answer or session.task == NOT_CAPTURED or self.left_out:
+        if not session.task or not session.final_answer or session.task == NOT_CAPTURED:
             return
         messages, span_ids = _tool_conversation(session, session.task, session.final_answer)
         run = self.read(session, count=False).run

@@ -32,6 +32,8 @@ class Recorded(NamedTuple):
 
     run: Run
     turns: Sequence[Turn]
+    refused: int = 0
+    """How many further calls of the session are not wanted."""
 
 
 class _Span(NamedTuple):

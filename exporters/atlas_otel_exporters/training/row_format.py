@@ -95,7 +95,7 @@ class RowFormat:
                 wanted.append(turn)
             elif count:
                 self.left_out[reason] += 1
-        return Recorded(recorded.run, wanted)
+        return Recorded(recorded.run, wanted, len(recorded.turns) - len(wanted))
 
     def refusal(self, turn: Turn) -> str | None:
         """Why a call makes no row; None where it may."""

@@ -8,8 +8,9 @@ from typing import Any
 
 import atlas_otel as atlas
 from atlas_otel.testing import recording
+from atlas_otel_exporters.formats import format_named
 from atlas_otel_exporters.training.options import RowOptions
-from tests.support.stored_sessions import lines
+from tests.support.stored_sessions import lines, stored
 
 Json = dict[str, Any]
 
@@ -58,6 +59,21 @@ def test_calls_that_go_on_from_each_other_are_one_conversation() -> None:
     spans = [span for span in records.spans if span.kind == "llm" and span.status != 2]
     assert whole["span_ids"] == [spans[0].span_id, spans[2].span_id]
     assert (whole["session_id"], whole["session_key"]) == (5, "k")
+
+
+def test_what_one_session_leaves_out_changes_no_other() -> None:
+    """A format that met a call which makes no row still writes the line of a session of tools alone."""
+    with recording() as failing, atlas.session("t"), contextlib.suppress(TypeError):
+        complete()  # type: ignore[call-arg]
+    with recording() as tools, atlas.session("Find x") as session:
+        search("x")
+        session.final_answer = "x it is"
+    written = {}
+    for order in ((failing, tools), (tools, failing)):
+        format = format_named("chat", None)
+        made = {id(one): list(format(stored(one.rows()))) for one in order}
+        written[order] = (len(made[id(failing)]), len(made[id(tools)]))
+    assert set(written.values()) == {(0, 1)}
 
 
 def test_without_model_messages_the_task_the_tools_and_the_answer_are_the_conversation() -> None:
