@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from atlas_otel.doctor.finding import Finding, fail, ok, warn
@@ -11,6 +12,7 @@ from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.dsn import describe
 from atlas_otel.postgres.failures import translating
 from atlas_otel.postgres.statements import statement
+from atlas_otel.projection.unread import is_unread
 
 if TYPE_CHECKING:
     import psycopg
@@ -19,7 +21,9 @@ _MANY_WAIT: Final = 1_000
 _ID_SHARE: Final = 0.5
 """From which share of an id's range on it is said."""
 _SHOWN: Final = 5
-"""Sessions that are named."""
+"""Sessions, and scopes, that are named."""
+_TRACES: Final = 500
+"""How many of the newest traces of others are looked at for model calls that no dialect reads."""
 
 
 def examine_database(url: str) -> list[Finding]:
@@ -38,7 +42,7 @@ def examine_database(url: str) -> list[Finding]:
             found.append(ok("schema", f"version {schema.version}, up to date"))
             found.append(_rights(connection))
             found.append(_ids(connection))
-            return [*found, *_standing_still(connection)]
+            return [*found, *_standing_still(connection), _not_understood(connection)]
     except AtlasOtelError as error:
         return [fail("database", str(error), "start the server, or correct ATLAS_OTEL_DATABASE_URL; records wait")]
 
@@ -88,3 +92,17 @@ def _standing_still(connection: psycopg.Connection) -> list[Finding]:
     else:
         found.append(ok("poison", "no record was refused"))
     return found
+
+
+def _not_understood(connection: psycopg.Connection) -> Finding:
+    """Whoever wrote them, in whichever process they were taken in."""
+    counts: Counter[str] = Counter()
+    for scope, names, number in connection.execute(statement("doctor_strangers"), {"traces": _TRACES}):
+        if is_unread(names):
+            counts[scope or "(none)"] += number
+    where = f"the newest {_TRACES} traces that came from outside sessions"
+    if not counts:
+        return ok("dialects", f"no span in {where} looks like a model call that is not read")
+    shown = ", ".join(f"{number} spans of {scope}" for scope, number in counts.most_common(_SHOWN))
+    said = f"{shown} look like model calls, and were kept but not understood, in {where}"
+    return warn("dialects", said, "docs/frameworks.md lists what is read; a later version reads them after a rebuild")

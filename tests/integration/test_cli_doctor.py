@@ -198,3 +198,20 @@ def test_what_the_sampler_leaves_out_is_no_failure(env: dict[str, str], backend:
     code, found, _ = doctor({**sent, "OTEL_TRACES_SAMPLER": "always_off"})
     assert code == 0
     assert found["jaeger"]["grade"] == "WARN"
+
+
+def test_model_calls_in_a_form_that_nobody_reads_are_counted_in_the_database(
+    env: dict[str, str], database_url: str, tmp_path: Path
+) -> None:
+    """Whichever process took them in."""
+    names = {"acme.model": "m", "acme.prompt_tokens": 3, "acme.messages": "[]"}
+    about = [{"key": key, "value": {"stringValue": str(value)}} for key, value in names.items()]
+    span = {"traceId": "a" * 32, "spanId": "b" * 16, "name": "call", "startTimeUnixNano": "1", "endTimeUnixNano": "2"}
+    scope = {"scope": {"name": "acme"}, "spans": [{**span, "attributes": about}]}
+    file = tmp_path / "spans.json"
+    file.write_text(json.dumps({"resourceSpans": [{"scopeSpans": [scope]}]}))
+    imported = [sys.executable, "-m", "atlas_otel", "import", str(file), "--database-url", database_url]
+    subprocess.run(imported, env=env, capture_output=True, timeout=60, check=False)
+    _, found, _ = doctor(env, "--no-probe")
+    assert found["dialects"]["grade"] == "WARN"
+    assert "1 spans of acme" in found["dialects"]["said"]
