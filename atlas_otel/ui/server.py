@@ -88,6 +88,7 @@ def _check_schema(url: str) -> None:
 
 
 def _listener(host: str, port: int) -> socket.socket:
+    listener: socket.socket | None = None
     try:
         family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, number)
@@ -95,6 +96,8 @@ def _listener(host: str, port: int) -> socket.socket:
         listener.bind(address)
         listener.listen(128)
     except (OSError, UnicodeError, OverflowError) as error:
+        if listener is not None:
+            listener.close()
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(f"cannot listen at {host}:{port}: {reason}; give another --port") from None
     return listener
