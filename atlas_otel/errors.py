@@ -17,7 +17,8 @@
 
 None of them ever reaches a decorated function: they come from :func:`atlas_otel.configure` (only
 :class:`ConfigError`), from commands, and from readers. The first line of each message says what is wrong, where,
-and what to do about it; it never holds a password or a key.
+and what to do about it; it never holds a password or a key. ``topic`` names the section of docs/troubleshooting.md
+that explains the kind.
 """
 
 from __future__ import annotations
@@ -41,31 +42,38 @@ __all__ = [
 class AtlasOtelError(Exception):
     """The root of the tree: catch it to catch everything that is ours.
 
-    ``exit_code`` is what a command that ends with this error returns to the shell: 2 where the call itself was
-    wrong, 1 where it was right and failed.
+    ``exit_code`` is what a command that ends with this error returns to the shell: 2 if the call itself was
+    wrong, 1 if it was right and failed.
     """
 
     exit_code: int = 1
+    topic: str = "something-else"
 
 
 class ConfigError(AtlasOtelError):
     """A setting is wrong: an argument, an environment variable, or a key of a config file."""
 
     exit_code = 2
+    topic = "a-setting-is-wrong"
 
 
 class UsageError(AtlasOtelError):
     """An API was called in a way that cannot work, such as a NaN reward."""
 
     exit_code = 2
+    topic = "a-command-was-called-wrongly"
 
 
 class StoreError(AtlasOtelError):
     """A store could not do what was asked."""
 
+    topic = "the-database-refuses"
+
 
 class RetryableStoreError(StoreError):
     """The server is away, busy, or shutting down: the same call may go through later."""
+
+    topic = "the-database-cannot-be-reached"
 
 
 class PermanentStoreError(StoreError):
@@ -75,13 +83,17 @@ class PermanentStoreError(StoreError):
 class SchemaError(PermanentStoreError):
     """The database's schema is missing, or newer than this program knows."""
 
+    topic = "the-schema-is-missing-or-does-not-fit"
+
 
 class UnavailableStoreError(StoreError):
     """The store cannot be opened, or takes no record at all: configuration, driver, rights, schema or server.
 
-    No record is at fault, so none is given up. ``retryable``: whether it may be over by itself soon, as where a server
-    restarts; otherwise somebody has to change something.
+    No record is at fault, so none is given up. ``retryable``: whether it may end by itself soon, as when a server
+    restarts; otherwise you have to change something.
     """
+
+    topic = "nothing-is-stored"
 
     def __init__(self, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)
@@ -91,14 +103,22 @@ class UnavailableStoreError(StoreError):
 class SpoolError(AtlasOtelError):
     """A spool segment cannot be read or written."""
 
+    topic = "the-spool-cannot-be-used"
+
 
 class RecordError(AtlasOtelError):
     """A stored or received record cannot be decoded."""
+
+    topic = "a-record-cannot-be-read"
 
 
 class ExportError(AtlasOtelError):
     """An export could not be written."""
 
+    topic = "an-export-fails-or-is-empty"
+
 
 class AdapterError(AtlasOtelError, RuntimeError):
     """An agent adapter failed, or answered out of the contract (contract §5)."""
+
+    topic = "an-adapter-fails"

@@ -195,7 +195,9 @@ def _check(key: str, value: Any, where: str) -> Any:
     if key == "metadata" and not hasattr(value, "keys"):
         raise ConfigError(f"{where}: expected a mapping, found {type(value).__name__}")
     if key == "redact" and not callable(value) and (isinstance(value, str) or not hasattr(value, "__iter__")):
-        raise ConfigError(f"{where}: expected a callable or a list of pattern names, found {type(value).__name__}")
+        raise ConfigError(
+            f"{where}: expected a callable or a list of pattern names such as ['secrets'], found {type(value).__name__}"
+        )
     if key == "session_secret" and isinstance(value, str) and len(value) < _SECRET_CHARACTERS:
         raise ConfigError(
             f"{where}: expected {_SECRET_CHARACTERS} characters or more, such as openssl rand -hex 32 makes"

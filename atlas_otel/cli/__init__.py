@@ -34,18 +34,18 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("config", "config", "Check a config file, and get its schema for an editor."),
     Command("dataset", "dataset", "Make datasets for training, look at them, check them."),
     Command("db", "db", "Make the database's schema, say where it stands, mark abandoned sessions."),
-    Command("delete", "delete", "Delete sessions for good, wherever something of them is."),
-    Command("demo", "demo", "Run a small agent through the whole way: recorded, stored, exported."),
+    Command("delete", "delete", "Delete sessions for good, with everything that was recorded of them."),
+    Command("demo", "demo", "Run a small agent from start to end: recorded, stored, exported."),
     Command("diff", "diff", "Show two sessions, or two attempts at a step, side by side."),
     Command("exec", "execute", "Run a Python program with recording in place, unchanged."),
-    Command("doctor", "doctor", "Say whether the whole way works, and what to do where it does not."),
+    Command("doctor", "doctor", "Check that recording works from start to end, and say what to do if not."),
     Command("export", "export", "Write recorded sessions as lines of JSON for training."),
     Command("import", "import_", "Store traces from files, or from a Jaeger."),
     Command("lake", "lake", "Move old records to a lake on a disk or an object store, and bring them back."),
     Command("mcp", "mcp", "Let a coding assistant look at recorded runs, over MCP."),
-    Command("project", "project", "Compute the rows of sessions whose records have changed, whoever recorded them."),
+    Command("project", "project", "Compute the rows of all sessions whose records have changed."),
     Command("rebuild", "rebuild", "Compute sessions' rows again from their records."),
-    Command("refused", "refused", "See which records no database took and why; store them after all, or drop them."),
+    Command("refused", "refused", "See which records the database refused, and why; store or drop them."),
     Command("review", "review", "Look at recorded sessions, and say which ones may be trained on."),
     Command("reward", "reward", "Score a recorded session, or a step of it."),
     Command("run", "run", "Run tasks with the agent that a config names, and record them."),
@@ -68,5 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except AtlasOtelError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)  # noqa: T201
+        if sys.stderr.isatty():  # for a person; a script gets the one line
+            print(f"  more: docs/troubleshooting.md#{error.topic}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     return 0

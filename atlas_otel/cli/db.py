@@ -39,7 +39,7 @@ def _migrate(url: str) -> None:
     size = migrate.rewritten_bytes(url)
     if size >= _WORTH_SAYING:
         minutes = max(1, round(size / _BYTES_A_MINUTE))
-        said = f"{size / 1e9:.1f} GB of tables are written anew under a lock: {minutes} to {4 * minutes} minutes"
+        said = f"{size / 1e9:.1f} GB of tables are rewritten under a lock: {minutes} to {4 * minutes} minutes"
         typer.echo(f"{said}, in which records wait", err=True)
     done = migrate.init(url, waiting=lambda held: typer.echo(held, err=True))
     for migration in done.pending:

@@ -36,7 +36,7 @@ def delete(
     user: Annotated[str | None, typer.Option(metavar="ID", help="Sessions of this user (user_id).")] = None,
     metadata: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Sessions whose metadata says so, as text. May be repeated."),
+        typer.Option(metavar="KEY=VALUE", help="Sessions with this metadata, compared as text. May be repeated."),
     ] = None,
     before: Annotated[
         str | None, typer.Option(metavar="DATE", help="Sessions that began before this date or time (ISO 8601).")

@@ -19,7 +19,7 @@ def demo(
     database_url: DatabaseUrl = None,
     output: Annotated[Path, typer.Option(metavar="FILE", help="Where the training lines go.")] = Path("traces.jsonl"),
 ) -> None:
-    """Run a small agent through the whole way: recorded, stored, exported.
+    """Run a small agent from start to end: recorded, stored, exported.
 
     It answers three questions about this Python environment with SQL, thinking by rule: no key, no network. Without
     a database it uses the embedded server. Each run adds three sessions.

@@ -61,7 +61,9 @@ def moment(text: str) -> datetime:
             text.strip().removesuffix("Z") + ("+00:00" if text.strip().endswith("Z") else "")
         )
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no date or time such as 2025-10-01 or 2025-10-01T12:00:00Z") from None
+        raise typer.BadParameter(
+            f"{text!r} is not a date or time, such as 2025-10-01 or 2025-10-01T12:00:00Z"
+        ) from None
     return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=timezone.utc)
 
 
@@ -73,5 +75,5 @@ def duration(text: str) -> timedelta:
     """A length of time such as ``90s``, ``30m``, ``1h`` or ``2d``."""
     parsed = _DURATION.fullmatch(text.strip().lower())
     if parsed is None:
-        raise typer.BadParameter(f"{text!r} is no length of time such as 90s, 30m, 1h or 2d")
+        raise typer.BadParameter(f"{text!r} is not a length of time, such as 90s, 30m, 1h or 2d")
     return timedelta(**{_UNITS[parsed[2]]: int(parsed[1])})

@@ -12,7 +12,7 @@ from atlas_otel.postgres import tokens
 
 app = command_app("Give each sender of `collect --tokens` a token of its own, and cut one off.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Whose it is; stands on what it sends (atlas.sender).")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The sender's name, which its spans carry as atlas.sender.")]
 
 
 @app.command()

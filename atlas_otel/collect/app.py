@@ -244,7 +244,7 @@ class Collector:
 
 
 def _no_room() -> Refusal:
-    return Refusal(503, "there is no room for more just now; send it again", retry_after=_RETRY_FULL_S)
+    return Refusal(503, "there is no room for more at the moment; send it again", retry_after=_RETRY_FULL_S)
 
 
 def _media_type(header: bytes) -> str:

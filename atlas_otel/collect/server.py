@@ -162,7 +162,7 @@ async def _meanwhile(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             task.cancel()
         for ended in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(ended, Exception):
-                _log.warning("work beside the requests failed: %s", ended)
+                _log.warning("background work failed: %s", ended)
 
 
 def log_to_stderr() -> None:

@@ -66,7 +66,7 @@ def unpack_record(data: bytes) -> Record:
         for key in orjson.loads(data[end + 1 : at]):
             size = attributes[key]
             if type(size) is not int or size < 0:
-                raise RecordError(f"not a record of atlas-otel: {size!r} is no size")
+                raise RecordError(f"not a record of atlas-otel: {size!r} is not a size")
             attributes[key] = data[at : at + size].decode()
             at += size
     except (ValueError, TypeError, KeyError) as error:

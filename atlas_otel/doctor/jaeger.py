@@ -73,7 +73,7 @@ def without_secret(url: str) -> str:
 def _spans(address: str) -> int:
     """How many spans the answer holds; 0 where the trace is not known (yet)."""
     if urlsplit(address).scheme not in ("http", "https"):
-        raise ValueError("its address is no http URL")
+        raise ValueError("its address is not an http URL")
     try:
         with urllib.request.urlopen(address, timeout=3) as answer:  # noqa: S310 - the scheme is checked
             found = json.loads(answer.read())

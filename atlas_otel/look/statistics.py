@@ -105,7 +105,7 @@ def dimensions(text: str) -> tuple[Dimension, ...]:
     wanted = [name.strip().lower().replace("_", "-") for name in text.split(",") if name.strip()]
     unknown = [name for name in wanted if name not in DIMENSIONS]
     if unknown:
-        raise UsageError(f"nothing is grouped by {', '.join(unknown)}; there are {', '.join(DIMENSIONS)}")
+        raise UsageError(f"cannot group by {', '.join(unknown)}: choose from {', '.join(DIMENSIONS)}")
     return tuple(name for name in DIMENSIONS if name in wanted)
 
 

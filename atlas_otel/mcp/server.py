@@ -66,7 +66,7 @@ def serve_http(url: str, *, host: str, port: int, token: str, review: bool = Fal
     import uvicorn
 
     if not _is_loopback(host):
-        raise UsageError(f"{host} is no loopback address: recorded runs are served on this machine only")
+        raise UsageError(f"{host} is not a loopback address, and recorded runs are served on this machine only")
     app = with_token(make_server(url, review=review).streamable_http_app(host=host), token)
     uvicorn.run(app, host=host, port=port, log_level="warning")
 

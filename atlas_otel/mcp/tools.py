@@ -106,7 +106,7 @@ class Tools:
             records = store.records(ids.key)
         found = [one for one in records.spans.values() if one.span_id == wanted]
         if not found:
-            raise UsageError(f"{span} is no span's id: it has 16 hexadecimal digits")
+            raise UsageError(f"{span} is not a span id, which has 16 hexadecimal digits")
         events = [one for one in records.events.values() if one.span_id == wanted]
         return {
             "session": ids.key,
@@ -177,7 +177,7 @@ def _filter(
         try:
             began = datetime.fromisoformat(since.strip().replace("Z", "+00:00"))
         except ValueError:
-            raise UsageError(f"{since!r} is no date or time such as 2025-10-01 or 2025-10-01T12:00:00Z") from None
+            raise UsageError(f"{since!r} is not a date or time, such as 2025-10-01 or 2025-10-01T12:00:00Z") from None
         began = began if began.tzinfo is not None else began.replace(tzinfo=timezone.utc)
     return SessionFilter(status, began, None, agent, model, tool, min_reward, failed, text)
 

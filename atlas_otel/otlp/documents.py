@@ -94,7 +94,7 @@ def _decode_list(items: list[Any], capture: Capture) -> Decoded:
 
 def _decode_item(item: object, capture: Capture) -> Decoded:
     if not isinstance(item, dict):
-        raise RecordError("a list of what is no span")
+        raise RecordError("a list of something other than spans")
     return decode_document(item, capture)
 
 

@@ -91,8 +91,10 @@ def describe(value: str) -> str:
 
 
 def scrub(message: str, value: str) -> str:
-    """One line of ``message``, with the passwords of ``value`` taken out wherever they stand in it."""
-    line = " ".join(message.split())
+    """``message`` as one line, without any password of ``value``."""
+    line = "; ".join(" ".join(part.split()) for part in message.splitlines() if part.strip())
+    if is_embedded(value):
+        return line  # it holds no password
     try:
         parts = _parse(value, "")
     except ConfigError:

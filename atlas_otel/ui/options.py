@@ -56,7 +56,7 @@ class UiOptions:
     def __post_init__(self) -> None:
         if not is_loopback(self.host) and not self.tokens and self.user_header is None:
             raise UsageError(
-                f"{self.host} is no loopback address: give --token-file, or --user-header with a proxy in front"
+                f"{self.host} is not a loopback address: give --token-file, or --user-header with a proxy in front"
             )
         if self.tokens and self.user_header is not None:
             raise UsageError("--token-file and --user-header are two ways to say who asks: give one")
@@ -85,7 +85,7 @@ def checked_link(url: str, source: str) -> str:
         parts = urlsplit(url)
         port_is_right = parts.port is None or parts.port > 0
     except ValueError:
-        raise ConfigError(f"{source} is no URL: {url!r}") from None
+        raise ConfigError(f"{source} is not a URL: {url!r}") from None
     plain = parts.scheme in ("http", "https") and parts.hostname and not (parts.username or parts.password)
     if not plain or not port_is_right or parts.query or parts.fragment or any(one.isspace() for one in url):
         raise ConfigError(f"{source} has to be http:// or https:// with a host, without a user or a query")

@@ -153,7 +153,7 @@ def test_bars_and_wrong_calls(keys: list[str], capsys: pytest.CaptureFixture[str
     assert main(["stats", "--by", "agent", "--plot", "reward"]) == 0
     assert capsys.readouterr().out.splitlines()[1].startswith("alpha  █")
     for wrong, said in (
-        (["--by", "colour"], "nothing is grouped by colour"),
+        (["--by", "colour"], "cannot group by colour"),
         (["--by", "model,tool"], "group by one of them"),
         (["--plot", "agent"], "there is no column agent to plot"),
         (["--failures", "--by", "day"], "leave out --by"),

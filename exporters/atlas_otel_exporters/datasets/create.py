@@ -323,5 +323,9 @@ def _plain(value: Any) -> JsonValue:
 
 
 def _because(left_out: Mapping[str, int]) -> str:
-    said = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
-    return f"left out were {said}" if said else "no session passes the filters"
+    causes = ", ".join(f"{count} ({reason})" for reason, count in left_out.items() if count)
+    if not causes:
+        return "no session passes the filters"
+    waits = any(reason.startswith("review status") and count for reason, count in left_out.items())
+    remedy = "; approve with atlas-otel review approve ID, or give --include-status pending" if waits else ""
+    return f"left out: {causes}{remedy}"

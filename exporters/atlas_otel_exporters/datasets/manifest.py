@@ -106,7 +106,7 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as error:
         raise UsageError(f"{folder} holds no dataset: {MANIFEST} cannot be read ({error.strerror or error})") from None
     except (ValueError, TypeError, KeyError) as error:
-        raise UsageError(f"{path} is no manifest of a dataset ({error})") from None
+        raise UsageError(f"{path} is not a dataset's manifest ({error})") from None
     if manifest.schema_version > SCHEMA_VERSION:
         raise UsageError(f"{path} was written by a newer atlas-otel ({manifest.writer}): upgrade this one")
     return manifest
@@ -129,7 +129,7 @@ def read_lineage(folder: Path) -> Iterator[Traced]:
 def datasets_below(folder: Path) -> list[tuple[Path, Manifest]]:
     """The datasets in ``folder`` and below it, by their folders. Raises UsageError where ``folder`` is none."""
     if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder")
+        raise UsageError(f"{folder} is not a folder")
     # A build that was broken off stands in a hidden folder.
     paths = sorted(path.parent for path in folder.rglob(MANIFEST) if not any(p.startswith(".") for p in path.parts))
     return [(path, read_manifest(path)) for path in paths if (path / LINEAGE).exists()]

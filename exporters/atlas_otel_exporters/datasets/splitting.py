@@ -30,7 +30,7 @@ def parse_splits(text: str) -> dict[str, float]:
         try:
             shares[name] = float(share)
         except ValueError:
-            raise UsageError(f"--split {text}: {part.strip()!r} is no share such as train=0.9") from None
+            raise UsageError(f"--split {text}: {part.strip()!r} is not a share, such as train=0.9") from None
     if unknown := [name for name in shares if name not in SPLITS]:
         raise UsageError(f"--split {text}: there is no split {', '.join(unknown)}; name {', '.join(SPLITS)}")
     if not all(0 <= share <= 1 for share in shares.values()) or not math.isclose(sum(shares.values()), 1, abs_tol=1e-6):

@@ -74,7 +74,7 @@ AGENTS = {
     "claude-code": "messages are not written",
     "codex": "messages are not written",
     "copilot-cli": "yes",
-    "gemini-cli": "yes; its spans are a trace for each call, and its log records a session beside them",
+    "gemini-cli": "yes; its spans are a trace for each call, and its log records a session next to them",
 }
 """Command-line agents, which have prompts and tools of their own: held against the server in tests of their own."""
 NAMES = sorted(PRODUCERS.keys() - AGENTS.keys())
