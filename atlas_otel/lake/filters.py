@@ -31,6 +31,20 @@ def at_most(column: str, value: str | int) -> BooleanExpression:
     return cast("BooleanExpression", cast("Any", LessThanOrEqual)(column, value))
 
 
+def missing(column: str) -> BooleanExpression:
+    """``column`` is NULL."""
+    from pyiceberg.expressions import IsNull
+
+    return cast("BooleanExpression", cast("Any", IsNull)(column))
+
+
+def stated(column: str) -> BooleanExpression:
+    """``column`` is not NULL."""
+    from pyiceberg.expressions import NotNull
+
+    return cast("BooleanExpression", cast("Any", NotNull)(column))
+
+
 def both(first: BooleanExpression | None, second: BooleanExpression | None) -> BooleanExpression:
     """What both let through; None is no filter."""
     from pyiceberg.expressions import AlwaysTrue, And

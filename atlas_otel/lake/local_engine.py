@@ -1,0 +1,71 @@
+"""Units made on the cores of this machine: a process each, and in each one session at a time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from atlas_otel.errors import ExportError
+from atlas_otel.lake.engine import make_unit
+from atlas_otel_exporters.building.staged import write_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from atlas_otel.lake.engine import Task
+    from atlas_otel_exporters.building.making import Job
+    from atlas_otel_exporters.building.staged import Entry, Staged
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1
+
+
+def run_locally(
+    job: Job, tasks: Iterable[Task], staged: Staged, *, workers: int, done: Callable[[], None] | None = None
+) -> None:
+    """Make the units of ``tasks`` and take them into ``staged``; ``done`` is called after each.
+
+    Raises ExportError where a worker process is killed; the units that were whole by then stay.
+    """
+    if workers == 1:
+        for task in tasks:
+            staged.add(task.unit.number, _made(job, task, staged.folder))
+            if done is not None:
+                done()
+        return
+    waiting = iter(tasks)
+    # Not forked: a worker is to hold nothing of what this process has open.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        running: dict[Future[list[Entry]], Task] = {}
+        try:
+            while True:
+                for task in islice(waiting, 2 * workers - len(running)):
+                    running[pool.submit(_made, job, task, staged.folder)] = task
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    staged.add(running.pop(future).unit.number, future.result())
+                    if done is not None:
+                        done()
+        except BrokenProcessPool:
+            raise ExportError(
+                "a worker of the build was killed, for want of memory perhaps: run it again, it goes on from here; "
+                "--workers 1 needs the least"
+            ) from None
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _made(job: Job, task: Task, folder: Path) -> list[Entry]:
+    return write_unit(folder, task.unit.number, make_unit(job, task))
