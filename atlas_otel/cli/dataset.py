@@ -134,7 +134,7 @@ def create(
         typer.echo(f"the database does not list this dataset, so sessions do not name it: {error}", err=True)
     if not quiet:
         typer.echo(f"{name}, in {output}", err=True)
-        _print(manifest, err=True)
+        print_manifest(manifest, err=True)
 
 
 @app.command()
@@ -147,7 +147,7 @@ def show(folder: Folder, as_json: AsJson = False) -> None:
         typer.echo((folder / MANIFEST).read_text(encoding="utf-8"), nl=False)
         return
     typer.echo(f"{manifest.name}  {manifest.format}  {manifest.content_hash[:16]}")
-    _print(manifest, err=False)
+    print_manifest(manifest, err=False)
     for key, value in sorted(manifest.selection.items()):
         typer.echo(f"  selected by {key}: {value}")
     typer.echo(f"  from {manifest.database}, by {manifest.writer}")
@@ -228,7 +228,8 @@ def upload(
     typer.echo(upload_dataset(folder, repository, private=not public, lineage=with_lineage))
 
 
-def _print(manifest: Manifest, *, err: bool) -> None:
+def print_manifest(manifest: Manifest, *, err: bool) -> None:
+    """Say what is in a dataset, and what was left out."""
     for what, count in manifest.counts.items():
         typer.echo(f"  {what}: {count}", err=err)
     for reason, count in manifest.left_out.items():

@@ -145,7 +145,7 @@ def export(
             waiting=None if quiet else lambda error: typer.echo(f"waiting: {error}", err=True),
             progress=progress,
         )
-    _report(summary, output, left="spans" if format == "otlp" else "model calls", quiet=quiet, follow=follow)
+    report_export(summary, output, left="spans" if format == "otlp" else "model calls", quiet=quiet, follow=follow)
     if follow:
         return
     behind = say_behind(summary.behind, strict=strict)
@@ -153,7 +153,8 @@ def export(
         raise typer.Exit(1)
 
 
-def _report(summary: ExportSummary, output: str, *, left: str, quiet: bool, follow: bool) -> None:
+def report_export(summary: ExportSummary, output: str, *, left: str, quiet: bool, follow: bool) -> None:
+    """Say what was written, and why other sessions were not. ``left``: what lines are made of."""
     for session_id, reason in summary.unreadable.items():
         typer.echo(f"session {session_id} was left out: {reason}", err=True)
     if not quiet and (summary.sessions or follow):

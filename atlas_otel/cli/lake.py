@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from atlas_otel.cli.lake_build import build
 from atlas_otel.cli.lake_options import Catalog, LakeUrl, the_lake
 from atlas_otel.cli.options import DatabaseUrl, Quiet, SessionNames, command_app, duration, print_json, the_database
 
 if TYPE_CHECKING:
     from atlas_otel.lake.archive import Progress
 
-app = command_app("Move old records to a lake on a disk or an object store, and bring them back.")
+app = command_app("Move old records to a lake on a disk or an object store, and build training data from it.")
+app.command("build")(build)
 
 
 @app.command()

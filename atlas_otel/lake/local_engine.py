@@ -14,7 +14,7 @@ from atlas_otel.lake.engine import make_unit
 from atlas_otel_exporters.building.staged import write_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from atlas_otel.lake.engine import Task
@@ -30,41 +30,48 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-def run_locally(
-    job: Job, tasks: Iterable[Task], staged: Staged, *, workers: int, done: Callable[[], None] | None = None
-) -> None:
-    """Make the units of ``tasks`` and take them into ``staged``; ``done`` is called after each.
+class LocalEngine:
+    """Makes units in ``workers`` processes of this machine."""
 
-    Raises ExportError where a worker process is killed; the units that were whole by then stay.
-    """
-    if workers == 1:
-        for task in tasks:
-            staged.add(task.unit.number, _made(job, task, staged.folder))
-            if done is not None:
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+
+    def __call__(self, job: Job, tasks: Sequence[Task], staged: Staged, done: Callable[[], None]) -> None:
+        """Make the units of ``tasks``, in their order.
+
+        Raises ExportError where a worker process is killed; the units that were whole by then stay.
+        """
+        if self._workers == 1 or len(tasks) == 1:
+            for task in tasks:
+                staged.add(task.unit.number, _made(job, task, staged.folder))
                 done()
-        return
-    waiting = iter(tasks)
-    # Not forked: a worker is to hold nothing of what this process has open.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            return
+        # Not forked: a worker is to hold nothing of what this process has open.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(min(self._workers, len(tasks)), mp_context=context) as pool:
+            try:
+                self._run(pool, job, tasks, staged, done)
+            except BrokenProcessPool:
+                raise ExportError(
+                    "a worker of the build was killed, for want of memory perhaps: run it again, it goes on from here; "
+                    "--workers 1 needs the least"
+                ) from None
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _run(
+        self, pool: ProcessPoolExecutor, job: Job, tasks: Sequence[Task], staged: Staged, done: Callable[[], None]
+    ) -> None:
+        waiting = iter(tasks)
         running: dict[Future[list[Entry]], Task] = {}
-        try:
-            while True:
-                for task in islice(waiting, 2 * workers - len(running)):
-                    running[pool.submit(_made, job, task, staged.folder)] = task
-                if not running:
-                    return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    staged.add(running.pop(future).unit.number, future.result())
-                    if done is not None:
-                        done()
-        except BrokenProcessPool:
-            raise ExportError(
-                "a worker of the build was killed, for want of memory perhaps: run it again, it goes on from here; "
-                "--workers 1 needs the least"
-            ) from None
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        while True:
+            for task in islice(waiting, 2 * self._workers - len(running)):
+                running[pool.submit(_made, job, task, staged.folder)] = task
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                staged.add(running.pop(future).unit.number, future.result())
+                done()
 
 
 def _made(job: Job, task: Task, folder: Path) -> list[Entry]:

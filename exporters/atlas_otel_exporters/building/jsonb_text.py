@@ -19,6 +19,7 @@ _Value: TypeAlias = "str | Number | bool | list[_Value] | dict[str, _Value] | No
 # The limits of ``numeric``: digits before and after the point.
 _MOST_BEFORE: Final = 131_072
 _MOST_AFTER: Final = 16_383
+_NUL: Final = "a JSON value holds the character NUL, which Postgres refuses"
 _NUL_ESCAPED: Final = rb"\u0000"
 
 
@@ -44,11 +45,13 @@ def read_json(text: bytes) -> _Value:
     Raises RecordError where it is not JSON, nested too deep, or holds the character NUL.
     """
     try:
-        value: _Value = json.loads(text, parse_int=Number, parse_float=Number, parse_constant=_refuse)
+        value: _Value = json.loads(
+            text, object_pairs_hook=_object, parse_int=Number, parse_float=Number, parse_constant=_refuse
+        )
     except (ValueError, RecursionError) as error:
         raise RecordError(f"a JSON value cannot be read: {error}") from None
     if _NUL_ESCAPED in text and _holds_nul(value):
-        raise RecordError("a JSON value holds the character NUL, which Postgres refuses")
+        raise RecordError(_NUL)
     return value
 
 
@@ -118,6 +121,16 @@ def _without_exponent(number: str) -> str:
     if not value:
         return "0" if exponent >= 0 else f"{0:.{-exponent}f}"
     return f"{value:f}"
+
+
+def _object(pairs: list[tuple[str, _Value]]) -> dict[str, _Value]:
+    held = dict(pairs)
+    if len(held) < len(pairs):
+        for pair in pairs:  # what the last of equal keys replaces is looked at too
+            write_jsonb(list(pair))
+            if _holds_nul(list(pair)):
+                raise RecordError(_NUL)
+    return held
 
 
 def _refuse(name: str) -> _Value:

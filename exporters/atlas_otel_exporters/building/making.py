@@ -81,7 +81,8 @@ class Maker:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._format = None if job.format is None else format_named(job.format, job.options)
+        self._records: dict[str, RecordSet] = {}
+        self._format = None if job.format is None else format_named(job.format, job.options, self._records.__getitem__)
 
     def make(self, key: str, records: RecordSet, given: Given | None = None) -> Made | None:
         """The session with this key; None where its records are none yet, or it was not asked for."""
@@ -98,7 +99,11 @@ class Maker:
             return None
         if (skipped := why_skipped(session, self._job.selection)) is not None:
             return Made(number, key, skipped, None, b"")
-        return Made(number, key, None, conversation_of(session), _packed(self._body(session)))
+        self._records[key] = records
+        try:
+            return Made(number, key, None, conversation_of(session), _packed(self._body(session)))
+        finally:
+            self._records.clear()
 
     def _body(self, session: StoredSession) -> Body:
         row = session._replace(steps=(), events=())
@@ -147,6 +152,8 @@ def unpacked(data: bytes) -> MadeSession:
 
 class MadeFormat:
     """A format whose lines were made with the sessions, as far as they stand alone; the rest is made here."""
+
+    reads_rows = True
 
     def __init__(self, format: Format) -> None:
         self._format = format

@@ -14,8 +14,11 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from atlas_otel.errors import UsageError
+from atlas_otel.process.file_lock import try_lock
 from atlas_otel_exporters.building.making import unpacked
 from atlas_otel_exporters.source import DEFAULT_BATCH_SIZE, Considered, Stretch
+from atlas_otel_exporters.write import writing_errors
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -71,7 +74,14 @@ class Staged:
 
     def __init__(self, folder: Path, digest: str) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing_errors(str(folder)):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (folder / "lock").open("w")
+        if not try_lock(self._lock.fileno()):
+            self._lock.close()
+            raise UsageError(
+                f"another build is at work in {folder}: wait for it, or give --work another folder"
+            ) from None
         self._index = sqlite3.connect(folder / _INDEX, isolation_level=None)
         self._files: dict[int, IO[bytes]] = {}
         self._index.executescript(_SCHEMA)
@@ -108,6 +118,12 @@ class Staged:
         with closing(self._index.execute(query, _bounds(selection))) as rows:
             for unit, at, size in rows:
                 yield self._read(unit, at, size)
+
+    def sessions_alone(
+        self, selection: Selection, *, batch_size: int = DEFAULT_BATCH_SIZE
+    ) -> Generator[MadeSession, None, None]:
+        """The same: a session that was made holds its lines."""
+        return self.sessions(selection)
 
     def stretches(
         self, selection: Selection, *, batch_size: int = DEFAULT_BATCH_SIZE
@@ -157,6 +173,7 @@ class Staged:
         """Close the files; they stay."""
         self._close_files()
         self._index.close()
+        self._lock.close()
 
     def remove(self) -> None:
         """Close the files, and forget them."""

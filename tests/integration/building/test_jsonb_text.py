@@ -50,6 +50,8 @@ def _by_server(server: psycopg.Connection, text: str) -> bytes | None:
 
 @example('{"bb":1,"a":2,"é":3,"aa":4,"":5}')
 @example('{"a":1,"a":2}')
+@example('{"a":"\\u0000","a":1}')
+@example('{"a":1e999999,"a":1}')
 @example("-0.0")
 @example("-0")
 @example("1.50e1")
