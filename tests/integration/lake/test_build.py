@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from atlas_otel.lake.build import Outputs, build
@@ -47,12 +47,17 @@ def exported(url: str, folder: Path, name: FormatName, **options: Any) -> bytes:
     return (folder / "exported.jsonl").read_bytes() if (folder / "exported.jsonl").exists() else b""
 
 
-@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(runs=st.lists(any_records(), min_size=6, max_size=6), shuffled=st.randoms(use_true_random=False))
+# Not shrunk: each example takes a second of a real server's time.
+@settings(
+    max_examples=4,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(runs=st.lists(any_records(), min_size=6, max_size=6), seed=st.integers(0, 2**32))
 def test_a_build_gives_the_bytes_of_an_export(
-    database_url: str, tmp_path_factory: pytest.TempPathFactory, runs: list[list[Record]], shuffled: random.Random
+    database_url: str, tmp_path_factory: pytest.TempPathFactory, runs: list[list[Record]], seed: int
 ) -> None:
-    folder = tmp_path_factory.mktemp("build")
+    folder, shuffled = tmp_path_factory.mktemp("build"), random.Random(seed)
     keys = [uuid.uuid4().hex for _ in runs]  # one database for all examples: each has its own sessions
     records = [record for key, run in zip(keys, runs, strict=True) for record in keyed(run, key)]
     shuffled.shuffle(records)
