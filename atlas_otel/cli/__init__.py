@@ -41,7 +41,9 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("doctor", "doctor", "Check that recording works from start to end, and say what to do if not."),
     Command("export", "export", "Write recorded sessions as lines of JSON for training."),
     Command("import", "import_", "Store traces from files, or from a Jaeger."),
-    Command("lake", "lake", "Move old records to a lake on a disk or an object store, and build training data from it."),
+    Command(
+        "lake", "lake", "Move old records to a lake on a disk or an object store, and build training data from it."
+    ),
     Command("mcp", "mcp", "Let a coding assistant look at recorded runs, over MCP."),
     Command("project", "project", "Compute the rows of all sessions whose records have changed."),
     Command("rebuild", "rebuild", "Compute sessions' rows again from their records."),
