@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
+from atlas_otel.cli.lake_options import Catalog
 from atlas_otel.cli.options import DatabaseUrl, command_app, duration, the_database
 from atlas_otel.errors import ConfigError, UsageError
 
@@ -23,6 +24,16 @@ app = command_app()
 )
 def collect(
     database_url: DatabaseUrl = None,
+    lake: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Write into this lake instead of a database: a folder, or s3://bucket/prefix."
+        ),
+    ] = None,
+    catalog: Catalog = None,
+    lake_every: Annotated[
+        str, typer.Option(metavar="TIME", help="With --lake: how long records gather before they are committed.")
+    ] = "30s",
     host: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Where to listen. Beyond loopback, a token is asked for.")
     ] = "127.0.0.1",
@@ -93,8 +104,15 @@ def collect(
     in_force = settings.resolve({"durability": durability}, os.environ)
     if durability is not None:  # also where it says what is the default, against the environment
         in_force = replace(in_force, durability="spool" if durability == "spool" else "memory")
+    destination = None
+    if lake is not None:
+        from atlas_otel.lake.collecting import LakeDestination
+
+        destination = LakeDestination(lake, catalog, duration(lake_every).total_seconds())
+    else:
+        in_force = replace(in_force, database_url=the_database(database_url or in_force.database_url))
     serve(
-        replace(in_force, database_url=the_database(database_url or in_force.database_url)),
+        in_force,
         CollectOptions(
             host=host,
             port=port,
@@ -113,6 +131,7 @@ def collect(
             retain_contract=None if retain_contract is None else duration(retain_contract),
             spool_bytes=spool_mib * 1024 * 1024,
             workers=workers,
+            destination=destination,
         ),
         typer.echo,
     )

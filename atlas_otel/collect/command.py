@@ -34,8 +34,11 @@ def collect(settings: Settings, options: CollectOptions, listening: Callable[[st
         raise ConfigError("atlas-otel collect needs a web server: pip install 'atlas-otel[collect]'")
     options.check()
     _check_tls(options)
-    assert settings.database_url is not None
-    check_database_url(settings.database_url)
+    if options.destination is not None:
+        options.destination.check()
+    else:
+        assert settings.database_url is not None
+        check_database_url(settings.database_url)
     with ExitStack() as held:
         listener = held.enter_context(_bind(options.host, options.port))
         scheme = "https" if options.tls_cert else "http"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.collect.options import CollectOptions
     from atlas_otel.collect.shared_numbers import SharedNumbers
+    from atlas_otel.delivery.storage import Storage
     from atlas_otel.settings import Settings
 
 _STOP_S: Final = 10
@@ -56,20 +57,12 @@ def serve(
 
     accounts = ReceivedAccounts()
     capture = Capture.from_settings(settings, on_loss=accounts.absorbed)
-    assert settings.database_url is not None
-    storage = storage_for(
-        settings.database_url,
-        settings.durability,
-        accounts=accounts,
-        patience=patience_of(settings),
-        projection="any",
-        project_every_s=_PROJECT_EVERY_S,
-        spool_bytes=options.spool_bytes,
-    )
+    storage = _storage(settings, options, accounts)
+    database = settings.database_url or ""
 
-    senders = Senders(options.token, settings.database_url if options.tokens else None)
+    senders = Senders(options.token, database if options.tokens else None)
     senders.refresh()
-    ownership = Ownership(settings.database_url) if options.tokens else None
+    ownership = Ownership(database) if options.tokens else None
 
     class _Server(uvicorn.Server):
         """Ends its process with 0 when it is asked to stop, and says when it listens."""
@@ -136,7 +129,7 @@ def serve(
             beside.should_exit = True
             await answering
 
-    retaining = Retaining(settings.database_url, options.retain_records, options.retain_contract)
+    retaining = Retaining(database, options.retain_records, options.retain_contract)
     with collected_seldom():
         asyncio.run(run())
         retaining.stop()
@@ -148,6 +141,22 @@ def serve(
             "stopped; %d spans and %d events are not stored yet", waiting.spans.spooled, waiting.events.spooled
         )
     return complete
+
+
+def _storage(settings: Settings, options: CollectOptions, accounts: ReceivedAccounts) -> Storage:
+    """The way into the destination, else into the database, whose sessions are computed here as well."""
+    if options.destination is not None:
+        return options.destination.storage(settings.durability, accounts, options.spool_bytes)
+    assert settings.database_url is not None
+    return storage_for(
+        settings.database_url,
+        settings.durability,
+        accounts=accounts,
+        patience=patience_of(settings),
+        projection="any",
+        project_every_s=_PROJECT_EVERY_S,
+        spool_bytes=options.spool_bytes,
+    )
 
 
 @contextlib.asynccontextmanager

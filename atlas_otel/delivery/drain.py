@@ -13,7 +13,7 @@ import contextlib
 import random
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
@@ -58,6 +58,14 @@ _SUPPRESSION_KEYS: Final = ("suppress_instrumentation",)
 _left_to_parent: list[object] = []  # a child must not even collect the parent's connections: that would close them
 
 
+class Pace(NamedTuple):
+    """How much is written at once, and how long the thread lets records gather where little came. Bytes, seconds."""
+
+    records: int = _BATCH_RECORDS
+    bytes: int = _BATCH_BYTES
+    gather_s: float = _CATCH_UP_S
+
+
 class Drain:
     """Moves records into the store. ``wake`` is for the agent's threads; the rest of the public methods may wait."""
 
@@ -71,14 +79,17 @@ class Drain:
         projection: Projection = "any",
         project_every_s: float | None = None,
         settle_s: Sequence[float] = (),
+        pace: Pace = Pace(),  # noqa: B008  (it cannot be changed)
     ) -> None:
         """``projection``: which sessions it projects when it stored records: ``own`` (those of the records, in bounded
         memory), ``any`` (others' too) or ``none``. ``project_every_s``: how often it does, also where it stored none.
 
-        ``settle_s``: after how many seconds without a record the store takes sessions to be over.
+        ``settle_s``: after how many seconds without a record the store takes sessions to be over. ``pace``: how much
+        is written at once.
         """
         self._projection = projection
         self._project_every_s = project_every_s
+        self._pace = pace
         self._settle_s = [after + _LINGER_S for after in settle_s]
         self._journal = journal
         self._accounts = accounts
@@ -278,7 +289,7 @@ class Drain:
         self._journal.prepare()
         batch = self._held
         if batch is None:
-            batch = self._held = self._journal.take(_BATCH_RECORDS, _BATCH_BYTES)
+            batch = self._held = self._journal.take(self._pace.records, self._pace.bytes)
         try:
             if batch is None:
                 self._project(urgent)
@@ -293,8 +304,8 @@ class Drain:
             self._failed(error)
         else:
             self._worked()
-            if not (self._finishing or batch.adopted) and len(batch.records) < _BATCH_RECORDS // 2:
-                self._urgent.wait(_CATCH_UP_S)
+            if not (self._finishing or batch.adopted) and len(batch.records) < self._pace.records // 2:
+                self._urgent.wait(self._pace.gather_s)
         return False
 
     def _show_running_spans(self) -> None:

@@ -1,33 +1,19 @@
-"""A database, and the way of records into it: journal, drain, accounts and recorder, put together."""
+"""A database, and the way of records into it."""
 
 from __future__ import annotations
 
-import logging
-import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from atlas_otel.delivery.accounts import Accounts
-from atlas_otel.delivery.drain import Drain
-from atlas_otel.delivery.journal import MemoryJournal
-from atlas_otel.delivery.journal_recorder import JournalRecorder, RunningSpans
-from atlas_otel.errors import ConfigError, SpoolError
+from atlas_otel.delivery.storage import Storage, Target, storage_to
+from atlas_otel.errors import ConfigError
 from atlas_otel.records.store import DEFAULT_PATIENCE, Patience
 
 if TYPE_CHECKING:
-    from atlas_otel.delivery.journal import Journal
     from atlas_otel.records.store import Store
     from atlas_otel.settings import Durability, Projection, Settings
 
-_log = logging.getLogger("atlas_otel")
-
-
-class Storage(NamedTuple):
-    """Where records go, and who sees to it."""
-
-    recorder: JournalRecorder
-    drain: Drain
-    accounts: Accounts
-    journal: Journal
+__all__ = ["Storage", "open_storage", "patience_of", "storage_for"]
 
 
 def open_storage(settings: Settings) -> Storage:
@@ -69,42 +55,18 @@ def storage_for(
         raise ConfigError(f"the Postgres driver cannot be loaded ({said}): pip install 'psycopg[binary]'") from None
 
     check_usable(database_url)
-    accounts = accounts if accounts is not None else Accounts()
-    journal: Journal
-    left = False
-    if durability == "memory":
-        journal = MemoryJournal(accounts)
-    else:
-        from atlas_otel.delivery.spool import DEFAULT_MAX_BYTES, SpoolJournal
-        from atlas_otel.delivery.spool_folder import ENV_SPOOL_DIR
-        from atlas_otel.delivery.spool_owner import tokens
 
-        try:
-            journal = SpoolJournal(accounts, target=describe(database_url), max_bytes=spool_bytes or DEFAULT_MAX_BYTES)
-        except SpoolError as error:
-            if os.environ.get(ENV_SPOOL_DIR, "").strip():
-                raise ConfigError(str(error)) from None
-            # Nobody said where: the agent runs, and what is promised is said.
-            _log.warning("durability is memory, what is not stored dies with the process: %s", error)
-            journal = MemoryJournal(accounts)
-        else:
-            left = bool(tokens(journal.folder))
-    running = RunningSpans()
-
-    def open_store() -> Store:
+    def open_store(_: object) -> Store:  # what it refuses, a database keeps itself
         from atlas_otel.postgres.store import PostgresStore
 
         return PostgresStore(database_url, patience=patience)
 
-    drain = Drain(
-        journal,
-        accounts,
-        open_store,
-        running,
+    return storage_to(
+        Target(describe(database_url), open_store),
+        durability,
+        accounts if accounts is not None else Accounts(),
         projection=projection,
         project_every_s=project_every_s,
         settle_s=patience,
+        spool_bytes=spool_bytes,
     )
-    if left:  # of a process that died, perhaps: it is stored also where this one records nothing
-        drain.wake()
-    return Storage(JournalRecorder(journal, accounts, drain, running), drain, accounts, journal)
