@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atlas_otel.cli.catching_up import Strict, catch_up_first
+from atlas_otel.cli.lake_options import Catalog, LakeUrl, the_lake
 from atlas_otel.cli.options import DatabaseUrl, Quiet, SessionName, SessionNames, command_app, the_database
 from atlas_otel.cli.text import short
+from atlas_otel.errors import UsageError
 from atlas_otel_exporters.review import decide, session_to_review, sessions_to_review
 
 if TYPE_CHECKING:
@@ -62,6 +64,36 @@ def show(session: SessionName, database_url: DatabaseUrl = None) -> None:
         typer.echo(f"  drift     {short(f'{key}: {value}')}")
     for step in steps:
         typer.echo(_step(step))
+
+
+@app.command()
+def sample(
+    from_lake: Annotated[
+        bool, typer.Option("--from-lake", help="From the lake: of the sessions that have no rows in the database.")
+    ] = False,
+    count: Annotated[int, typer.Option(metavar="N", min=1, help="How many at most.")] = 10,
+    seed: Annotated[str, typer.Option(metavar="TEXT", help="Another draws others; the same the same ones.")] = "",
+    lake: LakeUrl = None,
+    catalog: Catalog = None,
+    database_url: DatabaseUrl = None,
+    quiet: Quiet = False,
+) -> None:
+    """Draw sessions and bring them into the database for a look; prints their keys.
+
+    They stay in the lake, too, and are archived again, with the verdict, once they are old enough.
+    """
+    from atlas_otel.lake.reviewing import sample as draw
+    from atlas_otel.lake.table import open_lake
+
+    if not from_lake:
+        raise UsageError("say where from: --from-lake")
+    url = the_database(database_url)
+    with open_lake(the_lake(lake), catalog, database=url) as opened:
+        keys = draw(url, opened, count, seed)
+    for key in keys:
+        typer.echo(key)
+    if not quiet:
+        typer.echo(f"brought {len(keys)} sessions from the lake: see atlas-otel review sessions", err=True)
 
 
 @app.command()

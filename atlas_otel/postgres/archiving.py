@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
 from atlas_otel.postgres.migrate import require_current
-from atlas_otel.postgres.reader import read_records_since, weigh_records_since
+from atlas_otel.postgres.reader import read_records_since, read_spans, weigh_records_since
 from atlas_otel.postgres.statements import statement
 from atlas_otel.records.record import EventRecord
 
@@ -204,6 +204,23 @@ class ArchiveDesk:
         with translating(self.url), quiet():
             found = self._open.execute(statement("archive_late"), {"lake": lake, "limit": _PICKED})
             return [key for (key,) in found]
+
+    def late_records(self) -> list[Record]:
+        """What came for archived sessions since, with what each names: the next archive takes it into the lake."""
+        with translating(self.url), quiet(), self._open.snapshot():
+            since: dict[str, int] = dict(self._open.execute(statement("archive_late_revisions")).fetchall())
+            found = set(self._open.execute(statement("archive_resolved"), {"keys": list(since)}).fetchall())
+            named = read_records_since(self._open, since)
+            unplaced = self._open.execute(statement("archive_unplaced")).fetchall()
+            return [
+                *(record for some in named.values() for record in _as_named(some, found)),
+                *read_spans(self._open, unplaced),
+            ]
+
+    def keys_with_rows(self) -> set[str]:
+        """The sessions that have rows here."""
+        with translating(self.url), quiet():
+            return {key for (key,) in self._open.execute("SELECT key FROM atlas_otel.sessions WHERE id IS NOT NULL")}
 
     def family(self, keys: Sequence[str]) -> list[Relative]:
         """These sessions, and those that share a trace with them."""

@@ -41,6 +41,13 @@ CROSS JOIN LATERAL (
 """
 _SPANS = f"SELECT found.* {_SINCE.format(columns=', '.join(rows.SPAN_COLUMNS), table='spans')}".encode()
 _EVENTS = f"SELECT found.* {_SINCE.format(columns=', '.join(rows.EVENT_COLUMNS), table='span_events')}".encode()
+_BY_ID = """
+FROM unnest(%(traces)s::text[], %(spans)s::text[]) AS wanted (wanted_trace, wanted_span)
+JOIN atlas_otel.{table} AS found
+    ON found.trace_id = wanted_trace COLLATE "C" AND found.span_id = wanted_span COLLATE "C"
+"""
+_SPANS_BY_ID = f"SELECT {', '.join(rows.SPAN_COLUMNS)} {_BY_ID.format(table='spans')}".encode()
+_EVENTS_BY_ID = f"SELECT {', '.join(rows.EVENT_COLUMNS)} {_BY_ID.format(table='span_events')}".encode()
 _OF_TRACE = f"SELECT {', '.join(rows.SPAN_COLUMNS)} FROM atlas_otel.spans WHERE trace_id = %s".encode()  # noqa: S608  (constants)
 
 
@@ -109,6 +116,20 @@ def read_records_since(connection: psycopg.Connection, revisions: Mapping[str, i
             event = EventRecord(*row)
             found[cast("str", event.session_key)].events.append(event)
     return found
+
+
+def read_spans(connection: psycopg.Connection, ids: Sequence[tuple[str, str]]) -> list[Record]:
+    """These spans, by their ids, and the events on them."""
+    wanted = {"traces": [trace for trace, _ in ids], "spans": [span for _, span in ids]}
+    with connection.cursor() as cursor:
+        cursor.adapters.register_loader("json", _RawJson)
+        span_rows = [rows.SpanRow(*row) for row in cursor.execute(_SPANS_BY_ID, wanted)]
+        hashes = list({row.resource_hash for row in span_rows})
+        cursor.execute("SELECT hash, attributes FROM atlas_otel.resources WHERE hash = ANY (%s)", [hashes])
+        found = StoredRecords({key: orjson.loads(attributes) for key, attributes in cursor})
+        found.spans += span_rows
+        found.events += [EventRecord(*row) for row in cursor.execute(_EVENTS_BY_ID, wanted)]
+    return list(found)
 
 
 def count_records_since(

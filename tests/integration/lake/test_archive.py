@@ -21,6 +21,7 @@ from atlas_otel.cli import main
 from atlas_otel.errors import PermanentStoreError, UsageError
 from atlas_otel.lake import schema
 from atlas_otel.lake.archive import archive, restore
+from atlas_otel.lake.reviewing import late_records
 from atlas_otel.lake.sessions import read_sessions
 from atlas_otel.lake.table import Lake, open_lake
 from atlas_otel.postgres.archiving import ArchiveDesk
@@ -333,3 +334,60 @@ def shown(url: str, name: str, capsys: pytest.CaptureFixture[str]) -> dict[str, 
     assert main(["sessions", "show", name, "--json", "--database-url", url]) == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     return found
+
+
+def test_a_sample_comes_back_for_review_and_goes_again_with_its_verdict(
+    database_url: str, lake_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(database_url, [record for run in (ours(1), ours(2), others(4)) for record in run])
+    assert main(["review", "approve", "1", "2", "3", "--database-url", database_url]) == 0
+    moved(database_url, lake_url, drop_rows=True)
+    with open_lake(lake_url) as lake:  # what collect --lake wrote, and what is no session
+        lake.append([*ours(7), ours(8)[2]._replace(session_key=None, trace_id="e" * 32, span_id="e" * 16)])
+    target = ["--from-lake", "--lake", lake_url, "--database-url", database_url]
+    capsys.readouterr()
+    assert main(["review", "sample", "--count", "2", "--seed", "x", *target]) == 0
+    first = capsys.readouterr().out.split()
+    assert len(first) == 2
+    assert main(["review", "sample", "--count", "9", *target]) == 0
+    rest = capsys.readouterr().out.split()
+    assert {*first, *rest} == {key_of(1), key_of(2), key_of(7), *(k for k in keys(database_url) if k[0] != "a")}
+    assert count(database_url, "SELECT count(*) FROM public.sessions WHERE review_status = 'approved'") == 3
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute(
+            "SELECT theirs.id, task FROM public.sessions theirs JOIN atlas_otel.sessions ours ON ours.id = theirs.id "
+            "WHERE key = %s",
+            [key_of(7)],
+        ).fetchone()
+    assert row is not None
+    assert row[1] == "task 7"
+    assert main(["review", "quarantine", str(row[0]), "--note", "no", "--database-url", database_url]) == 0
+    assert moved(database_url, lake_url, drop_rows=True).archived == 3  # the trace of others is not quiet yet
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute(
+            "SELECT review_status, review_notes FROM atlas_otel.archived WHERE key = %s", [key_of(7)]
+        ).fetchone()
+    assert row is not None
+    assert row[0] == "quarantined"
+    assert "no" in row[1]
+
+
+def test_what_waits_for_the_archive_is_given_to_a_build(database_url: str, lake_url: str) -> None:
+    fill(database_url, [*ours(1), *others(4)])
+    assert late_records(database_url) == []
+    moved(database_url, lake_url)
+    came = [
+        *late_reward_records(0.5, session_id=key_of(1)),
+        *late_reward_records(0.75, trace_id=others(4)[0].trace_id),
+        others(4, calls=3)[-1],
+    ]
+    fill(database_url, came)
+    waiting = RecordSet(late_records(database_url))
+    assert {record.key: record.session_key for record in waiting} == {
+        record.key: record.session_key for record in RecordSet(came)
+    }
+    assert {repr(one.resource) for one in waiting.spans.values()} == {
+        repr(one.resource) for one in came if hasattr(one, "resource")
+    }
+    moved(database_url, lake_url)
+    assert late_records(database_url) == []
