@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from atlas_otel.calls import sharing
+from atlas_otel.calls import conventions, sharing
 from atlas_otel.calls.answer import Answer, finished
 from atlas_otel.calls.forms import ANSWERS
 from atlas_otel.calls.messages import is_message, read_message, read_messages
@@ -38,6 +38,9 @@ def _read(value: object) -> Answer:
     if isinstance(value, dict):
         return _of_object(value)
     if isinstance(value, (list, tuple)):
+        plain = [conventions.plain_message(one) if isinstance(one, dict) else None for one in value]
+        if None not in plain:
+            return finished([one for one in plain if one is not None], _reasons(value))
         if (whole := join_stream(value)) is not None:
             return _of_object(whole)
         if all(isinstance(one, dict) and isinstance(one.get("message"), dict) for one in value):

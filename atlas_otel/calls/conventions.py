@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from atlas_otel.calls import sharing
+from atlas_otel.calls.marks import is_cut
 from atlas_otel.calls.model_call import Message, Text, ToolResult, Unknown
 from atlas_otel.calls.openai_chat import read_call
 from atlas_otel.calls.parts import read_parts
@@ -13,6 +14,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from atlas_otel.calls.model_call import Part
+
+_PLAIN_ROLES: Final = frozenset({"system", "user", "assistant"})
+_PLAIN_PART: Final = frozenset({"type", "content"})
+_PLAIN_KEYS: Final = frozenset({"role", "parts", "finish_reason"})
+
+
+def plain_message(value: Mapping[str, Any]) -> Message | None:
+    """The message that :func:`read_message` reads where it is whole, and one text; None for any other.
+
+    Most messages are that, and reading them so takes a tenth of the time.
+    """
+    role, parts = value.get("role"), value.get("parts")
+    if type(role) is not str or role not in _PLAIN_ROLES or type(parts) is not list or len(parts) != 1:
+        return None
+    part = parts[0]
+    if type(part) is not dict or len(part) != len(_PLAIN_PART) or part.keys() != _PLAIN_PART or part["type"] != "text":
+        return None
+    said = part["content"]
+    if type(said) is not str or is_cut(said) or not value.keys() <= _PLAIN_KEYS:
+        return None
+    return Message(role, (Text(said),))
 
 
 def is_message(value: Mapping[str, Any]) -> bool:

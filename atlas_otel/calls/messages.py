@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from atlas_otel.calls import forms, marks, openai_responses, sharing
+from atlas_otel.calls import conventions, forms, marks, openai_responses, sharing
 from atlas_otel.calls.answer import joined
 from atlas_otel.calls.model_call import Cut, Message, Text, Unknown
 from atlas_otel.records import lenient_json
@@ -72,6 +72,8 @@ def read_message(value: JsonValue, role: str = "user") -> tuple[Message, ...]:
     if isinstance(value, str):
         return (_marked(Message(role, (Text(value),))),)
     if isinstance(value, dict):
+        if (plain := conventions.plain_message(value)) is not None:
+            return (plain,)
         for is_form, read in forms.MESSAGES:
             if is_form(value):
                 try:

@@ -153,21 +153,14 @@ def finish(span: SpanRecord, fields: dict[str, Any], kind: Kind, name: str | Non
     """Facts from what :func:`collect` found, with what stands on the span itself."""
     fields.pop("tool_name", None)  # of a span that is no tool's
     calling.canonical(fields, kind)
-    usage = whole_input(
-        Usage(
-            fields.pop("input_tokens", None),
-            fields.pop("output_tokens", None),
-            fields.pop("total_tokens", None),
-            fields.pop("cached_tokens", None),
-            fields.pop("cache_write_tokens", None),
-            fields.pop("reasoning_tokens", None),
-        )
-    )
+    usage = None
+    if not fields.keys().isdisjoint(_COUNTS):
+        usage = whole_input(Usage(**{name: fields.pop(name, None) for name in _COUNTS}))
     return Facts(
         kind=kind,
         name=name or span.name,
         dialect=dialect,
-        usage=None if usage == _NO_USAGE else usage,
+        usage=usage if usage != _NO_USAGE else None,
         error=failure(span),
         rewards=evaluations(span) if span.events else (),
         **fields,
@@ -188,6 +181,10 @@ def whole_input(usage: Usage) -> Usage:
     return replace(usage, input_tokens=given + beside) if given + beside + came == total else usage
 
 
+_COUNTS: Final = (
+    *("input_tokens", "output_tokens", "total_tokens"),
+    *("cached_tokens", "cache_write_tokens", "reasoning_tokens"),
+)
 _NO_USAGE: Final = Usage()
 
 

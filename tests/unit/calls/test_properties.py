@@ -8,8 +8,11 @@ from typing import Any, Final
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from atlas_otel.calls import conventions
+from atlas_otel.calls.answer import finished
 from atlas_otel.calls.answers import read_answer
 from atlas_otel.calls.attributes import from_attributes, to_attributes
+from atlas_otel.calls.conventions import plain_message
 from atlas_otel.calls.messages import read_messages
 from atlas_otel.calls.model_call import (
     Choice,
@@ -179,3 +182,54 @@ def test_json_cut_anywhere_gives_no_word_that_was_not_there(text: str, at: int) 
     cut = whole[: max(len(whole) - 1 - at, 2)]
     for message in read_messages(JsonText(cut)).items:
         assert message.unread is not None or message.text in (text, text.encode("utf-8", "replace").decode())
+
+
+_CUT = "a…[3 bytes, cut by atlas-otel]…b"
+_ANY = st.fixed_dictionaries(
+    {
+        "role": st.sampled_from(["user", "assistant", "system", "tool", "model", "User", ""]),
+        "parts": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "type": st.sampled_from(["text", "reasoning"]),
+                    "content": TEXT | st.just("a…[3 bytes, cut by atlas-otel]…b"),
+                },
+                optional={"annotations": st.just([{"url": "u"}])},
+            ),
+            max_size=2,
+        ),
+    },
+    optional={"finish_reason": st.none() | SOME, "name": SOME, "unread": SOME, "tool_call_id": SOME},
+)
+
+
+@given(_ANY, st.sampled_from(["user", "assistant"]))
+def test_a_message_that_is_one_text_is_read_as_any_other(message: dict[str, Any], role: str) -> None:
+    found = plain_message(message)
+    if found is not None:
+        assert read_messages([message], role=role).items == (found,)
+        assert (found,) == tuple(conventions.read_message(message, role))
+        assert found.cut_bytes == 0
+    whole = message.keys() == {"role", "parts"} and message["role"] in ("user", "assistant", "system")
+    one = [part for part in message["parts"] if part["type"] == "text" and "annotations" not in part]
+    if whole and len(message["parts"]) == len(one) == 1 and "cut by" not in one[0]["content"]:
+        assert found == Message(message["role"], (Text(one[0]["content"]),))
+
+
+_ONE_TEXT = st.fixed_dictionaries(
+    {
+        "role": st.sampled_from(["user", "assistant", "system"]),
+        "parts": TEXT.map(lambda said: [{"type": "text", "content": said}]),
+    },
+    optional={"finish_reason": st.none() | SOME},
+)
+
+
+@given(st.lists(_ONE_TEXT, min_size=1, max_size=3))
+def test_an_answer_of_plain_messages_is_what_the_messages_are(said: list[dict[str, Any]]) -> None:
+    assert None not in map(plain_message, said)
+    reasons = [one.get("finish_reason") or None for one in said]
+    expected = finished(read_messages(said, role="assistant").items, reasons)
+    assert read_answer(said) == expected
+    assert read_answer(JsonText(dump(said))) == expected
+    assert join_stream(said) is None
