@@ -56,8 +56,6 @@ copybutton_prompt_is_regexp = True
 
 
 DOCS = Path(__file__).parent
-# Pages that are being written; guides.md keeps their place.
-AWAITED = ("review",)
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
 
 
@@ -70,11 +68,7 @@ def offer_files(app: Any, page: str, source: list[str]) -> None:
         outside = not file.is_relative_to(DOCS) and file.is_file()
         return f"](path:{found[1]}" if outside else found[0]
 
-    text = LINK.sub(target, source[0])
-    for awaited in AWAITED:
-        if page == "guides" and not (DOCS / f"{awaited}.md").exists():
-            text = re.sub(rf"^{awaited}\n", "", text, flags=re.MULTILINE)
-    source[0] = text
+    source[0] = LINK.sub(target, source[0])
 
 
 def read_docstring(app: Any, what: str, *rest: Any) -> None:
