@@ -8,7 +8,16 @@ import typer
 
 from atlas_otel.cli.catching_up import Strict, catch_up_first
 from atlas_otel.cli.lake_options import Catalog, LakeUrl, the_lake
-from atlas_otel.cli.options import DatabaseUrl, Quiet, SessionName, SessionNames, command_app, the_database
+from atlas_otel.cli.options import (
+    AsJson,
+    DatabaseUrl,
+    Quiet,
+    SessionName,
+    SessionNames,
+    command_app,
+    print_json,
+    the_database,
+)
 from atlas_otel.cli.text import short
 from atlas_otel.errors import UsageError
 from atlas_otel_exporters.review import decide, session_to_review, sessions_to_review
@@ -35,16 +44,18 @@ def sessions(
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="Sessions of each review status.")] = 20,
     offset: Annotated[int, typer.Option(metavar="N", min=0, help="Leave out so many of each, the newest.")] = 0,
     strict: Strict = False,
+    as_json: AsJson = False,
 ) -> None:
     """List sessions by review status, newest first; those that are behind their records are computed before."""
     failed = catch_up_first(the_database(database_url), strict=strict)
     statuses = [name.lower() for name in status or ("pending", "quarantined", "approved")]
     found = sessions_to_review(the_database(database_url), statuses, limit=limit, offset=offset)
-    for name, queue in found.items():
-        listed = len(queue.sessions)
-        typer.echo(
-            f"{short(name)} ({queue.total})" if listed == queue.total else f"{short(name)} ({listed} of {queue.total})"
-        )
+    if as_json:
+        listed = {name: [session._asdict() for session in queue.sessions] for name, queue in found.items()}
+        print_json({name: {"total": found[name].total, "sessions": rows} for name, rows in listed.items()})
+    for name, queue in () if as_json else found.items():
+        shown = len(queue.sessions)
+        typer.echo(f"{short(name)} ({queue.total if shown == queue.total else f'{shown} of {queue.total}'})")
         for session in queue.sessions:
             typer.echo(_line(session))
     if failed:
@@ -52,9 +63,17 @@ def sessions(
 
 
 @app.command()
-def show(session: SessionName, database_url: DatabaseUrl = None) -> None:
-    """Show what a decision about a session needs: answer, steps, rewards, drift, notes."""
+def show(session: SessionName, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
+    """Show what a decision about a session needs: answer, why it failed, rewards, guidance, what is unusual, notes."""
+    from atlas_otel_exporters.review_detail import review_detail
+
     found, steps = session_to_review(the_database(database_url), session)
+    detail = review_detail(the_database(database_url), found.id)
+    if as_json:
+        guidance = [{"step_id": step, "note": note} for step, note in detail.guidance]
+        said = detail._asdict() | {"guidance": guidance}
+        print_json(found._asdict() | said | {"steps": [step._asdict() for step in steps]})
+        return
     typer.echo(_line(found))
     typer.echo(f"  review    {found.review_status}; notes: {short(found.review_notes, 1000)}")
     typer.echo(f"  created   {found.created_at.isoformat()}")
@@ -62,8 +81,20 @@ def show(session: SessionName, database_url: DatabaseUrl = None) -> None:
     typer.echo(f"  audit     {found.audit_entries} entries")
     for key, value in (found.drift or {}).items():
         typer.echo(f"  drift     {short(f'{key}: {value}')}")
+    for label, texts in (
+        ("failed", [detail.failure] if detail.failure else []),
+        ("judged", [detail.rationale] if detail.rationale else []),
+        ("judge", detail.judges),
+        ("unusual", detail.unusual),
+    ):
+        for text in texts:
+            typer.echo(f"  {label:<9} {short(text, 1000)}")
     for step in steps:
         typer.echo(_step(step))
+        for said_of in detail.attempts.get(step.step_id, ()):
+            typer.echo(f"    {short(said_of, 1000)}")
+        for note in (note for number, note in detail.guidance if number == step.step_id):
+            typer.echo(f"    guidance: {short(note, 1000)}")
 
 
 @app.command()

@@ -185,6 +185,15 @@ def test_review_shows_what_a_decision_needs(run: Run, recorded_runs_url: str) ->
     assert "score_z: -4.5" in shown
     assert "attempts=2 validation=passed reward=-" in shown
     assert "Three tickets are open." in shown
+    told = json.loads(run("review", "show", "2", "--json").stdout)
+    assert (told["id"], told["drift_alert"], told["steps"][0]["attempts"]) == (2, True, 2)
+    rejected = [line.strip() for line in shown.splitlines() if " rejected" in line]
+    assert [line for lines in told["attempts"].values() for line in lines if "rejected" in line] == rejected
+    notes = [line.partition("guidance: ")[2] for line in shown.splitlines() if "    guidance: " in line]
+    assert [one["note"] for one in told["guidance"]] == notes
+    assert rejected or notes
+    queues = json.loads(run("review", "sessions", "--status", "pending", "--json").stdout)
+    assert queues["pending"]["total"] == len(queues["pending"]["sessions"]) == 5
 
 
 def test_a_decision_is_stored_for_all_or_for_none(run: Run, recorded_runs_url: str) -> None:
