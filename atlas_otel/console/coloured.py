@@ -1,17 +1,22 @@
-"""Happenings in colour, for a person at a terminal."""
+"""Happenings in colour, for a person at a terminal.
+
+Each line is indented by what encloses it, and its further lines stand below its first. The colours can be read on a
+dark and on a light background.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from atlas_otel.console.lines import SHOWN_ANSWER, moment, one_line
 from atlas_otel.console.plain_text import clean, shortened
 from atlas_otel.console.story import (
     CallEnded,
+    CallStarted,
     Guided,
     Planned,
     Reported,
@@ -26,7 +31,19 @@ if TYPE_CHECKING:
 
     from atlas_otel.console.story import Happening, ShownAttempt
 
-_STYLE: Final = {"PASS": "green", "FAIL": "yellow", "ERROR": "red", None: "none"}
+GREEN: Final = "green4"
+RED: Final = "red3"
+ORANGE: Final = "dark_orange3"
+BLUE: Final = "dodger_blue1"
+PURPLE: Final = "medium_orchid3"
+GREY: Final = "grey50"
+COLOURS: Final = (GREEN, RED, ORANGE, BLUE, PURPLE, GREY)
+"""Each has a contrast of at least 3.5 to black and to white."""
+_STYLE: Final = {"PASS": GREEN, "FAIL": ORANGE, "ERROR": RED, None: "none"}
+_LEAST_ROOM: Final = 24
+_KINDS: Final = ("task", "call", "PASS", "FAIL", "ERROR", None, "guidance", "dot")
+_SIGNS: Final = dict(zip(_KINDS, "▶▸✔✘✘•↳·", strict=True))
+_PLAIN: Final = {**dict(zip(_KINDS, ">>+x!->|", strict=True)), "guidance": "->"}
 
 
 class RichView:
@@ -35,65 +52,60 @@ class RichView:
     def __init__(self, trace_url: Callable[[str], str | None], console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False)
         self._trace_url = trace_url
-        self._open: set[str] = set()
+        self._open: dict[str, str] = {}
+        """The sessions that run, each with what its lines are marked with where there are several."""
         self._encoding = self._console.encoding
-        plain = not self._encoding.lower().startswith("utf")
-        self._marks = (
-            {"task": ">", "PASS": "+", "FAIL": "x", "ERROR": "!", None: "-", "guidance": "->", "dot": "|"}
-            if plain
-            else {"task": "▶", "PASS": "✔", "FAIL": "✘", "ERROR": "✘", None: "•", "guidance": "↳", "dot": "·"}
-        )
+        self._marks = _SIGNS if self._encoding.lower().startswith("utf") else _PLAIN
 
     def show(self, happening: Happening) -> None:
         """Print one happening."""
+        session = happening.session
         if isinstance(happening, TaskStarted):
-            self._open.add(happening.session)
-            self._print(
-                (f"{self._marks['task']} ", "bold cyan"),
-                (one_line(happening.task), "bold"),
-                (f"  {moment(happening.time_ns)[11:19]}", "dim"),
-                session=happening.session,
-            )
+            self._open[session] = f"{session[:6]} {one_line(happening.name)}".strip()
+            task = ((one_line(happening.task), "bold"), (f"  {moment(happening.time_ns)[11:19]}", GREY))
+            self._line(0, (f"{self._marks['task']} ", f"bold {BLUE}"), *task, session=session)
         elif isinstance(happening, Planned):
             for number, description in happening.steps:
-                self._print((f"  {number:>3}. {one_line(description)}", "dim"), session=happening.session)
+                self._line(2, (f"{number:>3}. ", GREY), (one_line(description), GREY), session=session)
         elif isinstance(happening, StepStarted):
-            self._print((f"  {_name(happening.attempt)}", "none"), session=happening.session)
+            self._line(_indent(happening.depth), ("", "none"), (_name(happening.attempt), "none"), session=session)
+        elif isinstance(happening, CallStarted):
+            mark, what = f"{self._marks['call']} ", f"{happening.kind} {one_line(happening.name)} …"
+            self._line(_indent(happening.depth), (mark, GREY), (what, GREY), session=session)
         elif isinstance(happening, CallEnded):
             self._call(happening)
         elif isinstance(happening, StepJudged):
             self._judged(happening)
         elif isinstance(happening, Guided):
-            mark = f"    {self._marks['guidance']} "
-            self._print((mark, "magenta"), (one_line(happening.note), "magenta"), session=happening.session)
+            self._line(4, (f"{self._marks['guidance']} ", PURPLE), (one_line(happening.note), PURPLE), session=session)
         elif isinstance(happening, Reported):
-            text = f"    {one_line(happening.event)} {one_line(happening.reason or happening.data)}"
-            self._print((text.rstrip(), "blue"), session=happening.session)
+            text = f"{one_line(happening.event)} {one_line(happening.reason or happening.data)}"
+            self._line(4, ("", "none"), (text.rstrip(), BLUE), session=session)
         elif isinstance(happening, TaskEnded):
             self._ended(happening)
 
     def say(self, text: str) -> None:
         """A line of our own."""
-        self._print((text, "yellow"))
+        self._line(0, ("", "none"), (text, ORANGE))
 
     def _call(self, call: CallEnded) -> None:
-        facts = f" {call.duration_ms:.0f} ms" + (f", {call.tokens} tokens" if call.tokens is not None else "")
-        parts = [(f"      {call.kind} {one_line(call.name)}", "dim"), (facts, "dim")]
-        if call.error:
-            parts.append((f"  {one_line(call.error)}", "red"))
-        self._print(*parts, session=call.session)
+        facts = f"  {call.duration_ms:.0f} ms" + (f", {call.tokens} tokens" if call.tokens is not None else "")
+        failed = bool(call.error)
+        mark = (f"{self._marks['ERROR' if failed else 'PASS']} ", RED if failed else GREY)
+        parts = [(f"{call.kind} {one_line(call.name)}", "none"), (facts, GREY)]
+        if failed:
+            parts.append((f"  {one_line(call.error)}", RED))
+        self._line(_indent(call.depth), mark, *parts, session=call.session)
 
     def _judged(self, judged: StepJudged) -> None:
         style = _STYLE[judged.verdict]
-        duration = f"  {judged.duration_ms:.0f} ms" if judged.duration_ms is not None else ""
-        reason = f"  {one_line(judged.reason)}" if judged.reason else ""
-        self._print(
-            (f"  {self._marks[judged.verdict]} {_name(judged.attempt)}", style),
-            (f"  {judged.verdict or ''}".rstrip(), style),
-            (reason, "none"),
-            (duration, "dim"),
-            session=judged.session,
-        )
+        parts = [(f"{_name(judged.attempt)}{f'  {judged.verdict}' if judged.verdict else ''}", style)]
+        if judged.reason:
+            parts.append((f"  {one_line(judged.reason)}", "none"))
+        if judged.duration_ms is not None:
+            parts.append((f"  {judged.duration_ms:.0f} ms", GREY))
+        mark = f"{self._marks[judged.verdict]} "
+        self._line(_indent(judged.depth), (mark, style), *parts, session=judged.session)
 
     def _ended(self, ended: TaskEnded) -> None:
         word = f"failed after {ended.seconds:.2f} s" if ended.error else f"completed in {ended.seconds:.2f} s"
@@ -101,27 +113,48 @@ class RichView:
         facts += [f"{ended.tokens} tokens"] if ended.tokens else []
         facts += [f"reward {ended.reward:.2f}"] if ended.reward is not None else []
         mark = self._marks["ERROR" if ended.error else "PASS"]
-        style = "bold red" if ended.error else "bold green"
+        style = f"bold {RED if ended.error else GREEN}"
         dot = f" {self._marks['dot']} "
-        self._print((f"{mark} {word}", style), (dot + dot.join(facts), "dim"), session=ended.session)
+        end = ((word, style), (dot + dot.join(facts), GREY))
+        self._line(0, (f"{mark} ", style), *end, session=ended.session)
         if ended.error:
-            self._print((f"  {one_line(ended.error)}", "red"), session=ended.session)
-        if ended.answer:
-            answer = self._encodable(shortened(clean(ended.answer), SHOWN_ANSWER))
-            self._console.print(Padding(Text(answer), (0, 0, 0, 2)))
+            self._line(2, ("", "none"), (one_line(ended.error), RED), session=ended.session)
+        for line in shortened(clean(ended.answer), SHOWN_ANSWER).splitlines() if ended.answer else ():
+            self._line(2, ("", "none"), (line.expandtabs(4), "none"), session=ended.session)
         if url := self._trace_url(ended.trace_id):
-            self._print((f"  {url}", "dim underline"))
-        self._open.discard(ended.session)
+            self._line(2, ("", "none"), (url, f"{GREY} underline"), session=ended.session, whole=True)
+        self._open.pop(ended.session, None)
 
-    def _print(self, *parts: tuple[str, str], session: str | None = None) -> None:
+    def _line(
+        self,
+        indent: int,
+        mark: tuple[str, str],
+        *parts: tuple[str, str],
+        session: str | None = None,
+        whole: bool = False,
+    ) -> None:
+        """One line; where it is longer than the terminal is wide, the rest below its beginning.
+
+        ``whole``: not broken, as an address that is to be clicked.
+        """
+        several = session is not None and len(self._open) > 1
+        owner = f"{self._open.get(session or '', (session or '')[:6])} " if several else ""
+        sign = self._encodable(mark[0])
+        room = self._console.width - cell_len(owner) - indent - cell_len(sign)
         text = Text.assemble(*((self._encodable(part), style) for part, style in parts))
-        if session is not None and len(self._open) > 1:
-            # Several sessions at once: each line says whose it is.
-            text = Text.assemble((f"{session[:6]} ", "dim"), text)
-        self._console.print(text, soft_wrap=True)
+        lines = [text] if whole or room < _LEAST_ROOM else (list(text.wrap(self._console, room)) or [text])
+        for number, line in enumerate(lines):
+            line.rstrip()
+            begin = Text.assemble((self._encodable(owner), GREY), " " * indent)
+            begin.append(sign if number == 0 else " " * cell_len(sign), style=mark[1])
+            self._console.print(begin + line, soft_wrap=True)
 
     def _encodable(self, text: str) -> str:
         return text.encode(self._encoding, "replace").decode(self._encoding)
+
+
+def _indent(depth: int) -> int:
+    return 2 + 2 * min(depth, 10)
 
 
 def _name(attempt: ShownAttempt) -> str:

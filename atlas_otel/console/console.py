@@ -11,6 +11,7 @@ import threading
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, Protocol
 
+from atlas_otel.console.turns import Turns
 from atlas_otel.process import fork
 from atlas_otel.tracing.state import absorbed
 
@@ -66,7 +67,7 @@ def open_console(enabled: bool | None, *, trace_url: Callable[[str], str | None]
 
         return RichView(trace_url)
 
-    return ConsoleRecorder(view)
+    return ConsoleRecorder(view, in_turn=terminal)
 
 
 def _is_terminal() -> bool:
@@ -79,7 +80,8 @@ def _is_terminal() -> bool:
 class ConsoleRecorder:
     """Takes records and shows them in their order. ``make_view`` is called once, in the thread that prints."""
 
-    def __init__(self, make_view: Callable[[], View], *, queued: int = QUEUED) -> None:
+    def __init__(self, make_view: Callable[[], View], *, queued: int = QUEUED, in_turn: bool = False) -> None:
+        """``in_turn``: what the program prints to the terminal comes behind what was told before."""
         self._make_view = make_view
         self._queued = queued
         self._waiting: SimpleQueue[Record | None] = SimpleQueue()
@@ -87,13 +89,15 @@ class ConsoleRecorder:
         self._lock = fork.lock()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._told = self._shown = 0
+        self._turns = Turns(self._behind) if in_turn else None
         self.dropped = 0
         """Records that were not shown, because the terminal was slower than the run."""
 
     def span_started(self, span: OpenSpan, *, durable: bool) -> None:
-        """Show that a session or step began."""
+        """Show that a session, step or call began."""
         # The snapshot is taken here and not in the thread: there the span may have ended, and its start be untold.
-        if durable and self._takes() and (snapshot := span.snapshot()) is not None:
+        if self._takes() and (snapshot := span.snapshot()) is not None and snapshot.kind is not None:
             self._put(snapshot)
 
     def span_ended(self, record: SpanRecord) -> None:
@@ -112,6 +116,8 @@ class ConsoleRecorder:
     def close(self, timeout_s: float = 1.0) -> None:
         """Show what waits, for at most ``timeout_s`` seconds, and end. Idempotent."""
         self._closed = True
+        if self._turns is not None:
+            self._turns.leave()
         thread = self._thread
         if thread is None or fork.generation() != self._generation:
             return
@@ -126,9 +132,16 @@ class ConsoleRecorder:
         if self._waiting.qsize() >= self._queued:
             self.dropped += 1
             return
+        with self._lock:
+            self._told += 1
         self._waiting.put(record)
         if self._thread is None:
             self._start()
+
+    def _behind(self) -> bool:
+        """Whether this thread, which is about to print, is ahead of the story."""
+        ahead = self._shown < self._told and self._takes()
+        return ahead and threading.current_thread() is not self._thread
 
     def _start(self) -> None:
         with self._lock:
@@ -141,6 +154,8 @@ class ConsoleRecorder:
                 self._closed = True
                 return
             self._thread = thread
+            if self._turns is not None:
+                self._turns.take()
 
     def _run(self) -> None:
         from atlas_otel.console.story import Story
@@ -153,9 +168,10 @@ class ConsoleRecorder:
                     happenings = list(story.tell(record))
                 except Exception:  # noqa: BLE001 — a record that no one foresaw costs its line, not the ones after it
                     absorbed("console")
-                    continue
+                    happenings = []
                 for happening in happenings:
                     view.show(happening)
+                self._shown += 1
                 if self._waiting.empty():
                     told = self._own_up(view, told)
             self._own_up(view, told)

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Verdict: TypeAlias = Literal["PASS", "FAIL", "ERROR"]
 MAX_SESSIONS: Final = 1000
 """Sessions told of at a time: those that never end (their process is another one) are forgotten, oldest first."""
+MAX_OPEN: Final = 10_000
+"""Spans of one session that are known to run at once: of more, some lines are not indented."""
 _CALLS: Final = ("tool", "llm", "agent")
 
 
@@ -43,6 +45,8 @@ class TaskStarted:
     session: str
     task: str
     time_ns: int
+    name: str = field(default="", compare=False)
+    """The agent's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ class StepStarted:
 
     session: str
     attempt: ShownAttempt
+    depth: int = field(default=0, compare=False)
+    """How many steps and calls enclose it; so with the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,17 @@ class StepJudged:
     verdict: Verdict | None
     reason: str
     duration_ms: float | None
+    depth: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """A tool, model or sub-agent call began."""
+
+    session: str
+    kind: str
+    name: str
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +108,7 @@ class CallEnded:
     duration_ms: float
     error: str
     tokens: int | None
+    depth: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +147,9 @@ class TaskEnded:
     reward: float | None
 
 
-Happening: TypeAlias = "TaskStarted | Planned | StepStarted | StepJudged | CallEnded | Guided | Reported | TaskEnded"
+Happening: TypeAlias = (
+    "TaskStarted | Planned | StepStarted | StepJudged | CallStarted | CallEnded | Guided | Reported | TaskEnded"
+)
 
 
 @dataclass(slots=True)
@@ -142,10 +162,22 @@ class _Session:
     """By the id of the attempt's span."""
     running: dict[str, ShownAttempt] = field(default_factory=dict)
     verdicts: dict[str, tuple[bool, str]] = field(default_factory=dict)
+    open: dict[str, tuple[str | None, bool]] = field(default_factory=dict)
+    """Of each span that runs: its parent, and whether a line tells of it."""
     rewards: list[Reward] = field(default_factory=list)
     judge_calls: int = 0
     tokens: int = 0
     mode: str = ""
+
+    def depth(self, span: SpanRecord) -> int:
+        """How many steps and calls that have a line enclose a span."""
+        found, seen = 0, {span.span_id}
+        parent = span.parent_span_id
+        while parent is not None and parent not in seen and (held := self.open.get(parent)) is not None:
+            seen.add(parent)
+            parent = held[0]
+            found += held[1]
+        return found
 
     def attempt_of(self, event: EventRecord, target: NoteTarget) -> tuple[str, ShownAttempt] | None:
         """The attempt that an event is about, and its span; None: the session."""
@@ -191,17 +223,28 @@ class Story:
         elif record.kind == "session":
             yield from self._session(record, record.session_key)
         elif (known := self._sessions.get(record.session_key)) is not None:
-            if record.kind == "step":
-                yield from self._step(known, record, record.session_key)
-            elif record.ended and record.kind in _CALLS:
-                yield self._call(known, record, record.session_key)
+            yield from self._inside(known, record, record.session_key)
+
+    def _inside(self, known: _Session, span: SpanRecord, key: str) -> Iterator[Happening]:
+        if not span.ended and len(known.open) < MAX_OPEN:
+            known.open.setdefault(span.span_id, (span.parent_span_id, span.kind == "step" or span.kind in _CALLS))
+        if span.kind == "step":
+            yield from self._step(known, span, key)
+        elif span.kind in _CALLS:
+            if span.ended:
+                yield self._call(known, span, key)
+            else:
+                yield CallStarted(key, span.kind or "", _called(span), known.depth(span))
+        if span.ended:
+            known.open.pop(span.span_id, None)
 
     def _session(self, span: SpanRecord, key: str) -> Iterator[Happening]:
         if key not in self._sessions:
             self._sessions[key] = _Session(span.span_id)
             if len(self._sessions) > MAX_SESSIONS:
                 self._sessions.popitem(last=False)
-            yield TaskStarted(key, _text(span, semconv.ATLAS_TASK) or semconv.NOT_CAPTURED, span.start_ns)
+            task = _text(span, semconv.ATLAS_TASK) or semconv.NOT_CAPTURED
+            yield TaskStarted(key, task, span.start_ns, _text(span, semconv.GEN_AI_AGENT_NAME))
         known = self._sessions[key]
         held = JsonText(_text(span, semconv.ATLAS_METADATA) or "{}").value
         if isinstance(held, Mapping):
@@ -232,16 +275,16 @@ class Story:
                 _text(span, semconv.ATLAS_STEP_DESCRIPTION),
             )
             known.attempts[span.span_id] = known.running[span.span_id] = attempt
-            yield StepStarted(key, attempt)
+            yield StepStarted(key, attempt, known.depth(span))
         if not span.ended:
             return
         known.running.pop(span.span_id, None)
         valid, reason = known.verdicts.get(span.span_id, (None, ""))
         # A rejected attempt is marked as an error too: the verdict says more.
         if valid is not False and (error := _error(span)):
-            yield StepJudged(key, attempt, "ERROR", error, None)
+            yield StepJudged(key, attempt, "ERROR", error, None, known.depth(span))
             return
-        yield StepJudged(key, attempt, _VERDICTS[valid], reason, _duration_ms(span))
+        yield StepJudged(key, attempt, _VERDICTS[valid], reason, _duration_ms(span), known.depth(span))
 
     def _call(self, known: _Session, span: SpanRecord, key: str) -> CallEnded:
         counts = [
@@ -251,9 +294,8 @@ class Story:
         numbers = [count for count in counts if isinstance(count, int)]
         tokens = sum(numbers) if numbers and span.kind == "llm" else None
         known.tokens += tokens or 0
-        names = (semconv.GEN_AI_TOOL_NAME, semconv.GEN_AI_REQUEST_MODEL, semconv.GEN_AI_AGENT_NAME, semconv.ATLAS_NAME)
-        name = next((text for text in (_text(span, key_) for key_ in names) if text), span.name)
-        return CallEnded(key, span.kind or "", name, _duration_ms(span), _error(span), tokens)
+        kind, depth = span.kind or "", known.depth(span)
+        return CallEnded(key, kind, _called(span), _duration_ms(span), _error(span), tokens, depth)
 
     def _event(self, known: _Session, key: str, event: EventRecord) -> Iterator[Happening]:
         note = read_note(event)
@@ -295,6 +337,11 @@ def _reported(known: _Session, key: str, note: AdapterNote) -> Reported:
         step = stated if isinstance(stated, int) else step
         reason, data = _string(data.get("reason")), data.get("payload")
     return Reported(key, note.name, step, reason, "" if data is None else dump(data))
+
+
+def _called(span: SpanRecord) -> str:
+    names = (semconv.GEN_AI_TOOL_NAME, semconv.GEN_AI_REQUEST_MODEL, semconv.GEN_AI_AGENT_NAME, semconv.ATLAS_NAME)
+    return next((text for text in (_text(span, key) for key in names) if text), span.name)
 
 
 def _reason(payload: Mapping[str, JsonValue]) -> str:
