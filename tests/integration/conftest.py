@@ -12,8 +12,9 @@ import shutil
 import subprocess
 import sys
 import venv
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 import psycopg
@@ -21,8 +22,10 @@ import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from tests.support.exported_lines import assert_no_empty_message
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 PEERS = Path(__file__).parents[1] / "peers"
 # What pip says where it cannot reach its index, or has no room, as against a package that does not install.
@@ -35,6 +38,27 @@ _OUT_OF_REACH = (
     "No space left on device",
     "error sending request",
 )
+
+
+@pytest.fixture(autouse=True)
+def no_export_holds_an_empty_message(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever lines of ours a test leaves in its folder, none of them holds a message that nobody sent empty."""
+    yield
+    folder = getattr(request.node, "funcargs", {}).get("tmp_path")
+    for file in Path(folder).rglob("*.jsonl") if folder is not None else ():
+        if file.is_file() and file.stat().st_size < _MOST_CHECKED:
+            assert_no_empty_message(_lines_of_ours(file))
+
+
+_MOST_CHECKED = 50_000_000
+
+
+def _lines_of_ours(file: Path) -> Iterator[Any]:
+    for line in file.read_bytes().splitlines():
+        with suppress(ValueError):
+            held = json.loads(line)
+            if isinstance(held, dict) and ("session_id" in held or "session_metadata" in held):
+                yield held
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,9 @@ from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.support import one_loop
 from tests.support.model_wires import ANSWER, SYSTEM, TASK, ScriptedModel, scripted_model
-from tests.support.producers import PRODUCERS, PROGRAMS, RECORDED, TESTS, Producer, Recording
+from tests.support.producers import LOOPS, PRODUCERS, PROGRAMS, RECORDED, TESTS, Producer, Recording
 
 ENVIRONMENTS = Path(os.environ.get("ATLAS_OTEL_PEERS") or platformdirs.user_cache_dir("atlas-otel"), "producers")
 EXPORTER = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http")
@@ -51,6 +52,17 @@ def environment(name: str, producer: Producer) -> Path:
     return folder
 
 
+_LOOP = {"chat": one_loop.openai_answer, "anthropic": one_loop.anthropic_answer}
+
+
+def _given_to_the_loop() -> dict[str, Any]:
+    return {
+        "system": one_loop.SYSTEM, "model": one_loop.MODEL,
+        "openai_opening": one_loop.OPENAI_OPENING, "openai_tools": one_loop.OPENAI_TOOLS,
+        "anthropic_opening": one_loop.ANTHROPIC_OPENING, "anthropic_tools": one_loop.ANTHROPIC_TOOLS,
+    }  # fmt: skip
+
+
 def _is_node(producer: Producer) -> bool:
     return producer.program.endswith(".mjs") or producer.packages[0].startswith("@")
 
@@ -74,20 +86,20 @@ def installed(folder: Path, producer: Producer) -> dict[str, str]:
 
 def record(name: str) -> Recording:
     """Run the producer; what came of it."""
-    producer = PRODUCERS[name]
+    producer = {**PRODUCERS, **LOOPS}[name]
     folder = environment(name, producer)
     python = sys.executable if _is_node(producer) else str(folder / "bin/python")
     command = [python, str(PROGRAMS / producer.program)]
     if producer.program.endswith(".mjs"):
         shutil.copy(PROGRAMS / producer.program, folder / producer.program)  # beside the packages that it imports
         command = ["node", str(folder / producer.program)]
-    with scripted_model() as model, tempfile.TemporaryDirectory() as home:
+    with scripted_model(_LOOP if name in LOOPS else None) as model, tempfile.TemporaryDirectory() as home:
         variables = {
             "PATH": os.environ["PATH"], "HOME": home, "LANG": "C.UTF-8", "PYTHONPATH": str(TESTS / "support"),
             "PYTHONDONTWRITEBYTECODE": "1", "MODEL_URL": model.url, "SYSTEM": SYSTEM, "TASK": TASK,
             "ENVIRONMENT": str(folder), "OTEL_EXPORTER_OTLP_ENDPOINT": model.url,
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-            **producer.environment,
+            "LOOP": json.dumps(_given_to_the_loop()), **producer.environment,
         }  # fmt: skip
         done = subprocess.run(
             [*command, *producer.arguments], env=variables, cwd=home, capture_output=True, text=True,
@@ -188,7 +200,7 @@ def _with_hex_ids(value: Any) -> Any:
 
 
 def main(names: list[str]) -> None:
-    for name in names or PRODUCERS:
+    for name in names or [*PRODUCERS, *LOOPS]:
         found = record(name)
         if found.signals:
             RECORDED.mkdir(exist_ok=True)

@@ -11,7 +11,7 @@ import json
 import struct
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -37,8 +37,10 @@ class ScriptedModel(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, answers: Mapping[str, Callable[[Json], Json]] | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers = answers or {}
+        """By wire, what is answered instead of what the script has."""
         self.exchanges: list[Json] = []
         """Of each request that a model answered: ``path``, ``request``, ``response``."""
         self.otlp: list[tuple[str, bytes]] = []
@@ -52,9 +54,9 @@ class ScriptedModel(ThreadingHTTPServer):
 
 
 @contextmanager
-def scripted_model() -> Iterator[ScriptedModel]:
+def scripted_model(answers: Mapping[str, Callable[[Json], Json]] | None = None) -> Iterator[ScriptedModel]:
     """The server while it runs."""
-    server = ScriptedModel()
+    server = ScriptedModel(answers)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -96,7 +98,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.strange.append(f"POST {path} {data[:300]!r}")
             self._send(b'{"error": {"message": "unknown"}}', status=404)
             return
-        response = _WIRES[wire](request, path)
+        own = self.server.answers.get(wire)
+        response = _WIRES[wire](request, path) if own is None else own(request)
         self.server.exchanges.append({"path": path, "request": request, "response": response})
         stream = request.get("stream") or "stream" in path.lower()
         if not stream:

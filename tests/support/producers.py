@@ -246,6 +246,27 @@ PRODUCERS.update(
 )  # fmt: skip
 
 
+def _loop(sdk: str, package: str, name: str) -> Producer:
+    return Producer("", "one_loop.py", (sdk, package), (sdk, name))
+
+
+LOOPS: Final[dict[str, Producer]] = {
+    "one-loop-openai-openinference": _loop(
+        "openai", "openinference-instrumentation-openai", f"{_OI}.openai:OpenAIInstrumentor"
+    ),
+    "one-loop-openai-openllmetry": _loop(
+        "openai", "opentelemetry-instrumentation-openai", f"{_OL}.openai:OpenAIInstrumentor"
+    ),
+    "one-loop-anthropic-openinference": _loop(
+        "anthropic", "openinference-instrumentation-anthropic", f"{_OI}.anthropic:AnthropicInstrumentor"
+    ),
+    "one-loop-anthropic-openllmetry": _loop(
+        "anthropic", "opentelemetry-instrumentation-anthropic", f"{_OL}.anthropic:AnthropicInstrumentor"
+    ),
+}
+"""The loop of ``one_loop.py`` over two SDKs, by two instrumentations of each."""
+
+
 @dataclass(frozen=True)
 class Recording:
     """What one producer sent, and what its model was asked and answered meanwhile."""

@@ -112,13 +112,13 @@ def is_poorer(spread: JsonText, request: object) -> bool:
 
 
 def is_poorer_answer(spread: JsonText, response: object) -> bool:
-    """Whether the response names more calls than the answer spread over attributes, or lacks calls that are left there
-    of an earlier answer on the same span."""
+    """Whether the response has more than the answer spread over attributes, ids of calls or reasoning, or lacks calls
+    that are left there of an earlier answer on the same span."""
     raw = [choice.message for choice in calling.choices_in(response)]
     said = [choice.message for choice in read_answer(spread).choices]
     if not raw or not _is_whole(raw):
         return False
-    if _ids(raw) > _ids(said):
+    if _ids(raw) > _ids(said) or (_thinks(raw) and not _thinks(said)):
         return True
     same = [one.text for one in raw] == [one.text for one in said]
     return same and _calls(raw) < _calls(said)
@@ -130,6 +130,10 @@ def _is_whole(found: Iterable[Message]) -> bool:
 
 def _calls(found: Iterable[Message]) -> int:
     return sum(len(one.tool_calls) for one in found)
+
+
+def _thinks(found: Iterable[Message]) -> bool:
+    return any(one.reasoning for one in found)
 
 
 def _ids(found: Iterable[Message]) -> int:

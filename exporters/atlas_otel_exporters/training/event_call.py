@@ -19,7 +19,7 @@ from atlas_otel.calls.usage import read_usage
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from atlas_otel.calls.model_call import Place
+    from atlas_otel.calls.model_call import Place, Usage
     from atlas_otel.models.json_types import JsonObject, JsonValue
 
 
@@ -44,13 +44,23 @@ def model_call(start: JsonObject, end: JsonObject | None, place: Place) -> Model
         response_id=answer.response_id or _text(response.get("id")),
         previous_response_id=answer.previous_response_id or _text(response.get("previous_id")),
         provider=_text(metadata.get("provider")),
-        usage=answer.usage or read_usage((end or {}).get("usage_info")),
+        usage=answer.usage or _usage(end or {}, _object(ended.get("token_details"))),
         prompt_tokens=answer.prompt_tokens or _tokens(_object(output).get("prompt_token_ids"), None),
         cut=asked.cut or answer.cut,
         unread=answer.unread if not answer.choices and end is not None and "error" not in ended else (),
         place=place,
     )
     return call if "tokens" not in response else with_tokens(call, response["tokens"])
+
+
+def _usage(end: JsonObject, details: JsonObject) -> Usage | None:
+    """The use of tokens, with what the metadata says of which kind some of them were."""
+    usage = read_usage(end.get("usage_info"))
+    if usage is None or not details:
+        return usage
+    kinds = {"cache_read": "cached_tokens", "cache_write": "cache_write_tokens", "reasoning": "reasoning_tokens"}
+    said = {field: number for key, field in kinds.items() if isinstance(number := details.get(key), int)}
+    return replace(usage, **said)
 
 
 def _asked(given: JsonValue) -> Messages:

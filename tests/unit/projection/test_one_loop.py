@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from atlas_otel.capture.capture import Capture
+from atlas_otel.otlp.documents import decode_document
 from atlas_otel.projection.project import project
+from atlas_otel.records.record import SpanRecord
 from atlas_otel_exporters.training.recorded import read_session
 from tests.support import one_loop
 from tests.support.one_loop import ANSWER, ASKED, CALLS, EXPECTED, IMAGE, MODEL, RESULTS, SAID, SCHEMA, SYSTEM, THOUGHT
+from tests.support.producers import LOOPS, recording
 from tests.support.records import make_span
 from tests.support.stored_sessions import stored
 
@@ -137,6 +141,30 @@ def _calls(write: Callable[..., Attributes]) -> list[ModelCall]:
     rows = project(spans)
     assert rows is not None
     return [turn.call for turn in read_session(stored(rows)).turns]
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_instrumentations_really_write_the_same_two_model_calls(name: str) -> None:
+    """What they sent, recorded."""
+    spans = [
+        one
+        for document in recording(name).signals
+        for one in decode_document(document, Capture()).records
+        if isinstance(one, SpanRecord)
+    ]
+    rows = project(spans)
+    assert rows is not None
+    first, second = [turn.call for turn in read_session(stored(rows)).turns]
+    if name == "one-loop-openai-openllmetry":  # an inline image makes it write no input at all
+        assert (first.messages, second.messages) == ((), ())
+        said, wanted = (set(one.choices[0].message.parts) for one in map(one_loop.comparable, (first, EXPECTED[0])))
+        assert said == wanted
+    else:
+        assert one_loop.comparable(first) == EXPECTED[0]
+        assert one_loop.comparable(second) == EXPECTED[1]
+    for call in (first, second):
+        assert call.usage is not None
+        assert (call.usage.input_tokens, call.usage.output_tokens, call.usage.cached_tokens) == (150, 20, 100)
 
 
 @pytest.mark.parametrize("write", [conventions, openinference, openllmetry])

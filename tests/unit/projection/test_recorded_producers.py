@@ -15,7 +15,7 @@ from atlas_otel.otlp.documents import decode_document
 from atlas_otel_exporters.training.options import RowOptions
 from tests.support.memory_store import MemoryStore
 from tests.support.model_wires import ANSWER, CITIES, TASK, TOKENS, arguments
-from tests.support.producers import PRODUCERS, RECORDED, recording
+from tests.support.producers import LOOPS, PRODUCERS, RECORDED, recording
 from tests.support.stored_sessions import lines, lines_of_conversation
 from tests.support.wire_log import Exchange, Said, compact, conversations, exchanges, of_line, without_form
 
@@ -81,7 +81,7 @@ NAMES = sorted(PRODUCERS.keys() - AGENTS.keys())
 
 
 def test_each_producer_is_recorded() -> None:
-    assert sorted(path.stem for path in RECORDED.glob("*.jsonl")) == sorted(PRODUCERS)
+    assert sorted(path.stem for path in RECORDED.glob("*.jsonl")) == sorted([*PRODUCERS, *LOOPS])
     assert len({producer.title for producer in PRODUCERS.values()}) == len(PRODUCERS) > 50
 
 
