@@ -6,7 +6,7 @@
 #   make programs    ten thousand random programs, bare and decorated: no difference that they could observe
 #   make test-training   TRL trains on exports; test-training-all over every chat template
 #   make soak SECONDS=3600   agents, random faults, and accounts that must balance
-#   make budget      instructions of the hot path, counted (valgrind)
+#   make budget      instructions of the hot path, the drain and the projection, counted (valgrind)
 #   make docs        the documentation site, in build/docs; a warning, a broken link or a remote asset fails
 #   make prose       the English of the pages (Go: builds Vale once)
 #   make release-check   build, check the metadata, install and run the demo on each Python that is here
@@ -142,7 +142,7 @@ PROGRAMS ?= 10000
 programs: setup
 	ATLAS_OTEL_PROGRAMS=$(PROGRAMS) $(BIN)/pytest -o timeout=0 tests/unit/tracing/test_bare_and_decorated.py
 
-# The hot path's instructions, beside a raw span's: on a noisy machine too, a path that became slower is seen.
+# Instructions of the hot path, the drain and the projection, beside a raw span's: on a noisy machine too, a path that became slower is seen.
 budget: setup
 	$(BIN)/python -m benchmarks.budget $(BUDGET_ARGS)
 
