@@ -14,8 +14,8 @@ app = command_app()
 
 
 @app.command(
-    help="Compute sessions' rows again from their records. Review status and notes stay. Exit code 1 where the rows of "
-    "one cannot be computed: it is named."
+    help="Compute sessions' rows again from their records, and what the page shows of them. Reviews stay. "
+    "Exit code 1 where the rows of one cannot be computed: it is named."
 )
 def rebuild(
     database_url: DatabaseUrl = None,
@@ -28,6 +28,7 @@ def rebuild(
     quiet: Quiet = False,
 ) -> None:
     """Mark the sessions dirty, and project until none is."""
+    from atlas_otel.postgres.facts import facts_again
     from atlas_otel.postgres.sessions import keys_of, not_computed
     from atlas_otel.postgres.store import PostgresStore
     from atlas_otel.process.jobs import results_in_order
@@ -40,6 +41,7 @@ def rebuild(
         marked = store.mark_dirty(None if all_sessions else keys)
     # Each takes what no other has at the moment, until there is nothing.
     done = sum(results_in_order(_project, [url] * jobs, jobs))
+    facts_again(url, None if all_sessions else keys)
     broken = not_computed(url, keys=None if all_sessions else keys)
     for session_ in broken:
         typer.echo(short(str(session_), 200), err=True)

@@ -110,6 +110,10 @@ def _next_steps(database_url: str) -> list[tuple[str, str]]:
     named = shlex.quote(database_url) if database_url.startswith("embedded") else '"$ATLAS_OTEL_DATABASE_URL"'
     return [
         (
+            f"atlas-otel ui --database-url {named}",
+            "the page: read, score, correct and approve these sessions (extra ui)",
+        ),
+        (
             f"atlas-otel review sessions --database-url {named}",
             "what waits for a reviewer: only approved sessions are exported",
         ),

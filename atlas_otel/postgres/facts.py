@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from atlas_otel.postgres.failures import is_data_error
+from atlas_otel.postgres.connect import connect, quiet
+from atlas_otel.postgres.failures import is_data_error, translating
 from atlas_otel.postgres.statements import statement
 
 if TYPE_CHECKING:
@@ -93,10 +94,25 @@ def fold(connection: psycopg.Connection[Any], *, before: date | None = None, mos
         return len(wanted)
 
 
-def forget(connection: psycopg.Connection[Any], ids: Sequence[int] | None = None) -> None:
-    """Have the facts of these sessions (None: all) computed again by :func:`catch_up`."""
-    which = None if ids is None else list(ids)
-    connection.execute(
-        "DELETE FROM atlas_otel.session_facts WHERE %(ids)s::bigint[] IS NULL OR session_id = ANY (%(ids)s::bigint[])",
-        {"ids": which},
-    )
+def recompute(connection: psycopg.Connection[Any], keys: Sequence[str] | None = None) -> int:
+    """Keep the facts of these sessions (None: all, of other programs too) anew, and fold their days; how many there
+    are. Does what the role may."""
+    if not may_keep(connection):
+        return 0
+    last = done = 0
+    while True:
+        rows = connection.execute(statement("facts_page"), {"keys": keys, "after": last, "limit": _CATCH_UP}).fetchall()
+        if not rows:
+            break
+        last = rows[-1][0]
+        done += len(rows)
+        keep(connection, [row[0] for row in rows])
+    if may_fold(connection):
+        fold(connection)
+    return done
+
+
+def facts_again(url: str, keys: Sequence[str] | None) -> int:
+    """:func:`recompute` over a connection of its own. Raises StoreError and the like."""
+    with translating(url), quiet(), connect(url, statement_timeout_ms=0) as connection:
+        return recompute(connection, keys)

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 import atlas_otel as atlas
+from atlas_otel.cli import main
 from atlas_otel.postgres.store import PostgresStore
 from atlas_otel.testing import recording
+from atlas_otel.ui.upkeep import Upkeep
 from atlas_otel_exporters import export_jsonl
 from atlas_otel_exporters.training.options import RowOptions
 from tests.support.page import HOSTILE, Page, record_runs
@@ -225,8 +227,6 @@ def test_plots_add_up_and_follow_a_deletion(page: Page, database_url: str) -> No
     assert [one for one in plots["reward_mean"] if one is not None] == [0.9]
     with page.database.connection() as connection:
         connection.execute("DELETE FROM public.sessions WHERE id = %s", [_find(page, agent="sorter")[0]])
-    from atlas_otel.ui.upkeep import Upkeep
-
     Upkeep(database_url).once()
     assert of("all") == {"": 3}
     assert "check" not in of("tool")
@@ -337,3 +337,34 @@ def test_a_correction_becomes_a_pair_and_an_excluded_call_no_line(
         {"revision": page.revision(number), "actions": [{"kind": "exclude", "span": "f" * 16}]},
         400,
     )
+
+
+def test_a_rebuild_computes_the_numbers_again(page: Page, database_url: str) -> None:
+    def held() -> list[tuple[Any, ...]]:
+        with page.database.connection() as connection:
+            facts = connection.execute(
+                "SELECT session_id, revision, day, score, failed, calls::text, reasons FROM atlas_otel.session_facts"
+            ).fetchall()
+            numbers = connection.execute(
+                "SELECT day, dimension, name, sessions, reward_sum, calls, buckets::text FROM atlas_otel.daily_numbers"
+            ).fetchall()
+            return sorted(map(str, [*facts, *numbers]))  # type: ignore[arg-type]
+
+    before = held()
+    with page.database.connection() as connection:
+        connection.execute("UPDATE atlas_otel.session_facts SET score = 0.1, failed = 7, calls = '[]'")
+        connection.execute("DELETE FROM atlas_otel.daily_numbers")
+    assert held() != before
+    assert main(["rebuild", "--all", "--database-url", database_url, "--quiet"]) == 0
+    assert held() == before
+
+
+def test_numbers_follow_what_comes_later(page: Page, database_url: str) -> None:
+    (number,) = _find(page, agent="sorter")
+    key = page.get(f"/sessions/{number}")["item"]["key"]
+    assert main(["reward", key, "0.3", "--database-url", database_url, "--quiet"]) == 0
+    Upkeep(database_url).once()
+    plots = page.get("/plots", **DAYS)["groups"][0]
+    assert [one for one in plots["reward_mean"] if one is not None] == [pytest.approx(0.3)]
+    assert sum(plots["rewarded"]) == 1
+    assert _find(page, reason="low_reward") == [number]
