@@ -102,11 +102,11 @@ def run(model: Model, number: int, *, right: bool) -> None:
 
 @pytest.fixture(scope="session")
 def judge():
-    """Run a judge in the environment of the trainers."""
+    """Run a judge in an environment of the trainers."""
 
-    def run(peer_python: Any, script: str, *arguments: str, home: Path) -> str:
+    def run(peer_python: Any, script: str, *arguments: str, home: Path, environment: str = "training") -> str:
         done = subprocess.run(
-            [peer_python("training"), str(Path(__file__).parent / "judges" / script), *arguments],
+            [peer_python(environment), str(Path(__file__).parent / "judges" / script), *arguments],
             capture_output=True,
             text=True,
             check=False,
