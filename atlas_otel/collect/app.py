@@ -17,6 +17,7 @@ from atlas_otel.collect.senders import REFRESH_S
 from atlas_otel.errors import RecordError
 from atlas_otel.otlp.parts import TooMuch
 from atlas_otel.otlp.spans import Decoded
+from atlas_otel.process.quiet_log import QuietLog
 from atlas_otel.records.record import SpanRecord
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ _TURN_S: Final = 4.0
 """Of these: how long a body may wait for its turn."""
 
 _log = logging.getLogger("atlas_otel.collect")
+_seldom = QuietLog("atlas_otel.collect")
 
 
 class Collector:
@@ -128,7 +130,10 @@ class Collector:
     async def keep_shared(self) -> None:
         """Let the other workers know this one's numbers, until cancelled."""
         while self._shared is not None:
-            self._shared.keep(self._numbers())
+            try:
+                self._shared.keep(self._numbers())
+            except OSError as error:  # a full disk, say: the next one may go in
+                _seldom.warning("this worker's numbers cannot be shared: %s", error.strerror or error)
             await asyncio.sleep(_SHARE_S)
 
     async def _export(
