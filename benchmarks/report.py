@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _ORDER: Final = (
     "decorated",
+    "exported",
     "peers",
     "steps",
     "stall",
