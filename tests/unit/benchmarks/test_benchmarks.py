@@ -86,7 +86,7 @@ def test_the_page_shows_what_is_missed_and_what_was_not_measured() -> None:
     assert "| f | peer | ≤ 1.3× | not measured | **missed** |" in page
     assert "not installed: no such version" in page
     assert "lost 3 rows" in page
-    assert "**Not measured:** decorated, peers," in page
+    assert "**Not measured:** decorated, exported, peers," in page
     assert "More with `code`." in page
     assert "/some/folder" not in page
     assert "quick run" not in page
