@@ -157,7 +157,7 @@ def test_what_is_wrong_is_one_line(database_url: str, capsys: pytest.CaptureFixt
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         for arguments, code, said in (
-            (["--host", "0.0.0.0"], 2, "no loopback address"),
+            (["--host", "0.0.0.0"], 2, "loopback address"),
             (["--token-file", str(tmp_path / "none")], 2, "cannot read the token file"),
             (["--config", str(tmp_path / "rubric.yaml")], 2, "runtime_safety.review.rubric.verdicts"),
             (["--role", "ada"], 2, "NAME=ROLE"),
