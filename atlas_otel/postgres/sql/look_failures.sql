@@ -21,4 +21,6 @@ WHERE {which}
     AND payload ->> 'event_type' LIKE '%%\_END'
     AND payload ->> 'event_type' <> 'CUSTOM_END'
     AND payload -> 'metadata' ->> 'status' = 'failed'
+    -- What validation rejected is in look_rejections.
+    AND coalesce(payload -> 'metadata' -> 'error' ->> 'type', '') <> 'ValidationFailed'
 ORDER BY theirs.id, stored.id
