@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from atlas_otel.cli.options import AsJson, DatabaseUrl, command_app, print_json, the_database
+from atlas_otel.console.colours import GREEN, GREY, ORANGE, RED
 from atlas_otel.console.plain_text import clean
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ app = command_app()
 _HELP: Final = "A session by any of its names, a step of it (SESSION@STEP), or an attempt (SESSION@STEP.ATTEMPT)."
 _PIPE_WIDTH: Final = 160
 _LINES: Final = 12  # of one line of a text, where it is wrapped
-_STYLES: Final = {"=": "dim", "|": "yellow", "<": "red", ">": "green"}
+_STYLES: Final = {"=": GREY, "|": ORANGE, "<": RED, ">": GREEN}
 
 
 @app.command()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from atlas_otel import semconv
 from atlas_otel.cli.tables import dollars, name, number, seconds
+from atlas_otel.console.colours import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
 from atlas_otel.console.plain_text import clean
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ _PIPE_WIDTH: Final = 160
 _SHOWN: Final = 160
 """Characters of an argument or a result, unless all of it is asked for."""
 _KEYS: Final = {"agent_name": "agent", "learning_key": "learning key", "conversation_id": "conversation"}
-_STATUS: Final = {"succeeded": "green", "failed": "bold red", "running": "yellow"}
+_STATUS: Final = {"succeeded": GREEN, "failed": f"bold {RED}", "running": ORANGE}
 
 
 class Head(NamedTuple):
@@ -67,7 +69,7 @@ def _facts(head: Head, rows: SessionRows | None, *, whole: bool) -> Iterator[tup
                     "",
                 )
     for index, address in enumerate(head.traces):
-        yield "" if index else "trace", address, "cyan"
+        yield "" if index else "trace", address, BLUE
 
 
 def _reward(reward: Any) -> Iterator[tuple[str, str, str]]:
@@ -91,7 +93,7 @@ def _usage(metadata: Any) -> Iterator[tuple[str, str, str]]:
 
 
 def _labelled(console: Console, label: str, text: str, style: str) -> None:
-    _hanging(console, f"{label:<13}", "dim", text, style)
+    _hanging(console, f"{label:<13}", GREY, text, style)
 
 
 def _branch(console: Console, depth: int, node: TreeNode, *, whole: bool) -> None:
@@ -99,15 +101,15 @@ def _branch(console: Console, depth: int, node: TreeNode, *, whole: bool) -> Non
 
     indent = "  " * depth
     line = Text(indent)
-    line.append(f"{node.kind} ", style="dim")
+    line.append(f"{node.kind} ", style=GREY)
     line.append(name(node.name, 70), style="bold" if node.kind in ("session", "step", "agent") else "")
     for part in _measures(node):
-        line.append(f"  {part}", style="dim")
+        line.append(f"  {part}", style=GREY)
     if node.status == "failed":
         line.append("  failed", style=_STATUS["failed"])
     console.print(line, soft_wrap=True)
     for label, text, style in _details(node):
-        _hanging(console, f"{indent}    {label} ", "dim", _cut(text, whole=whole), style)
+        _hanging(console, f"{indent}    {label} ", GREY, _cut(text, whole=whole), style)
 
 
 def _measures(node: TreeNode) -> Iterator[str]:
@@ -131,15 +133,16 @@ def _details(node: TreeNode) -> Iterator[tuple[str, str, str]]:
             yield "in ", node.input, ""
         if node.output:
             yield "out", node.output, ""
-    if node.error:
-        yield "error", node.error, "red"
+    rejected = node.valid is False and node.error.startswith(semconv.ERROR_VALIDATION_FAILED)
+    if node.error and not rejected:
+        yield "error", node.error, RED
     if node.valid is not None:
         verdict = "passed" if node.valid else "rejected"
-        yield verdict, node.reason, "green" if node.valid else "red"
+        yield verdict, node.reason, GREEN if node.valid else RED
     if node.rationale:
         yield "judged", node.rationale, ""
     for note in node.guidance:
-        yield "guidance", note, "yellow"
+        yield "guidance", note, PURPLE
 
 
 def _hanging(console: Console, label: str, label_style: str, text: str, style: str) -> None:

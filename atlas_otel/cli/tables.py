@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from atlas_otel.cli.text import short
+from atlas_otel.console.colours import GREEN, ORANGE, RED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,12 +15,12 @@ _PIPE_WIDTH: Final = 100_000  # characters: whoever reads a pipe cuts lines hims
 _GAP: Final = 2
 _SHORTEST: Final = 16  # characters of a column that may be cut
 _STYLES: Final = {
-    "succeeded": "green",
-    "approved": "green",
-    "failed": "bold red",
-    "quarantined": "red",
-    "running": "yellow",
-    "pending": "yellow",
+    "succeeded": GREEN,
+    "approved": GREEN,
+    "failed": f"bold {RED}",
+    "quarantined": RED,
+    "running": ORANGE,
+    "pending": ORANGE,
 }
 
 

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from atlas_otel.console.colours import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
 from atlas_otel.console.lines import SHOWN_ANSWER, moment, one_line
 from atlas_otel.console.plain_text import clean, shortened
 from atlas_otel.console.story import (
@@ -31,14 +32,6 @@ if TYPE_CHECKING:
 
     from atlas_otel.console.story import Happening, ShownAttempt
 
-GREEN: Final = "green4"
-RED: Final = "red3"
-ORANGE: Final = "dark_orange3"
-BLUE: Final = "dodger_blue1"
-PURPLE: Final = "medium_orchid3"
-GREY: Final = "grey50"
-COLOURS: Final = (GREEN, RED, ORANGE, BLUE, PURPLE, GREY)
-"""Each has a contrast of at least 3.5 to black and to white."""
 _STYLE: Final = {"PASS": GREEN, "FAIL": ORANGE, "ERROR": RED, None: "none"}
 _LEAST_ROOM: Final = 24
 _KINDS: Final = ("task", "call", "PASS", "FAIL", "ERROR", None, "guidance", "dot")

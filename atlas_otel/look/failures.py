@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from psycopg.rows import class_row
 
+from atlas_otel import semconv
 from atlas_otel.look.filters import query
 from atlas_otel.postgres.connect import connect, quiet
 from atlas_otel.postgres.failures import translating
@@ -87,7 +88,9 @@ def failure_clusters(url: str, chosen: SessionFilter) -> list[FailureCluster]:
         require_current(connection, url)
         with connection.cursor("failures", row_factory=class_row(Failure)) as failures:
             failures.execute(query("look_failures"), chosen.parameters())
-            found = list(clusters(innermost(failures)))
+            # An attempt that validation rejected is an error of its step, too: it is counted once, as a rejection.
+            others = (failure for failure in failures if failure.error_type != semconv.ERROR_VALIDATION_FAILED)
+            found = list(clusters(innermost(others)))
         with connection.cursor("rejections", row_factory=class_row(Rejection)) as rejections:
             rejections.execute(query("look_rejections"), chosen.parameters())
             found += clusters(

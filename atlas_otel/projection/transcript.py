@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from atlas_otel import semconv
 from atlas_otel.calls.model_call import joined
 from atlas_otel.calls.parts import read_parts
 from atlas_otel.events.adapter_event import AdapterNote
@@ -89,7 +90,8 @@ def _end(node: Node) -> Iterator[str]:
             yield f"  {facts.name} returned{broken}: {facts.output.plain}"
     elif node.role in ("function", "agent", "custom") and facts.output is not None and facts.output.text != "null":
         yield f"  {facts.name} returned{broken}: {facts.output.plain}"
-    if node.failure is not None and node.role != "reward":
+    rejected = node.failure is not None and node.failure.type == semconv.ERROR_VALIDATION_FAILED  # its verdict says so
+    if node.failure is not None and node.role != "reward" and not rejected:
         subject = "failed" if node.role in ("step", "session") else f"  {facts.name} failed"
         yield f"{subject}: {node.error_text}"
 

@@ -176,3 +176,24 @@ def test_two_attempts_and_two_sessions_side_by_side(keys: list[str], capsys: pyt
     assert capsys.readouterr() == ("", "no difference\n")
     assert main(["diff", "1@1.9", "1@1.1"]) == 2
     assert "has no attempt 9; it has 1, 2, 3" in capsys.readouterr().err
+
+
+def test_an_attempt_rejected_while_it_runs_is_said_and_counted_once(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ATLAS_OTEL_DATABASE_URL", database_url)
+    with recording() as recorded, atlas.session("t", name="s") as session:
+        for valid in (False, True):
+            with atlas.step("Look", id=1):
+                atlas.set_validation(valid, reason="too far")
+    with PostgresStore(database_url) as store:
+        store.write(recorded.all)
+        assert store.project() == 1
+    (one,) = _json(capsys, "stats", "--failures")
+    assert (one["kind"], one["error_type"], one["message"], one["count"]) == ("step", "validation", "too far", 1)
+    assert main(["sessions", "show", session.id]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("too far") == 2, "once for each attempt"
+    assert "ValidationFailed" not in shown
+    assert main(["diff", f"{session.id}@1.1", f"{session.id}@1.2"]) in (0, 1)
+    assert "ValidationFailed" not in capsys.readouterr().out

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # what follows are modules of several tests, which no test loads
 sys.path.insert(0, str(HERE.parent / "acceptance" / "faults"))  # Postgres that is killed
 
-from processes import HOST, UNAVAILABLE, Collect, Collector, Jaeger, Stack, free_port  # noqa: E402
+from processes import HOST, UNAVAILABLE, Collect, Collector, Jaeger, Stack, as_compose_reads, free_port  # noqa: E402
 from server import Server  # noqa: E402
 
 ROOT = HERE.resolve().parents[1]
@@ -29,7 +29,7 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 
 def _env(service: str, **ours: object) -> dict[str, str]:
     """The environment that compose gives a service, but for where it listens, stores and sends."""
-    given = COMPOSE["services"][service]["environment"]
+    given = as_compose_reads(COMPOSE["services"][service]["environment"])
     return {**os.environ, **given, "ATLAS_LISTEN": HOST, **{name: str(value) for name, value in ours.items()}}
 
 

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +61,11 @@ def listens(port: int) -> bool:
     """Whether somebody listens there."""
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) == 0
+
+
+def as_compose_reads(environment: Mapping[str, object]) -> dict[str, str]:
+    """A service's environment where no variable is set: ``${NAME:-default}`` is its default."""
+    return {name: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str(value)) for name, value in environment.items()}
 
 
 def metric(url: str, name: str, labels: str = "") -> float:

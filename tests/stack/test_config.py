@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from processes import as_compose_reads
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "collector"
@@ -37,7 +38,7 @@ def _validate(binary: str, config: Path, env: dict[str, str]) -> None:
 def test_what_compose_mounts_is_valid_as_compose_runs_it(
     stack_binaries: dict[str, str], service: str, file: str
 ) -> None:
-    _validate(stack_binaries[service], FOLDER / file, SERVICES[service]["environment"])
+    _validate(stack_binaries[service], FOLDER / file, as_compose_reads(SERVICES[service]["environment"]))
 
 
 @pytest.mark.parametrize("file", ["gateway.yaml", "worker.yaml"])

@@ -16,7 +16,8 @@ from rich.color import Color
 from rich.console import Console
 
 import atlas_otel as atlas
-from atlas_otel.console.coloured import COLOURS, RichView
+from atlas_otel.console.coloured import RichView
+from atlas_otel.console.colours import COLOURS
 from atlas_otel.console.story import CallEnded, CallStarted, Happening, Story
 from atlas_otel.records.record import SpanRecord
 from atlas_otel.testing import recording
