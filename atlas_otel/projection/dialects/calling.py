@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from atlas_otel.calls import request as calls
 from atlas_otel.calls.answers import read_answer
 from atlas_otel.calls.messages import is_message, read_messages
-from atlas_otel.calls.model_call import Text, ToolCall, ToolResult, Unknown, Usage
+from atlas_otel.calls.model_call import Choice, Message, Text, ToolCall, ToolResult, Unknown, Usage
 from atlas_otel.calls.parts import read_part, read_parts
 from atlas_otel.calls.tools import read_tools
 from atlas_otel.calls.usage import read_usage
@@ -21,10 +21,13 @@ from atlas_otel.calls.writing import write_choices, write_messages, write_part, 
 from atlas_otel.projection.statements import is_repr
 from atlas_otel.records.json_text import JsonText, dump
 
-if TYPE_CHECKING:
-    from atlas_otel.calls.model_call import Choice, Message
-
-
+_OF_A_RESPONSE: Final = frozenset(
+    {
+        "choices", "message", "messages", "content", "contents", "output", "outputs", "candidates", "generations",
+        "role", "parts", "response", "responses", "replies", "text", "completion", "completions", "kwargs", "data",
+        "model", "usage", "tool_calls", "toolCalls", "type", "atlas.truncated",
+    }
+)  # fmt: skip
 _OF_A_WRAPPER: Final = frozenset({"args", "kwargs", "sanitize_inputs_outputs"})
 """How decorators of tools (Langfuse's, smolagents') write what they were called with."""
 
@@ -40,12 +43,22 @@ def canonical(fields: dict[str, Any], kind: str) -> None:
     elif (given := fields.get("input_messages")) is not None:
         read = read_messages(given)
         _put(fields, "input_messages", write_messages(read.items, read.cut))
-    if kind == "llm" and (said := fields.get("output_messages")) is not None and (choices := read_answer(said).choices):
-        _put(fields, "output_messages", write_choices(choices))
+    if kind == "llm" and (said := fields.get("output_messages")) is not None:
+        choices = read_answer(said).choices or _structured(said)
+        if choices:
+            _put(fields, "output_messages", write_choices(choices))
     if (system := fields.get("system_instructions")) is not None:
         _put(fields, "system_instructions", [write_part(part) for part in system_parts(system.value)])
     if (tools := fields.get("tool_definitions")) is not None:
         _put(fields, "tool_definitions", write_tools(read_tools(tools)))
+
+
+def _structured(said: JsonText) -> tuple[Choice, ...]:
+    """The answer of a model that was to answer in JSON: an object with no name of a response's or a message's."""
+    value = said.value
+    if not isinstance(value, dict) or not value or _OF_A_RESPONSE & value.keys():
+        return ()
+    return (Choice(Message("assistant", (Text(said.text),))),)
 
 
 def _statements(fields: dict[str, Any]) -> None:

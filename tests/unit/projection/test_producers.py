@@ -289,6 +289,22 @@ TOOLS: dict[str, tuple[SpanRecord, str, str | None]] = {
         "weather",
         None,
     ),
+    "LangChain4j (Quarkus)": (
+        span(
+            {
+                "gen_ai.operation.name": "execute_tool",
+                "gen_ai.tool.name": "weather",
+                "gen_ai.tool.type": "function",
+                "gen_ai.tool.call.id": "c1",
+                "gen_ai.tool.call.arguments": {"city": "Oslo"},
+                "gen_ai.tool.call.result": "4 degrees",
+            },
+            scope="io.quarkus.opentelemetry",
+            name="langchain4j.tools.weather",
+        ),
+        "weather",
+        "c1",
+    ),
     "Claude Code": (
         span(
             {"span.type": "tool", "tool_name": "weather", "tool_input": {"city": "Oslo"}, "tool_use_id": "c1"},
@@ -436,6 +452,22 @@ def test_what_azure_and_semantic_kernel_put_into_one_text() -> None:
     assert [part for part in said(facts) if part["type"] == "tool_call"] == [CALL]
 
 
+def test_prompt_and_completion_as_plain_texts() -> None:
+    """As many a service of one's own writes them, and JVM's integrations with content switched on."""
+    facts = facts_of(
+        span(
+            {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.request.model": "m",
+                "gen_ai.prompt": "Weather?",
+                "gen_ai.completion": '{"degrees": 4}',
+            }
+        )
+    )
+    assert value(facts.input_messages) == HI
+    assert said(facts) == [{"type": "text", "content": '{"degrees": 4}'}]
+
+
 def test_a_pending_span_is_the_span_itself_once_more() -> None:
     facts = facts_of(span({"logfire.span_type": "pending_span", "gen_ai.operation.name": "chat"}))
     assert facts.kind == "function"
@@ -499,6 +531,7 @@ VERSIONS = {
     "LiteLLM": "litellm 1.110",
     "OpenLLMetry": "instrumentations 0.62",
     "OpenInference": "instrumentations of November 2026",
+    "LangChain4j (Quarkus)": "quarkus-langchain4j, its sources of 2026, with tools' content switched on",
     "Spring AI": "spring-ai 2.0, with content switched on",
     "Claude Code": "its traces (beta)",
     "Gemini CLI": "@google/gemini-cli-core 0.61",
