@@ -121,6 +121,8 @@ def _end_metadata(node: Node) -> dict[str, object]:
         metadata["finish_reasons"] = facts.finish_reasons
     if details := _token_details(facts):
         metadata["token_details"] = details
+    if node.role == "llm" and isinstance(cost := node.span.attributes.get(semconv.ATLAS_COST_USD), float):
+        metadata["cost_usd"] = cost
     named = {
         "id": facts.response_id,
         "model": facts.response_model,

@@ -210,7 +210,7 @@ SELECT
     rejected, guided, improved, gain, compared,
     atlas_otel.number_of(metadata -> 'token_usage' -> 'prompt_tokens')::bigint,
     atlas_otel.number_of(metadata -> 'token_usage' -> 'completion_tokens')::bigint,
-    coalesce(atlas_otel.number_of(metadata -> 'token_usage' -> 'cost_usd'), cost_usd),
+    coalesce(atlas_otel.number_of(metadata -> 'cost' -> 'usd'), cost_usd),
     length, failed_calls, calls, failures, NULL, reasons,
     (
         SELECT coalesce(sum(CASE reason

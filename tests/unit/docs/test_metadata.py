@@ -127,7 +127,7 @@ def test_every_key_of_an_events_metadata_is_the_contracts_or_described(rows: Any
     found = {key for row in rows.events for key in json.loads(row.event)["payload"]["metadata"]}
     described = keys("Keys of an event's")
     assert found - CONTRACT_EVENT <= described
-    by_others = {"system_instructions", "token_details"}
+    by_others = {"system_instructions", "token_details", "cost_usd"}  # the last is put in as a record is stored
     assert described - found <= by_others, "the session above has all but what other tools write"
 
 

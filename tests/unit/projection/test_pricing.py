@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,6 +69,17 @@ def test_a_session_says_what_is_known_and_how_much_is_not(atlas_recording: Recor
         outer([])  # says what the call within it says too: one price
         unknown([])
     assert metadata(atlas_recording)["cost"] == {"usd": pytest.approx(0.000156), "unknown_calls": 1}
+
+
+def test_a_priced_call_says_so_in_its_event(atlas_recording: Recording) -> None:
+    with atlas.session("t"):
+        known([])
+        unknown([])
+    rows = project(RecordSet(priced([*atlas_recording.spans, *atlas_recording.events])))
+    assert rows is not None
+    payloads = [json.loads(event.event)["payload"] for event in rows.events]
+    costs = [one["metadata"].get("cost_usd") for one in payloads if one["event_type"] == "LLM_END"]
+    assert costs == [pytest.approx(0.000156), None]
 
 
 def test_where_nothing_is_known_no_sum_is_claimed(atlas_recording: Recording) -> None:
