@@ -5,6 +5,7 @@
 #   make test-stack  the Collector and Jaeger, for real   make stack   only build them (Go)
 #   make programs    ten thousand random programs, bare and decorated: no difference that they could observe
 #   make test-training   TRL trains on exports; test-training-all over every chat template
+#   make test-lake   Spark, Kafka and a lake, with everything killed on the way (Java 17, Maven), some minutes
 #   make soak SECONDS=3600   agents, random faults, and accounts that must balance
 #   make budget      instructions of the hot path, the drain and the projection, counted (valgrind)
 #   make docs        the documentation site, in build/docs; a warning, a broken link or a remote asset fails
@@ -33,7 +34,7 @@ WHEEL_TESTS ?= tests/wheel tests/acceptance --ignore=tests/acceptance/faults
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup demo test lint types imports test-suite test-rest test-wheel test-stack test-training \
+.PHONY: help setup demo test lint types imports test-suite test-rest test-wheel test-stack test-lake test-training \
   test-training-all ui ui-check test-ui test-browser stack programs docs prose release-check test-pythons soak budget \
   bench up down lock format clean
 
@@ -101,6 +102,10 @@ test-training: setup
 
 test-training-all: setup
 	ATLAS_OTEL_TRAINING=all $(BIN)/pytest tests/training
+
+# Spark, a Kafka broker and their jars are fetched once a user; where they can't be had, each test says why it is skipped.
+test-lake: setup
+	$(BIN)/pytest tests/lake
 
 # Jaeger and the Collector are built once for each user; 69 says that they can't be here, and then each test says why
 # it is skipped. A fixture may wait for Jaeger to come up; only the test itself is on the clock.

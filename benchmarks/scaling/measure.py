@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _NOBODY: Final = "127.0.0.1:9"
 _TOPIC: Final = "atlas-spans"
-_SIZES: Final = """
+SIZES_OF_TABLES: Final = """
 SELECT coalesce(sum(pg_total_relation_size(c.oid)) FILTER (WHERE n.nspname = 'atlas_otel'), 0)::bigint,
        coalesce(sum(pg_total_relation_size(c.oid)) FILTER (WHERE n.nspname = 'public'), 0)::bigint
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -108,7 +108,7 @@ def _whole_way(made: Traffic, binaries: dict[str, str], postgres: Server) -> _Wa
     """Sender → Collector → Jaeger, and → collect → Postgres → sessions computed."""
     url = postgres.database()
     with psycopg.connect(url) as connection:
-        empty = connection.execute(_SIZES).fetchone()
+        empty = connection.execute(SIZES_OF_TABLES).fetchone()
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         jaeger_stack = stack.enter_context(ExitStack())
@@ -127,7 +127,7 @@ def _whole_way(made: Traffic, binaries: dict[str, str], postgres: Server) -> _Wa
         badger = parts.disk_bytes(folder / "badger") / made.spans
         lines = [_exported(url, folder / f"lines.{suffix}", made) for suffix in ("jsonl", "jsonl.gz")]
     with psycopg.connect(url) as connection:
-        full = connection.execute(_SIZES).fetchone()
+        full = connection.execute(SIZES_OF_TABLES).fetchone()
     assert empty is not None
     assert full is not None
     record, contract = ((late - early) / made.spans for early, late in zip(empty, full, strict=True))
