@@ -27,7 +27,7 @@ def _group() -> None:
 @app.command()
 def describe(
     config: Annotated[Path, typer.Option(metavar="FILE", help="The config that names the agent.")],
-    task: Annotated[str, typer.Option(metavar="T", help="The task that the handshake is told.")] = "describe",
+    task: Annotated[str, typer.Option(metavar="T", help="The task for the handshake.")] = "describe",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Open a session of the adapter, and print what it negotiates, which lane a task would take, and why.

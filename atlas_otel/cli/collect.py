@@ -76,7 +76,7 @@ def collect(
             metavar="PORT",
             min=0,
             max=65535,
-            help="Where health is asked for. [default: the one after --port, if free]",
+            help="The port of the health endpoint. [default: the one after --port, if free]",
         ),
     ] = None,
     retain_records: Annotated[
@@ -86,7 +86,10 @@ def collect(
         str | None, typer.Option(metavar="TIME", help="Delete whole sessions after so long, each hour.")
     ] = None,
     spool_mib: Annotated[
-        int, typer.Option(metavar="N", min=8, help="The most that waits in files while the database is away, in MiB.")
+        int,
+        typer.Option(
+            metavar="N", min=8, help="The most that may wait in files while the database is unreachable, in MiB."
+        ),
     ] = 1024,
     workers: Annotated[
         int, typer.Option(metavar="N", min=1, max=64, help="Processes that share the port, for more than one core.")

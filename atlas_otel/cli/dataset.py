@@ -26,10 +26,10 @@ Folder: TypeAlias = Annotated[Path, typer.Argument(metavar="DIR", help="The data
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What the dataset is called.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset's name.")],
     output: Annotated[Path, typer.Option(metavar="DIR", help="The folder to make; it must not hold anything.")],
     format: Annotated[
-        FormatName, typer.Option(metavar="|".join(FORMATS), help="What a row is; see docs/reference/formats.md.")
+        FormatName, typer.Option(metavar="|".join(FORMATS), help="The format of a row; see docs/reference/formats.md.")
     ],
     database_url: DatabaseUrl = None,
     config: chosen.ReviewConfig = None,
@@ -64,7 +64,7 @@ def create(
         str, typer.Option(metavar="SHARES", help="How many of the tasks go to each split.")
     ] = "train=0.9,validation=0.05,test=0.05",
     seed: Annotated[int, typer.Option(help="Which tasks go where: another seed, another division.")] = 0,
-    files: Annotated[str, typer.Option(metavar="parquet|jsonl", help="What the rows are written as.")] = "parquet",
+    files: Annotated[str, typer.Option(metavar="parquet|jsonl", help="The file format of the rows.")] = "parquet",
     exclude: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Tasks or requests, one a line, that must not be in it: a hit fails."),
@@ -195,9 +195,10 @@ def diff(
 
 @app.command()
 def verify(folder: Folder, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
-    """Say what of a dataset no longer is what the database says: 1 is returned where something is not.
+    """Compare a dataset with the database; exit code 1 if they differ.
 
-    Its files; its rows' spans and what they say; sessions that were quarantined, erased or scored anew since.
+    Checks its files, its rows against the recorded spans, and for sessions that were quarantined, deleted or scored
+    again since.
     """
     from atlas_otel_exporters.datasets.checking import check_dataset
 

@@ -29,8 +29,8 @@ def init(database_url: DatabaseUrl = None) -> None:
 def migrate_(database_url: DatabaseUrl = None) -> None:
     """Bring the schema of a database that others use up to date; agents never do that by themselves.
 
-    Says beforehand how much is written anew under a lock, and while it waits, for whom. What agents record meanwhile
-    waits; programs that are too old for the new schema say so, and keep what they record.
+    Reports in advance how much it rewrites under a lock and, while it waits, for whom. Records of agents wait
+    meanwhile. Programs that are too old for the new schema log it, and keep their records.
     """
     _migrate(the_database(database_url))
 
@@ -97,10 +97,10 @@ def retain(
     database_url: DatabaseUrl = None,
     quiet: Quiet = False,
 ) -> None:
-    """Remove what has had its time.
+    """Remove records and sessions that are older than you keep them.
 
-    Without its records, a session's rows stay as they are: exported and reviewed, but not computed again, and nothing
-    that comes late is added. A session that is deleted is gone whole.
+    Without its records, a session keeps its rows: they can be exported and reviewed, but are not computed again, and
+    nothing that arrives late is added. A deleted session is removed whole.
     """
     import sys
 

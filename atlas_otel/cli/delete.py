@@ -24,9 +24,9 @@ app = command_app()
 
 
 @app.command(
-    help="Delete sessions for good: records, rows, events, what was refused, what waits in this user's spool, what is "
-    "in a lake. Whatever comes of them later is let go. All conditions that are given must hold. Sessions that were "
-    "opened inside of one (new=True) go with it. A run that is broken off goes on with the next one, or with --resume."
+    help="Delete sessions for good: records, rows, events, refused records, and those in this user's spool or in a "
+    "lake. Later records of them are dropped. A session must meet all conditions. Sessions opened inside it (new=True) "
+    "are deleted with it. An interrupted run continues with the next one, or with --resume."
 )
 def delete(
     session: Annotated[

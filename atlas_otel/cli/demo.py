@@ -17,7 +17,9 @@ app = command_app()
 @app.command()
 def demo(
     database_url: DatabaseUrl = None,
-    output: Annotated[Path, typer.Option(metavar="FILE", help="Where the training lines go.")] = Path("traces.jsonl"),
+    output: Annotated[Path, typer.Option(metavar="FILE", help="The file for the training lines.")] = Path(
+        "traces.jsonl"
+    ),
 ) -> None:
     """Run a small agent from start to end: recorded, stored, exported.
 

@@ -12,9 +12,10 @@ app = command_app()
 
 
 @app.command(
-    help="Say whether the whole way works, and what to do where it does not.\n\n"
-    "Settings, database, spool, what stands still, the tracer provider; then a real session is recorded, looked for "
-    "in Postgres, in an exported line and, where spans are sent, in Jaeger; and removed. Exit code 1 where one fails."
+    help="Check that recording works from start to end, and say what to do if not.\n\n"
+    "Checks settings, database, spool, stalled records and the tracer provider. Then it records a real session, looks "
+    "for it in Postgres, in an exported line and, if spans are sent, in Jaeger, and removes it. Exit code 1 if one "
+    "fails."
 )
 def doctor(
     database_url: DatabaseUrl = None,

@@ -26,7 +26,9 @@ def execute(
     database_url: DatabaseUrl = None,
     otlp_endpoint: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Where spans are sent. [default: OTEL_EXPORTER_OTLP_ENDPOINT, if set]"),
+        typer.Option(
+            metavar="URL", help="The address to send spans to. [default: OTEL_EXPORTER_OTLP_ENDPOINT, if set]"
+        ),
     ] = None,
     service_name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The service's name. [default: OTEL_SERVICE_NAME]")

@@ -37,7 +37,7 @@ def export(
     session_id: chosen.SessionNames = None,
     limit: chosen.Limit = None,
     offset: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Leave out so many of the sessions that would be written.")
+        int, typer.Option(metavar="N", min=0, help="Skip this many of the sessions that would be written.")
     ] = 0,
     status: chosen.Statuses = None,
     include_status: chosen.IncludeStatuses = None,
@@ -52,7 +52,7 @@ def export(
         typer.Option(
             metavar="N",
             min=0,
-            help="Only so many of a session's events, the newest. [default: all]",
+            help="Only this many of a session's events, the newest. [default: all]",
             show_default=False,
         ),
     ] = None,
@@ -93,8 +93,8 @@ def export(
 ) -> None:
     """Write recorded sessions as lines of JSON for training.
 
-    Unless asked otherwise: approved sessions only, oldest first, with every event. Sessions that are behind their
-    records are computed before; where other processes hold some for longer than 30 s, it is said how many.
+    By default: approved sessions only, oldest first, with every event. Sessions that are behind their records are
+    computed first; if other processes hold some for longer than 30 s, their number is reported.
     """
     from atlas_otel_exporters import export_jsonl
 

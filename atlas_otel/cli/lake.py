@@ -36,9 +36,9 @@ def archive(
 ) -> None:
     """Move the records of sessions that have been quiet for so long from the database to the lake.
 
-    Each session is copied, read back and compared before anything of it is removed. Broken off, the next run goes on.
-    The contract's rows stay, to be reviewed and exported, unless --drop-rows. What comes late for a session in the lake
-    waits in the database: this command brings the session back, computes it anew and archives it again.
+    Each session is copied, read back and compared before anything of it is removed. After an interruption, the next
+    run continues. The contract's rows remain for review and export, unless --drop-rows. Late records for a session in
+    the lake wait in the database: this command brings the session back, computes it and archives it again.
     """
     from atlas_otel.lake.archive import archive as move
     from atlas_otel.lake.table import open_lake
@@ -96,7 +96,7 @@ def restore(
 
 @app.command()
 def compact(lake: LakeUrl = None, catalog: Catalog = None, quiet: Quiet = False) -> None:
-    """Join small files, merge records that stand in the lake more than once, leave out what was deleted.
+    """Join small files, merge records that are in the lake more than once, leave out deleted ones.
 
     From cron, while others write and read. The files before stay until `lake expire`.
     """
@@ -115,7 +115,7 @@ def compact(lake: LakeUrl = None, catalog: Catalog = None, quiet: Quiet = False)
 @app.command()
 def expire(
     keep: Annotated[
-        str, typer.Option(metavar="TIME", help="How long a reader may go on reading what was current then: 1d.")
+        str, typer.Option(metavar="TIME", help="How long a reader may keep reading an older snapshot: 1d.")
     ] = "1d",
     older_than: Annotated[
         str | None,
@@ -125,7 +125,7 @@ def expire(
     catalog: Catalog = None,
     quiet: Quiet = False,
 ) -> None:
-    """Let go of old snapshots, and remove files that nothing names any more.
+    """Drop old snapshots, and remove files that nothing refers to.
 
     Files of writers that never committed go when they are three days old.
     """
@@ -185,7 +185,7 @@ def delete(
 ) -> None:
     """Delete sessions for good from a lake that no database goes with; else use `atlas-otel delete`.
 
-    Rows, files and every snapshot that holds them go; what comes of them later is let go.
+    Rows, files and every snapshot that holds them are removed; later records of them are dropped.
     """
     from atlas_otel.errors import UsageError
     from atlas_otel.lake.erasing import erase, owners_of_user

@@ -56,11 +56,11 @@ def build(
         FormatName, typer.Option(metavar="|".join(FORMATS), help="What a line is; see docs/reference/formats.md.")
     ] = "atlas",
     engine: Annotated[
-        str, typer.Option(metavar="|".join(_ENGINES), help="Where sessions are computed: on this machine, or by Spark.")
+        str, typer.Option(metavar="|".join(_ENGINES), help="Compute sessions on this machine, or with Spark.")
     ] = "local",
     workers: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="local: so many processes. [default: one a core]", show_default=False),
+        typer.Option(metavar="N", min=1, help="local: this many processes. [default: one a core]", show_default=False),
     ] = None,
     master: Annotated[
         str | None,
@@ -81,7 +81,7 @@ def build(
     config: chosen.ReviewConfig = None,
     session_id: chosen.SessionNames = None,
     limit: chosen.Limit = None,
-    offset: Annotated[int, typer.Option(metavar="N", min=0, help="Leave out so many sessions first.")] = 0,
+    offset: Annotated[int, typer.Option(metavar="N", min=0, help="Skip this many sessions.")] = 0,
     newest_first: Annotated[bool, typer.Option("--newest-first", help="The newest first; else the oldest.")] = False,
     status: chosen.Statuses = None,
     include_status: chosen.IncludeStatuses = None,
@@ -123,16 +123,14 @@ def build(
     label_threshold: rows.LabelThreshold = 0.5,
     name: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME", help="What the dataset is called. [default: its folder's name]", show_default=False
-        ),
+        typer.Option(metavar="NAME", help="The dataset's name. [default: its folder's name]", show_default=False),
     ] = None,
     split: Annotated[
         str, typer.Option(metavar="SHARES", help="dataset: how many of the tasks go to each split.")
     ] = "train=0.9,validation=0.05,test=0.05",
     seed: Annotated[int, typer.Option(help="dataset: which tasks go where: another seed, another division.")] = 0,
     files: Annotated[
-        str, typer.Option(metavar="parquet|jsonl", help="What the rows of a dataset, and tables, are written as.")
+        str, typer.Option(metavar="parquet|jsonl", help="The file format of a dataset's rows, and of tables.")
     ] = "parquet",
     exclude: Annotated[
         Path | None,
@@ -150,7 +148,7 @@ def build(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Where what is under way is kept: a build that was broken off goes on. [default: beside the output]",
+            help="Unfinished work, from which an interrupted build continues. [default: next to the output]",
             show_default=False,
         ),
     ] = None,

@@ -25,12 +25,12 @@ def project(
         typer.Argument(metavar="[SESSION]...", help=f"{SESSION_HELP} None: all.", show_default=False),
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Go on until interrupted: compute what comes, as it comes.")
+        bool, typer.Option("--watch", help="Run until interrupted, and compute records as they arrive.")
     ] = False,
     database_url: DatabaseUrl = None,
     quiet: Quiet = False,
 ) -> None:
-    """Compute the rows of sessions whose records have changed, whoever recorded them.
+    """Compute the rows of all sessions whose records have changed.
 
     An agent computes its own sessions, unless one holds too much for its memory or ATLAS_OTEL_PROJECTION says none.
     This command, a `collect` and every export do the rest. Exit code 1 where a session is still behind its records.

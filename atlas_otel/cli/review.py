@@ -42,7 +42,7 @@ def sessions(
         ),
     ] = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="Sessions of each review status.")] = 20,
-    offset: Annotated[int, typer.Option(metavar="N", min=0, help="Leave out so many of each, the newest.")] = 0,
+    offset: Annotated[int, typer.Option(metavar="N", min=0, help="Skip this many of each, the newest.")] = 0,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:

@@ -21,7 +21,7 @@ SessionNames: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--session-id", metavar="SESSION", help="Only this session, by any of its names. May be repeated."),
 ]
-Limit: TypeAlias = Annotated[int | None, typer.Option(metavar="N", min=0, help="At most so many sessions.")]
+Limit: TypeAlias = Annotated[int | None, typer.Option(metavar="N", min=0, help="At most this many sessions.")]
 Statuses: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--status", metavar="STATUS", help="Only running, succeeded or failed. May be repeated."),

@@ -36,7 +36,7 @@ def list_(
     conversation: selecting.Conversation = None,
     text: selecting.Words = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
-    offset: Annotated[int, typer.Option(min=0, help="Leave out so many, the newest.")] = 0,
+    offset: Annotated[int, typer.Option(min=0, help="Skip this many, the newest.")] = 0,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
@@ -64,7 +64,7 @@ def list_(
 def show(
     session: SessionName,
     database_url: DatabaseUrl = None,
-    whole: Annotated[bool, typer.Option("--verbose", "-v", help="Texts, arguments and results in full.")] = False,
+    whole: Annotated[bool, typer.Option("--verbose", "-v", help="Show text, arguments and results in full.")] = False,
     datasets: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Say too which datasets below this folder hold rows of it.")
     ] = None,

@@ -15,7 +15,7 @@ app = command_app("See what waits in files for a database, and store what dead p
 
 SpoolDir: TypeAlias = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Where the spool is. [default: ATLAS_OTEL_SPOOL_DIR, or the user's state folder]"),
+    typer.Option(metavar="DIR", help="The spool's folder. [default: ATLAS_OTEL_SPOOL_DIR, or the user's state folder]"),
 ]
 
 
@@ -27,8 +27,8 @@ def status(
 ) -> None:
     """Say what waits, by database and process; of every database where none is named. Changes nothing.
 
-    A living process stores its own records. What a dead one left is stored by the next process that records into the
-    same database, or by `atlas-otel spool replay`.
+    A living process stores its own records. The next process that records into the same database stores those of a
+    dead one, and so does `atlas-otel spool replay`.
     """
     import orjson
 

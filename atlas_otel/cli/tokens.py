@@ -19,7 +19,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The sender's name, wh
 def create(
     name: Name,
     govern: Annotated[
-        bool, typer.Option("--govern", help="What it says of review, drift, judges and capabilities counts.")
+        bool, typer.Option("--govern", help="Accept review, drift, judges and capabilities from it.")
     ] = False,
     any_session: Annotated[
         bool, typer.Option("--any-session", help="It may write into sessions and traces of others.")

@@ -35,7 +35,7 @@ def ui(
         Path | None, typer.Option(metavar="FILE", help="A YAML file whose runtime_safety.review.rubric is used.")
     ] = None,
     datasets: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where datasets are, and are made; else none can be.")
+        Path | None, typer.Option(metavar="DIR", help="The folder of datasets; without it, none can be made.")
     ] = None,
     name: Annotated[
         str | None,

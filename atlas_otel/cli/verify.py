@@ -30,7 +30,7 @@ def verify(
         ),
     ] = None,
     jobs: Jobs = 1,
-    most: Annotated[int, typer.Option(metavar="N", min=1, help="Print so many differences at most.")] = 100,
+    most: Annotated[int, typer.Option(metavar="N", min=1, help="Print at most this many differences.")] = 100,
 ) -> None:
     """Compare records, rows and an exported file, and name each difference.
 

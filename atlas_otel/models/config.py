@@ -16,7 +16,7 @@ Lane: TypeAlias = Literal["auto", "paired", "coach", "escalate"]
 
 
 class StudentPrompts(Section):
-    """What the agent is told in each phase. ``{base_prompt}`` stands for the agent's ``system_prompt``."""
+    """The agent's prompt in each phase. ``{base_prompt}`` stands for the agent's ``system_prompt``."""
 
     planner: str
     executor: str
@@ -36,7 +36,7 @@ class StudentConfig(Section):
 
 
 class TeacherPrompts(Section):
-    """What the teacher is told in each phase. ``{base_prompt}`` stands for the agent's ``system_prompt``."""
+    """The teacher's prompt in each phase. ``{base_prompt}`` stands for the agent's ``system_prompt``."""
 
     plan_review: str
     validation: str
@@ -210,7 +210,7 @@ class ReviewConfig(Section):
 
 
 class RuntimeSafetyConfig(Section):
-    """What stands between a run and the training set."""
+    """The checks between a run and the training set."""
 
     drift: DriftConfig = Field(default_factory=DriftConfig)
     review: ReviewConfig = Field(default_factory=ReviewConfig)
@@ -232,11 +232,11 @@ class AtlasConfig(Section):
     agent: AgentConfig
     student: StudentConfig = Field(default_factory=StudentConfig)
     teacher: TeacherConfig | None = None
-    """Who reviews and validates. Without one, nothing is validated, and the rows say so."""
+    """Reviews plans and validates attempts. Without one, nothing is validated, and the rows are marked."""
     orchestration: OrchestrationConfig = Field(default_factory=OrchestrationConfig)
     rim: JudgesConfig = Field(default_factory=JudgesConfig)
     adaptive_teaching: AdaptiveTeachingConfig = Field(default_factory=AdaptiveTeachingConfig)
     runtime_safety: RuntimeSafetyConfig = Field(default_factory=RuntimeSafetyConfig)
     storage: StorageConfig | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
-    """Stands in the metadata of every session."""
+    """Added to the metadata of every session."""

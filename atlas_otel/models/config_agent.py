@@ -72,7 +72,7 @@ class PythonAgentConfig(_Agent):
 
 
 class HTTPTransport(Section):
-    """Where and how an HTTP agent is called."""
+    """The address of an HTTP agent, and how it is called."""
 
     base_url: str
     headers: dict[str, str] = Field(default_factory=dict, repr=False)

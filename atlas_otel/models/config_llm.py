@@ -33,7 +33,7 @@ class LLMConfig(Section):
     model: str
     """The provider's name of the model. A LiteLLM-style prefix (``gemini/…``) is taken off."""
     api_key_env: str = "OPENAI_API_KEY"
-    """The environment variable that holds the key. The key itself never stands in the file."""
+    """The environment variable that holds the key. Never put the key itself into the file."""
     api_base: str | None = None
     """The base URL of an endpoint that speaks the provider's API."""
     organization: str | None = None

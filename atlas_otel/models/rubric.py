@@ -46,7 +46,7 @@ def _usual() -> list[CriterionConfig]:
 
 
 class RubricConfig(Section):
-    """What a reviewer is asked, and how many verdicts a session needs before it counts as reviewed."""
+    """The criteria for reviewers, and how many verdicts a session needs before it counts as reviewed."""
 
     verdicts: int = Field(default=1, ge=1, le=9)
     reserve_minutes: int = Field(default=15, ge=1, le=240)

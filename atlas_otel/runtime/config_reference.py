@@ -29,7 +29,7 @@ _HEAD: Final = """# The config of a governed run
 
 YAML, read by `atlas-otel run`, `adapters describe` and `config check`, and by `atlas_otel.run(task, config_path)`.
 `${NAME}` is an environment variable, `${NAME:-default}` one with a default, `$${` a plain `${`. An unknown key
-is an error. What an Atlas config may hold and is not used here (`learning`, `prompt_rewrite`, …) costs one warning.
+is an error. Keys of an Atlas config that are not used here (`learning`, `prompt_rewrite`, …) cost one warning.
 [adapters.md](../adapters.md) shows what it is for.
 """
 SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
