@@ -50,7 +50,11 @@ class ViewExporter(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export them; one whose view cannot be made goes out as it is."""
         known = [(span, self._note(span)) for span in spans]
-        return self._exporter.export([self._viewed(span, ended) for span, ended in known])
+        viewed = [self._viewed(span, ended) for span, ended in known]
+        for span in spans:
+            if span.parent is None and span.context is not None:  # what may still come of the trace is below nothing
+                self._book.forget(format(span.context.trace_id, "032x"))
+        return self._exporter.export(viewed)
 
     def shutdown(self) -> None:
         """Shut the exporter down."""

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
     from atlas_otel.records.record import AttributeValue
 
-MAX_TRACES: Final = 1_000
+MAX_BYTES: Final = 32 * 1_048_576
+"""Of all that is kept; the traces not heard of for longest go first."""
 MAX_SPANS: Final = 20_000
 """Of one trace: what comes beyond is not counted."""
+_SPAN_BYTES: Final = 500
 
 
 class Ended(NamedTuple):
@@ -48,17 +50,47 @@ class Ended(NamedTuple):
 class TraceBook:
     """The traces that a sender has seen spans of. Not safe for threads: one sends."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
         self._traces: OrderedDict[str, dict[str, Ended]] = OrderedDict()
+        self._texts: dict[str, dict[str, str]] = {}
+        """By trace: prompts and tools, each once, however many calls have them."""
+        self._sizes: dict[str, int] = {}
+        self._bytes = 0
 
     def note(self, trace_id: str, span: Ended) -> None:
         """A span has ended."""
         held = self._traces.setdefault(trace_id, {})
         self._traces.move_to_end(trace_id)
         if len(held) < MAX_SPANS:
-            held[span.span_id] = span
-        if len(self._traces) > MAX_TRACES:
-            self._traces.popitem(last=False)
+            held[span.span_id] = span._replace(
+                system=self._shared(trace_id, span.system), tools=self._shared(trace_id, span.tools)
+            )
+            self._grow(trace_id, _SPAN_BYTES)
+        while self._bytes > self._max_bytes and len(self._traces) > 1:
+            self.forget(next(iter(self._traces)))
+
+    def forget(self, trace_id: str) -> None:
+        """Nothing more is to be asked of a trace."""
+        self._traces.pop(trace_id, None)
+        self._texts.pop(trace_id, None)
+        self._bytes -= self._sizes.pop(trace_id, 0)
+
+    def _shared(self, trace_id: str, text: str | None) -> str | None:
+        """The text, as the trace has it already; None for one that alone would take more than a trace may."""
+        if text is None:
+            return None
+        known = self._texts.setdefault(trace_id, {})
+        if text not in known:
+            if self._sizes.get(trace_id, 0) + len(text) > self._max_bytes // 2:
+                return None
+            known[text] = text
+            self._grow(trace_id, len(text))
+        return known[text]
+
+    def _grow(self, trace_id: str, size: int) -> None:
+        self._sizes[trace_id] = self._sizes.get(trace_id, 0) + size
+        self._bytes += size
 
     def about(self, trace_id: str, span: Ended) -> dict[str, AttributeValue]:
         """What the spans below an agent's or a session's span say of it. It has been noted."""

@@ -175,6 +175,7 @@ with tracer.start_as_current_span("POST /ask") as request:
     with tracer.start_as_current_span("chat m", attributes=told):
         pass
 print(format(request.get_span_context().trace_id, "032x"))
+telemetry.shutdown(30)
 """
 
 

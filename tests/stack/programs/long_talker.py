@@ -57,3 +57,4 @@ def identify(question: str) -> str:
 
 
 identify("Which bird is this?")
+telemetry.shutdown(30)

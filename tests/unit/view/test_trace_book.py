@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from atlas_otel import semconv
 from atlas_otel.projection.trace_sessions import implicit_session
-from atlas_otel.view import trace_book
 from atlas_otel.view.trace_book import Ended, TraceBook
 
 TRACE = "a" * 32
@@ -60,12 +59,31 @@ def test_the_session_of_a_trace() -> None:
     assert TraceBook().session_of(TRACE) is None
 
 
-def test_it_keeps_a_bounded_number(monkeypatch: object) -> None:
-    made = TraceBook()
-    for number in range(trace_book.MAX_TRACES + 5):
-        made.note(f"{number:032x}", Ended("root", None, "session", "key"))
+def test_it_keeps_a_bounded_number_of_bytes() -> None:
+    made = TraceBook(max_bytes=20_000)
+    for number in range(100):
+        made.note(f"{number:032x}", Ended("root", None, "session", "key", system="p" * 1_000))
+        assert made._bytes <= 20_000
     assert made.session_of(f"{0:032x}") is None
-    assert made.session_of(f"{trace_book.MAX_TRACES + 4:032x}") == "key"
+    assert made.session_of(f"{99:032x}") == "key"
+
+
+def test_a_prompt_that_every_call_has_is_kept_once_and_one_too_long_not_at_all() -> None:
+    made = TraceBook(max_bytes=100_000)
+    for number in range(50):
+        made.note(TRACE, call(f"{number}", "root", 1, system="p" * 10_000, start_ns=number))
+    made.note(TRACE, call("long", "root", 1, system="q" * 60_000, tools="[]", start_ns=-1))
+    made.note(TRACE, ROOT)
+    assert made._bytes < 50_000
+    assert made.about(TRACE, ROOT)[semconv.GEN_AI_TOOL_DEFINITIONS] == "[]"
+
+
+def test_what_is_forgotten_takes_no_room() -> None:
+    made = book(call("a", "root", 1, system="p"), ROOT)
+    made.forget(TRACE)
+    assert made._bytes == 0
+    assert made.session_of(TRACE) is None
+    made.forget(TRACE)
 
 
 def test_a_cycle_ends() -> None:
