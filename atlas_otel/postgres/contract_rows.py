@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
@@ -69,27 +69,44 @@ def guidance_to_copy(session_id: int, note: GuidanceRow) -> bytes:
     return row(bigint(session_id), integer(note.step_id), integer(note.sequence), text(note.note))
 
 
-def event_to_copy(event_id: int, session_id: int, event: TrajectoryEventRow) -> tuple[bytes, bytes]:
+def row_to_json(row: SessionRow | StepResultRow | StepAttemptRow | GuidanceRow, **ids: int) -> bytes:
+    """A row as a JSON object, for the statements that compare it with the stored one."""
+    return orjson.dumps({**ids, **{name: getattr(row, name) for name in row.__dataclass_fields__}})
+
+
+def plan_to_json(session_id: int, plan: JsonObject) -> bytes:
+    """The same of a row of ``plans``."""
+    return orjson.dumps({"session_id": session_id, "plan": plan})
+
+
+class KnownEvent(NamedTuple):
+    """A row of ``trajectory``: which event a row of ``trajectory_events`` holds."""
+
+    session_id: int
+    time_ns: int
+    key: str
+    content_hash: bytes
+    event_id: int
+
+    def to_copy(self) -> bytes:
+        """The row for COPY."""
+        key = self.key.encode()
+        head = _KNOWN_HEAD(5, 8, self.session_id, 8, self.time_ns, len(key))
+        return b"".join((head, key, _KNOWN_TAIL(16, self.content_hash, 8, self.event_id)))
+
+
+def event_to_copy(event_id: int, session_id: int, event: TrajectoryEventRow) -> tuple[bytes, KnownEvent]:
     """A row of ``trajectory_events``; and the one of ``trajectory`` that says what it holds."""
     body = event.event.encode()
     stored = (_EVENT_HEAD(4, 8, event_id, 8, session_id), jsonb(body), timestamptz_of_ns(event.time_ns))
-    return b"".join(stored), _known(event_id, session_id, event, hash_of(body))
+    return b"".join(stored), KnownEvent(session_id, event.time_ns, event.key, hash_of(body), event_id)
 
 
-def changed_event_to_copy(event_id: int, event: TrajectoryEventRow) -> bytes:
-    """A row of ``trajectory_changed_in``."""
-    return row(bigint(event_id), jsonb(event.event.encode()), timestamptz_of_ns(event.time_ns))
-
-
-def known_event_to_copy(event_id: int, session_id: int, event: TrajectoryEventRow) -> bytes:
-    """A row of ``trajectory``."""
-    return _known(event_id, session_id, event, hash_of(event.event.encode()))
-
-
-def _known(event_id: int, session_id: int, event: TrajectoryEventRow, content_hash: bytes) -> bytes:
-    key = event.key.encode()
-    head = _KNOWN_HEAD(5, 8, session_id, 8, event.time_ns, len(key))
-    return b"".join((head, key, _KNOWN_TAIL(16, content_hash, 8, event_id)))
+def changed_event(event_id: int, session_id: int, event: TrajectoryEventRow) -> tuple[bytes, KnownEvent]:
+    """What a row of ``trajectory_events`` is to hold from now on, as a JSON object; and the same of ``trajectory``."""
+    body = event.event.encode()
+    shown = b'{"id":%d,"time_us":%d,"event":%b}' % (event_id, event.time_ns // 1000, body)
+    return shown, KnownEvent(session_id, event.time_ns, event.key, hash_of(body), event_id)
 
 
 # Most of what a session is: fields that are never NULL and of fixed length are packed by one call.

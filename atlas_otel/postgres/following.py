@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _WORTH_IT: Final = 256
 """Records from which on a session is remembered: a shorter one is read again in milliseconds."""
+_WORTH_IT_BOUNDED: Final = 8
+"""The same where a weight bounds what is remembered: an agent's session is projected several times while it runs."""
 _MAX_RECORDS: Final = 100_000
 _MAX_SETTLEMENT_BYTES: Final = 16 * 1024 * 1024
 
@@ -96,6 +98,7 @@ class Following:
     def __init__(self, max_weight: int | None = None) -> None:
         """``max_weight``: of all sessions that are remembered, in bytes of records."""
         self._max_weight = max_weight
+        self._worth_it = _WORTH_IT if max_weight is None else _WORTH_IT_BOUNDED
         self._weight = 0
         self._sessions: OrderedDict[str, Followed] = OrderedDict()
         self._records = 0
@@ -124,7 +127,7 @@ class Following:
 
     def is_worth(self, records: int) -> bool:
         """Whether a session of so many records is remembered while it runs."""
-        return records >= _WORTH_IT
+        return records >= self._worth_it
 
     def put(self, key: str, followed: Followed) -> None:
         """Remember a session that runs and is long."""

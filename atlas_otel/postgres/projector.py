@@ -87,7 +87,6 @@ class Projector:
         self._keeps_facts: bool | None = None
         self.large: set[str] = set()
         """Keys of sessions that were left as they are, since they weigh more than is allowed."""
-        rows_writer.prepare(connection)
 
     def project(self, limit: int, keys: Sequence[str] | None = None) -> int:
         """Bring the rows of up to ``limit`` sessions up to date that are dirty or have become quiet; how many were.
@@ -99,8 +98,6 @@ class Projector:
         while done < limit:
             some = min(limit - done, _SESSIONS_PER_TRANSACTION)
             with self._connection.transaction():
-                if self._connection.pooled:
-                    rows_writer.prepare(self._connection)
                 picked = self._pick(some, keys)
                 dirty = self._at_once(picked)
                 known = self._project(dirty)

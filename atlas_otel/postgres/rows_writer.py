@@ -1,7 +1,7 @@
 """Writes the contract's rows of sessions, only what differs from the stored ones.
 
-The rows of a session that had none are copied straight into the tables. Others are compared by the server: they go
-through staging tables of the same columns, each ``<table>_in``.
+The rows of a session that had none are copied straight into the tables. Others are compared by the server, which is
+given them as JSON.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from atlas_otel.postgres.trajectory import (
 from atlas_otel.process.yielding import yielding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
     import psycopg
 
     from atlas_otel.models.rows import SessionRows
-    from atlas_otel.postgres.overlap import OverlappingConnection
+    from atlas_otel.postgres.contract_rows import KnownEvent
 
 RowT = TypeVar("RowT")
 
@@ -40,9 +40,9 @@ _COLUMNS: Final[Mapping[str, str]] = {
     "guidance_notes": "session_id, step_id, sequence, note",
 }
 """Tables that others refer to first."""
-_CLEAR: Final = "; ".join(f"DELETE FROM {table}_in" for table in _COLUMNS).encode()  # noqa: S608  (constants)
 _EVENTS: Final = "public.trajectory_events (id, session_id, event, created_at)"
 _EVENTS_A_STATEMENT: Final = 10_000
+_BYTES_A_STATEMENT: Final = 16 * 1024 * 1024
 _KNOWN: Final = "session_id, time_ns, key, content_hash, event_id"
 _Surplus = tuple[str, int, int, int]  # relation, sessions.id, step, attempt or sequence
 
@@ -71,7 +71,7 @@ class RowChange(NamedTuple):
     id: int
     is_new: bool
     lines: Mapping[str, Sequence[bytes]]
-    """By table, rows that may differ from the stored ones, as COPY takes them."""
+    """By table, rows that may differ from the stored ones: for COPY where the session is new, else as JSON."""
     surplus: Sequence[_Surplus]
     events: TrajectoryChange
 
@@ -90,12 +90,6 @@ class Outcome(NamedTuple):
     """Ids of the sessions of which any row changed."""
     event_ids: dict[int, Sequence[int]]
     """By session: the ids of its events' rows, in order."""
-
-
-def prepare(connection: OverlappingConnection) -> None:
-    """Make the staging tables that :func:`write_rows` needs: once per connection, or per transaction where a pooler
-    stands in between."""
-    connection.make_staging(statement("project_staging"))
 
 
 def next_ids(connection: psycopg.Connection, table: str, count: int) -> list[int]:
@@ -134,17 +128,28 @@ def change_of(target: RowsToWrite, stored: Sequence[EventRowRef] = ()) -> RowCha
     """What writing these rows comes to. ``stored``: the rows of its events, where nothing is known from before."""
     session_id, rows = target.id, target.rows
     before = target.before.rows if target.before is not None else None
-    lines: dict[str, list[bytes]] = {}
-    if before is None or before.session != rows.session:
-        lines["sessions"] = [contract_rows.session_to_copy(session_id, rows.session)]
-    if before is None or before.plan != rows.plan:
-        lines["plans"] = [contract_rows.plan_to_copy(session_id, rows.plan)]
-    steps = _differing(before.steps if before else (), rows.steps, attrgetter("step_id"))
-    lines["step_results"] = [contract_rows.step_to_copy(session_id, step) for step in steps]
-    attempts = _differing(before.attempts if before else (), rows.attempts, attrgetter("step_id", "attempt"))
-    lines["step_attempts"] = [contract_rows.attempt_to_copy(session_id, attempt) for attempt in attempts]
-    notes = _differing(before.guidance if before else (), rows.guidance, attrgetter("step_id", "sequence"))
-    lines["guidance_notes"] = [contract_rows.guidance_to_copy(session_id, note) for note in notes]
+    steps = list(_differing(before.steps if before else (), rows.steps, attrgetter("step_id")))
+    attempts = list(_differing(before.attempts if before else (), rows.attempts, attrgetter("step_id", "attempt")))
+    notes = list(_differing(before.guidance if before else (), rows.guidance, attrgetter("step_id", "sequence")))
+    session = [rows.session] if before is None or before.session != rows.session else []
+    plans = [rows.plan] if before is None or before.plan != rows.plan else []
+    lines: dict[str, list[bytes]]
+    if target.is_new:
+        lines = {
+            "sessions": [contract_rows.session_to_copy(session_id, one) for one in session],
+            "plans": [contract_rows.plan_to_copy(session_id, one) for one in plans],
+            "step_results": [contract_rows.step_to_copy(session_id, one) for one in steps],
+            "step_attempts": [contract_rows.attempt_to_copy(session_id, one) for one in attempts],
+            "guidance_notes": [contract_rows.guidance_to_copy(session_id, one) for one in notes],
+        }
+    else:
+        lines = {
+            "sessions": [contract_rows.row_to_json(one, id=session_id) for one in session],
+            "plans": [contract_rows.plan_to_json(session_id, one) for one in plans],
+            "step_results": [contract_rows.row_to_json(one, session_id=session_id) for one in steps],
+            "step_attempts": [contract_rows.row_to_json(one, session_id=session_id) for one in attempts],
+            "guidance_notes": [contract_rows.row_to_json(one, session_id=session_id) for one in notes],
+        }
     surplus = list(_surplus(session_id, before, rows)) if before is not None else []
     return RowChange(session_id, target.is_new, lines, surplus, _trajectory(target, stored))
 
@@ -154,22 +159,23 @@ def _write_lines(
 ) -> tuple[set[int], list[_Surplus]]:
     """Write the rows of all tables but the events'; the sessions that changed, and what is to be removed."""
     surplus = [one for change in changes for one in change.surplus]
-    changed: set[int] = set()
-    staged = False
+    known: dict[str, list[bytes]] = {}
     with connection.cursor() as cursor:
         for table, columns in _COLUMNS.items():
-            new = [line for change in changes if change.is_new for line in change.lines.get(table, ())]
-            other = [line for change in changes if not change.is_new for line in change.lines.get(table, ())]
+            new = [line for change in changes if change.is_new for line in change.lines[table]]
+            known[table] = [line for change in changes if not change.is_new for line in change.lines[table]]
             _copy(cursor, f"public.{table} ({columns})", new)
-            _copy(cursor, f"{table}_in ({columns})", other)
-            staged = staged or bool(other)
-        if staged:
-            changed.update(session_id for (session_id,) in cursor.execute(statement("project_write")))
+    if not any(known.values()):
+        return set(), surplus
+    given = {table: _json_list(lines) for table, lines in known.items()}
+    changed = {session_id for (session_id,) in connection.execute(statement("project_write"), given)}
     if unknown:
-        surplus += connection.execute(statement("project_surplus"), {"ids": unknown}).fetchall()
-    if staged:
-        connection.execute(_CLEAR)
+        surplus += connection.execute(statement("project_surplus"), {**given, "ids": list(unknown)}).fetchall()
     return changed, surplus
+
+
+def _json_list(lines: Sequence[bytes]) -> str:
+    return (b"[" + b",".join(lines) + b"]").decode()
 
 
 def _differing(before: Sequence[RowT], after: Sequence[RowT], number: Callable[[RowT], Hashable]) -> Iterable[RowT]:
@@ -225,7 +231,7 @@ def _append_events(connection: psycopg.Connection, changes: Sequence[RowChange])
     }
     if not count:
         return appended
-    known: list[bytes] = []
+    known: list[KnownEvent] = []
     with connection.cursor() as cursor:
         with cursor.copy(f"COPY {_EVENTS} FROM STDIN (FORMAT BINARY)".encode()) as copy:
             copy.write(copy_buffer.HEADER)
@@ -238,7 +244,7 @@ def _append_events(connection: psycopg.Connection, changes: Sequence[RowChange])
                 copy.write(b"".join(lines))
             copy.write(copy_buffer.TRAILER)
         if all(change.is_new for change in changes if change.events.appended):
-            _copy(cursor, f"atlas_otel.trajectory ({_KNOWN})", known)
+            _copy(cursor, f"atlas_otel.trajectory ({_KNOWN})", [one.to_copy() for one in known])
         else:
             _know(cursor, known)
     return appended
@@ -248,22 +254,34 @@ def _alter_events(connection: psycopg.Connection, changes: Sequence[RowChange]) 
     with connection.cursor() as cursor:
         for session_id, change in ((one.id, one.events) for one in changes):
             # A late event moves all that come after it: of a long session too many for one statement's time.
-            for at in range(0, len(change.changed), _EVENTS_A_STATEMENT):
-                block = change.changed[at : at + _EVENTS_A_STATEMENT]
-                altered = [contract_rows.changed_event_to_copy(one, event) for one, event in block]
-                _copy(cursor, "trajectory_changed_in", altered)
-                cursor.execute(statement("project_trajectory_change"))
-                cursor.execute("DELETE FROM trajectory_changed_in")
-                _know(cursor, [contract_rows.known_event_to_copy(one, session_id, event) for one, event in block])
+            made = (contract_rows.changed_event(one, session_id, event) for one, event in change.changed)
+            for block in _blocks(made):
+                given = {"events": _json_list([shown for shown, _ in block])}
+                cursor.execute(statement("project_trajectory_change"), given)
+                _know(cursor, [about for _, about in block])
             if change.removed or change.forgotten:
                 _forget(connection, session_id, change)
 
 
-def _know(cursor: psycopg.Cursor, lines: Sequence[bytes]) -> None:
-    for at in range(0, len(lines), _EVENTS_A_STATEMENT):
-        _copy(cursor, f"trajectory_in ({_KNOWN})", lines[at : at + _EVENTS_A_STATEMENT])
-        cursor.execute(statement("project_trajectory_know"))
-        cursor.execute("DELETE FROM trajectory_in")
+def _blocks(made: Iterable[tuple[bytes, KnownEvent]]) -> Iterator[list[tuple[bytes, KnownEvent]]]:
+    """As many as go into one statement."""
+    block: list[tuple[bytes, KnownEvent]] = []
+    size = 0
+    for one in yielding(made):
+        block.append(one)
+        size += len(one[0])
+        if len(block) >= _EVENTS_A_STATEMENT or size >= _BYTES_A_STATEMENT:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
+
+
+def _know(cursor: psycopg.Cursor, known: Sequence[KnownEvent]) -> None:
+    for at in range(0, len(known), _EVENTS_A_STATEMENT):
+        columns = [list(column) for column in zip(*known[at : at + _EVENTS_A_STATEMENT], strict=True)]
+        names = ("sessions", "times", "keys", "hashes", "events")
+        cursor.execute(statement("project_trajectory_know"), dict(zip(names, columns, strict=True)))
 
 
 def _forget(connection: psycopg.Connection, session_id: int, change: TrajectoryChange) -> None:

@@ -1,4 +1,4 @@
 UPDATE public.trajectory_events AS stored
-SET event = changed.event, created_at = changed.created_at
-FROM trajectory_changed_in AS changed
-WHERE stored.id = changed.event_id
+SET event = changed.event, created_at = timestamptz 'epoch' + changed.time_us * interval '1 microsecond'
+FROM json_to_recordset(%(events)s::json) AS changed (id BIGINT, time_us BIGINT, event JSONB)
+WHERE stored.id = changed.id

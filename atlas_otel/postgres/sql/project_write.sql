@@ -1,4 +1,5 @@
--- Writes what differs, and returns the ids of the sessions that it changed. The review columns are written until the
+-- Writes what differs, and returns the ids of the sessions that it changed. The rows come as JSON, one list a table: a
+-- temporary table would be emptied at each commit, and what reads it planned anew. The review columns are written until the
 -- session has ended, unless somebody wrote them before: from then on they belong to the reviewers.
 WITH session AS (
     INSERT INTO public.sessions AS stored (
@@ -8,7 +9,11 @@ WITH session AS (
     SELECT
         id, task, status, metadata, created_at, completed_at, final_answer, reward, reward_stats, reward_audit,
         student_learning, teacher_learning, review_status, review_notes
-    FROM sessions_in
+    FROM json_to_recordset(%(sessions)s::json) AS given (
+        id BIGINT, task TEXT, status TEXT, metadata JSONB, created_at TIMESTAMPTZ, completed_at TIMESTAMPTZ,
+        final_answer TEXT, reward JSONB, reward_stats JSONB, reward_audit JSONB, student_learning TEXT,
+        teacher_learning TEXT, review_status TEXT, review_notes TEXT
+    )
     ON CONFLICT (id) DO UPDATE
     SET task = excluded.task, status = excluded.status, metadata = excluded.metadata,
         created_at = excluded.created_at, completed_at = excluded.completed_at,
@@ -35,13 +40,16 @@ WITH session AS (
 ),
 plan AS (
     INSERT INTO public.plans AS stored (session_id, plan)
-    SELECT session_id, plan FROM plans_in
+    SELECT session_id, plan FROM json_to_recordset(%(plans)s::json) AS given (session_id BIGINT, plan JSONB)
     ON CONFLICT (session_id) DO UPDATE SET plan = excluded.plan WHERE stored.plan IS DISTINCT FROM excluded.plan
     RETURNING session_id
 ),
 step AS (
     INSERT INTO public.step_results AS stored (session_id, step_id, trace, output, evaluation, attempts, metadata)
-    SELECT session_id, step_id, trace, output, evaluation, attempts, metadata FROM step_results_in
+    SELECT session_id, step_id, trace, output, evaluation, attempts, metadata
+    FROM json_to_recordset(%(step_results)s::json) AS given (
+        session_id BIGINT, step_id INTEGER, trace TEXT, output TEXT, evaluation JSONB, attempts INTEGER, metadata JSONB
+    )
     ON CONFLICT (session_id, step_id) DO UPDATE
     SET trace = excluded.trace, output = excluded.output, evaluation = excluded.evaluation,
         attempts = excluded.attempts, metadata = excluded.metadata
@@ -52,14 +60,20 @@ step AS (
 ),
 attempt AS (
     INSERT INTO public.step_attempts AS stored (session_id, step_id, attempt, evaluation)
-    SELECT session_id, step_id, attempt, evaluation FROM step_attempts_in
+    SELECT session_id, step_id, attempt, evaluation
+    FROM json_to_recordset(%(step_attempts)s::json) AS given (
+        session_id BIGINT, step_id INTEGER, attempt INTEGER, evaluation JSONB
+    )
     ON CONFLICT (session_id, step_id, attempt) DO UPDATE SET evaluation = excluded.evaluation
     WHERE stored.evaluation IS DISTINCT FROM excluded.evaluation
     RETURNING session_id
 ),
 guidance AS (
     INSERT INTO public.guidance_notes AS stored (session_id, step_id, sequence, note)
-    SELECT session_id, step_id, sequence, note FROM guidance_notes_in
+    SELECT session_id, step_id, sequence, note
+    FROM json_to_recordset(%(guidance_notes)s::json) AS given (
+        session_id BIGINT, step_id INTEGER, sequence INTEGER, note TEXT
+    )
     ON CONFLICT (session_id, step_id, sequence) DO UPDATE SET note = excluded.note
     WHERE stored.note IS DISTINCT FROM excluded.note
     RETURNING session_id
