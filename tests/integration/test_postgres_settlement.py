@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,13 +19,12 @@ from atlas_otel.semconv import ATLAS_KIND, ATLAS_STEP_ATTEMPT, ATLAS_STEP_ID, AT
 from tests.support.records import make_span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from atlas_otel.models.rows import SessionRows
     from atlas_otel.records.record import SpanRecord
 
 T = 1_700_000_000_000_000_000
-BRIEF = Patience(quiet_s=0.5, root_s=60)
+PATIENCE = Patience(quiet_s=3600, root_s=7200)
+QUIET = "UPDATE atlas_otel.sessions SET last_activity = now() - interval '1 h', settles_at = now()"
 
 
 def span(number: int, kind: str, parent: int | None, **attributes: object) -> SpanRecord:
@@ -63,13 +61,15 @@ def value(rows: SessionRows | None) -> object:
     return replace(rows, events=[(e.time_ns, e.key, orjson.loads(e.event)) for e in rows.events])  # type: ignore[misc]
 
 
-def settled(store: PostgresStore, until: Callable[[], bool] | None = None) -> None:
-    """Project until the session reads as over; its rows are those of all its records."""
-    deadline = time.monotonic() + 20
-    while (rows := store.rows("s1")) is None or rows.session.status == "running" or not (until is None or until()):
-        assert time.monotonic() < deadline
-        store.project()
-        time.sleep(0.05)
+def settled(store: PostgresStore, url: str) -> None:
+    """Project once an hour has gone by: the session is over, and its rows are those of all its records."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(QUIET)
+    while store.project():
+        pass
+    rows = store.rows("s1")
+    assert rows is not None
+    assert rows.session.status == "succeeded"
     assert value(rows) == value(project(store.records("s1"), Quiescence.QUIET))
 
 
@@ -80,51 +80,54 @@ def tools(store: PostgresStore) -> int:
 
 @pytest.mark.parametrize("records", [session(), session()[::2], session()[2:]], ids=["steps", "no step", "alone"])
 def test_a_session_that_has_only_become_quiet(database_url: str, records: list[SpanRecord]) -> None:
-    with PostgresStore(database_url, patience=BRIEF) as store:
+    with PostgresStore(database_url, patience=PATIENCE) as store:
         store.write(records)
         assert store.project() == 1
         before = store.rows("s1")
         assert before is not None
         assert before.session.status == "running"
-        settled(store)
-        assert store.project() == 0
+        settled(store, database_url)
 
 
 def test_a_record_that_comes_before_it_is_quiet(database_url: str) -> None:
-    with PostgresStore(database_url, patience=BRIEF) as store:
+    with PostgresStore(database_url, patience=PATIENCE) as store:
         store.write(session())
         store.project()
         store.write([span(4, "tool", 2, **{GEN_AI_TOOL_CALL_RESULT: '"more"'})])
-        settled(store, lambda: tools(store) == 2)
+        settled(store, database_url)
+        assert tools(store) == 2
 
 
 def test_a_record_of_another_process(database_url: str) -> None:
-    with PostgresStore(database_url, patience=BRIEF) as store, PostgresStore(database_url, patience=BRIEF) as other:
+    with (
+        PostgresStore(database_url, patience=PATIENCE) as store,
+        PostgresStore(database_url, patience=PATIENCE) as other,
+    ):
         store.write(session())
         store.project()
         other.write([span(4, "tool", 2, **{GEN_AI_TOOL_CALL_RESULT: '"more"'})])
         other.project()
-        settled(store, lambda: tools(store) == 2)
+        settled(store, database_url)
+        assert tools(store) == 2
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM public.sessions", "DELETE FROM public.trajectory_events"])
 def test_rows_that_somebody_removed(database_url: str, statement: str) -> None:
-    with PostgresStore(database_url, patience=BRIEF) as store:
+    with PostgresStore(database_url, patience=PATIENCE) as store:
         store.write(session())
         store.project()
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute(statement.encode())
         store.mark_dirty(["s1"])
-        settled(store)
+        settled(store, database_url)
 
 
 def test_a_session_that_is_deleted_before_it_is_quiet(database_url: str) -> None:
-    with PostgresStore(database_url, patience=BRIEF) as store:
+    with PostgresStore(database_url, patience=PATIENCE) as store:
         store.write(session())
         store.project()
         deletion.bury(database_url, deletion.select(database_url, deletion.Selection(["s1"])))
         deletion.finish(database_url)
-        time.sleep(0.7)
         store.project()
         assert store.rows("s1") is None
         with psycopg.connect(database_url) as connection:
@@ -144,12 +147,11 @@ EXECUTE FUNCTION refuse();
 def test_the_refusal_of_one_does_not_keep_the_others(database_url: str) -> None:
     root = span(1, "session", None, **{ATLAS_TASK: "refused"})
     other = [one._replace(session_key="s2", trace_id=f"{8:032x}") for one in (*session()[:2], root)]
-    with PostgresStore(database_url, patience=BRIEF) as store:
+    with PostgresStore(database_url, patience=PATIENCE) as store:
         store.write([*session(), *other])
         store.project()
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute(REFUSING.encode())
-            time.sleep(BRIEF.quiet_s + 0.1)
-            settled(store)
+            settled(store, database_url)
             found = connection.execute("SELECT key, projection_error IS NULL FROM atlas_otel.sessions ORDER BY 1")
             assert found.fetchall() == [("s1", True), ("s2", False)]

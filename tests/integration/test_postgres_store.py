@@ -632,7 +632,8 @@ _WRITER_ROLE = """
 CREATE ROLE {role} LOGIN;
 GRANT USAGE ON SCHEMA public, atlas_otel TO {role};
 GRANT TEMPORARY ON DATABASE {database} TO {role};
-GRANT SELECT ON atlas_otel.schema_migrations, atlas_otel.tombstones TO {role};
+GRANT SELECT ON atlas_otel.schema_migrations, atlas_otel.tombstones, atlas_otel.archived, atlas_otel.archived_traces
+    TO {role};
 GRANT SELECT, INSERT, UPDATE ON atlas_otel.sessions, atlas_otel.spans, atlas_otel.span_events, atlas_otel.trajectory,
     public.sessions, public.plans, public.step_results, public.step_attempts, public.guidance_notes,
     public.trajectory_events TO {role};
