@@ -34,7 +34,8 @@ WHEEL_TESTS ?= tests/wheel tests/acceptance --ignore=tests/acceptance/faults
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup demo test lint types imports test-suite test-rest test-wheel test-stack test-lake test-training \
+.PHONY: help setup demo demo-lake test lint types imports test-suite test-rest test-wheel test-stack test-lake \
+  test-training \
   test-training-all ui ui-check test-ui test-browser stack programs docs prose release-check test-pythons soak budget \
   bench up down lock format clean
 
@@ -45,6 +46,11 @@ setup: $(VENV)/.ready
 
 demo: setup
 	$(BIN)/atlas-otel demo $(DEMO_ARGS)
+
+# Sessions recorded, archived into a lake, and built three ways: Postgres, this machine, a Spark cluster of two workers.
+# Spark is installed once a user; 69 where it can't be had here.
+demo-lake: setup
+	$(BIN)/python scripts/demo_lake.py $(DEMO_ARGS)
 
 test: lint types imports test-wheel test-rest
 

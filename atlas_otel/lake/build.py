@@ -13,6 +13,7 @@ from atlas_otel.errors import UsageError
 from atlas_otel.lake.engine import Task
 from atlas_otel.lake.failures import translating
 from atlas_otel.lake.location import storage_settings
+from atlas_otel.lake.schema import BUCKETS
 from atlas_otel.lake.unit_sessions import Apart
 from atlas_otel.lake.units import RECORDS_A_UNIT, bucket_of, plan_units
 from atlas_otel.lake.unnamed import place_unnamed
@@ -126,14 +127,14 @@ def plan(lake: Lake, job: Job, given: Mapping[str, Given], records_a_unit: int) 
     storage, tombstones = storage_settings(), lake.tombstones()
     said: list[dict[str, Given]] = [{} for _ in units]
     records: list[dict[str, Sequence[Record]]] = [{} for _ in units]
-    by_bucket: defaultdict[int | None, list[int]] = defaultdict(list)
+    by_bucket: defaultdict[int, list[int]] = defaultdict(list)
     for unit in units:
-        by_bucket[unit.bucket].append(unit.number)
+        for bucket in unit.buckets or range(BUCKETS):
+            by_bucket[bucket].append(unit.number)
 
     def place(key: str) -> int | None:
         bucket = bucket_of(key)
-        numbers = by_bucket.get(bucket) or by_bucket.get(None) or ()
-        return next((number for number in numbers if units[number].holds(key, bucket)), None)
+        return next((number for number in by_bucket[bucket] if units[number].holds(key, bucket)), None)
 
     for key, one in given.items():
         if (number := place(key)) is not None:

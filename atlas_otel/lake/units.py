@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from atlas_otel.lake.table import Lake
 
 RECORDS_A_UNIT: Final = 20_000
-"""How many records a unit holds at about: what a worker is given at a time."""
+"""How many records a unit holds at about: what a worker is given at a time. A small lake is cut finer, so that each of
+some workers has something to do."""
+_UNITS_AT_LEAST: Final = 8
+_LEAST_A_UNIT: Final = 1_000
 _GROUPED: Final = 65_536
 """Records from which on a file has several row groups, whose bounds may show a session that fills them."""
 _RECORD_TABLES: Final = (schema.SPANS, schema.SPAN_EVENTS)
@@ -38,11 +41,11 @@ class DataFile(NamedTuple):
 class Unit(NamedTuple):
     """Owners from ``low`` on and before ``high`` (None: no bound), and the files that may hold them.
 
-    ``alone``: it is one session that fills whole row groups. ``bucket``: None where files are not partitioned alike.
+    ``alone``: it is one session that fills whole row groups. ``buckets``: empty where files are not partitioned alike.
     """
 
     number: int
-    bucket: int | None
+    buckets: Sequence[int]
     low: str
     high: str | None
     files: Sequence[DataFile]
@@ -50,7 +53,8 @@ class Unit(NamedTuple):
 
     def holds(self, owner: str, bucket: int) -> bool:
         """Whether a session with this key, whose hash falls into ``bucket``, belongs here."""
-        return self.bucket in (None, bucket) and owner >= self.low and (self.high is None or owner < self.high)
+        inside = owner >= self.low and (self.high is None or owner < self.high)
+        return inside and (not self.buckets or bucket in self.buckets)
 
 
 def plan_units(lake: Lake, snapshots: Mapping[str, int | None], *, records: int = RECORDS_A_UNIT) -> list[Unit]:
@@ -59,16 +63,35 @@ def plan_units(lake: Lake, snapshots: Mapping[str, int | None], *, records: int 
     Raises PermanentStoreError where another program has marked rows as deleted without rewriting their files.
     """
     with translating(lake.location):
-        by_bucket = _files(lake, snapshots)
         found: list[Unit] = []
-        for bucket in sorted(by_bucket, key=lambda one: -1 if one is None else one):
-            files = by_bucket[bucket]
-            bounds = _bounds(sum(file.records for file in files), records)
+        for buckets, files, size in _together(_files(lake, snapshots), records):
+            bounds = _bounds(sum(file.records for file in files), size)
             alone = sorted({owner for file in files for owner in _filling(lake, file)})
             for low, high, single in _ranges(bounds, alone):
-                found.append(Unit(0, bucket, low, high, files, single))
+                found.append(Unit(0, buckets, low, high, files, single))
     found.sort(key=lambda unit: not unit.alone)
     return [unit._replace(number=number) for number, unit in enumerate(found)]
+
+
+def _together(
+    by_bucket: Mapping[int | None, Sequence[DataFile]], records: int
+) -> Iterator[tuple[Sequence[int], Sequence[DataFile], int]]:
+    """Buckets whose files are built together since they hold little, and how many records a unit of them is to hold."""
+    total = sum(file.records for files in by_bucket.values() for file in files)
+    size = min(records, max(total // _UNITS_AT_LEAST, _LEAST_A_UNIT))
+    buckets: list[int] = []
+    held: list[DataFile] = []
+    for bucket, files in sorted(by_bucket.items(), key=lambda one: -1 if one[0] is None else one[0]):
+        if bucket is None:
+            yield (), files, size
+            continue
+        if held and sum(file.records for file in (*held, *files)) > size:
+            yield buckets, held, size
+            buckets, held = [], []
+        buckets.append(bucket)
+        held += files
+    if held:
+        yield buckets, held, size
 
 
 def _files(lake: Lake, snapshots: Mapping[str, int | None]) -> dict[int | None, list[DataFile]]:
