@@ -35,8 +35,7 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help setup demo demo-lake test lint types imports test-suite test-rest test-wheel test-stack test-lake \
-  test-training \
-  test-training-all ui ui-check test-ui test-browser stack programs docs prose release-check test-pythons soak budget \
+  test-training test-training-all ui ui-check test-ui test-browser stack programs docs prose release-check test-pythons soak budget \
   bench up down lock format clean
 
 help:

@@ -162,6 +162,7 @@ def build(
     """
     from atlas_otel.lake.build import build as build_from
     from atlas_otel.lake.given import read_given
+    from atlas_otel.lake.reviewing import late_records
     from atlas_otel.lake.table import open_lake
     from atlas_otel.postgres.dsn import database_url_from
     from atlas_otel_exporters.building.making import Job
@@ -236,7 +237,8 @@ def build(
         progress_bar("Building", shown=not quiet and sys.stderr.isatty()) as progress,
     ):
         given = {} if url is None else read_given(url)
-        built = build_from(opened, job, outputs, made_by, given=given, progress=progress)
+        late = [] if url is None else late_records(url)
+        built = build_from(opened, job, outputs, made_by, given=given, late=late, progress=progress)
     _report(built, outputs, quiet=quiet)
 
 

@@ -85,17 +85,19 @@ def build(
     engine: Engine,
     *,
     given: Mapping[str, Given],
+    late: Sequence[Record] = (),
     records_a_unit: int = RECORDS_A_UNIT,
     progress: Callable[[ExportProgress], None] | None = None,
 ) -> Built:
-    """Build what is asked for from the lake as it is now. ``given``: what a database says of its sessions.
+    """Build what is asked for from the lake as it is now. ``given``: what a database says of its sessions; ``late``:
+    records that came for them and wait there.
 
     The same lake and the same ``given`` give the same bytes, whatever the engine, the number of its workers, and the
     order in which the records came in: those of ``atlas-otel export`` over the same records. Raises UsageError for a
     wrong call, StoreError where the lake cannot be read, ExportError where the output cannot be written.
     """
     outputs.require_free()
-    tasks, digest = plan(lake, job, given, records_a_unit)
+    tasks, digest = plan(lake, job, given, late, records_a_unit)
     with Staged(outputs.work, digest) as staged:
         kept = staged.units()
         waiting = [task for task in tasks if task.unit.number not in kept]
@@ -119,14 +121,17 @@ class _Counter:
             self._progress(ExportProgress(self._done, self._total))
 
 
-def plan(lake: Lake, job: Job, given: Mapping[str, Given], records_a_unit: int) -> tuple[list[Task], str]:
+def plan(
+    lake: Lake, job: Job, given: Mapping[str, Given], late: Sequence[Record], records_a_unit: int
+) -> tuple[list[Task], str]:
     """The units of a build, with what each needs to know, and a digest of all that the result depends on."""
     snapshots = lake.snapshots()
     units = plan_units(lake, snapshots, records=records_a_unit)
-    unnamed = place_unnamed(lake, snapshots)
+    unnamed = place_unnamed(lake, snapshots, [record for record in late if record.session_key is None])
     storage, tombstones = storage_settings(), lake.tombstones()
     said: list[dict[str, Given]] = [{} for _ in units]
     records: list[dict[str, Sequence[Record]]] = [{} for _ in units]
+    waiting: list[dict[str, list[Record]]] = [{} for _ in units]
     by_bucket: defaultdict[int, list[int]] = defaultdict(list)
     for unit in units:
         for bucket in unit.buckets or range(BUCKETS):
@@ -139,6 +144,9 @@ def plan(lake: Lake, job: Job, given: Mapping[str, Given], records_a_unit: int) 
     for key, one in given.items():
         if (number := place(key)) is not None:
             said[number][key] = one
+    for record in late:
+        if record.session_key is not None and (number := place(record.session_key)) is not None:
+            waiting[number].setdefault(record.session_key, []).append(record)
     for key, some in unnamed.records.items():
         number = place(key)
         # A session of which nothing else is in the lake: any unit will do, since each takes what it is given.
@@ -146,12 +154,12 @@ def plan(lake: Lake, job: Job, given: Mapping[str, Given], records_a_unit: int) 
     tasks = [
         Task(
             unit,
-            Apart(storage, unnamed.traces, tombstones, records[unit.number]),
+            Apart(storage, unnamed.traces, tombstones, records[unit.number], waiting[unit.number]),
             said[unit.number],
         )
         for unit in units
     ]
-    seen = (snapshots, *map(_stable, job), sorted(given.items()), records_a_unit, version("atlas-otel"))
+    seen = (snapshots, *map(_stable, job), sorted(given.items()), list(late), records_a_unit, version("atlas-otel"))
     return tasks, blake2b(repr((lake.location.warehouse, *seen)).encode(), digest_size=16).hexdigest()
 
 

@@ -28,13 +28,14 @@ class Apart(NamedTuple):
 
     ``storage``: Iceberg's settings of it. ``traces``: traces some of whose records name their session: those that do
     not were placed elsewhere, and their rows are passed over. ``tombstones``: what was deleted. ``records``: records by
-    session that come from elsewhere.
+    session that come from elsewhere. ``late``: records of sessions that are in the lake, which are not there yet.
     """
 
     storage: Mapping[str, str]
     traces: frozenset[str] = frozenset()
     tombstones: frozenset[tuple[str, str]] = frozenset()
     records: Mapping[str, Sequence[Record]] = {}
+    late: Mapping[str, Sequence[Record]] = {}
 
 
 def sessions_of(unit: Unit, apart: Apart) -> Iterator[tuple[str, RecordSet]]:
@@ -72,7 +73,8 @@ def _session(owner: str, rows: Iterator[_Rows], apart: Apart) -> RecordSet | Non
         return None
     if not named and not any(map(is_telling, records.spans.values())):
         records = RecordSet()  # spans of nobody's session
-    for record in _kept(apart.records.get(owner, ()), apart):
+    late = apart.late.get(owner, ()) if len(records) else ()
+    for record in _kept([*apart.records.get(owner, ()), *late], apart):
         records.add(record)
     return records if len(records) else None
 

@@ -33,13 +33,20 @@ class Unnamed(NamedTuple):
     records: Mapping[str, Sequence[Record]]
 
 
-def place_unnamed(lake: Lake, snapshots: Mapping[str, int | None]) -> Unnamed:
-    """Find the sessions of records that name none, of traces of which others do. Raises StoreError as a scan does."""
+def place_unnamed(lake: Lake, snapshots: Mapping[str, int | None], late: Sequence[Record] = ()) -> Unnamed:
+    """Find the sessions of records that name none, of traces of which others do; and of what came ``late``, is not in
+    the lake and names none. Raises StoreError as a scan does.
+    """
     through, elsewhere = _through(lake, snapshots)
-    mixed = sorted(elsewhere | _named_among(lake, snapshots, through)) if through else []
+    by_trace: defaultdict[str, list[Record]] = defaultdict(list)
+    for record in late:
+        by_trace[str(schema.owner_of(record)[1])].append(record)
+    elsewhere |= by_trace.keys()
+    mixed = sorted(elsewhere | _named_among(lake, snapshots, through)) if through or by_trace else []
     records: defaultdict[str, list[Record]] = defaultdict(list)
     for at in range(0, len(mixed), _AT_ONCE):
-        for key, record in _placed(lake, snapshots, mixed[at : at + _AT_ONCE]):
+        some = mixed[at : at + _AT_ONCE]
+        for key, record in _placed(lake, snapshots, some, [one for trace in some for one in by_trace[trace]]):
             records[key].append(record)
     return Unnamed(frozenset(mixed), dict(records))
 
@@ -75,9 +82,11 @@ def _named_among(lake: Lake, snapshots: Mapping[str, int | None], traces: set[st
     return found
 
 
-def _placed(lake: Lake, snapshots: Mapping[str, int | None], traces: Sequence[str]) -> Iterator[tuple[str, Record]]:
-    records = RecordSet()
-    unnamed: set[tuple[Any, ...]] = set()
+def _placed(
+    lake: Lake, snapshots: Mapping[str, int | None], traces: Sequence[str], late: Sequence[Record]
+) -> Iterator[tuple[str, Record]]:
+    records = RecordSet(late)
+    unnamed: set[tuple[Any, ...]] = {record.key for record in late}
     some = frozenset(traces)
     for name in _TABLES:
         if not snapshots[name]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from atlas_otel.lake.archive import archive
 from atlas_otel.lake.build import Outputs, build
 from atlas_otel.lake.engine import Task
 from atlas_otel.lake.given import read_given
@@ -149,3 +153,23 @@ class BrokenOff:
     def __call__(self, job: Job, tasks: Sequence[Task], staged: Staged, done: Callable[[], None]) -> None:
         LocalEngine(1)(job, tasks[: self._units], staged, done)
         raise RuntimeError("broken off")
+
+
+def test_verdicts_and_late_rewards_are_joined_in(database_url: str, tmp_path: Path) -> None:
+    recording = [sys.executable, str(ROOT / "scripts" / "demo_lake.py"), "--record", database_url, "--sessions", "3"]
+    subprocess.run(recording, check=True)
+    lake_url = str(tmp_path / "lake")
+    with open_lake(lake_url, create=True) as lake:
+        assert archive(database_url, lake, timedelta(0), now_ns=time.time_ns()) is not None
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute("SELECT key, id FROM atlas_otel.sessions ORDER BY id").fetchall()
+        (key, first), (_, second), (_, third) = rows
+        connection.execute("UPDATE sessions SET review_status = 'quarantined' WHERE id = %s", [second])
+    settings = {**os.environ, "ATLAS_OTEL_DATABASE_URL": database_url}
+    scoring = [sys.executable, "-m", "atlas_otel", "reward", str(key), "0.125", "--rationale", "late"]
+    subprocess.run(scoring, env=settings, check=True)
+    building = [sys.executable, "-m", "atlas_otel", "lake", "build", "--lake", lake_url, "--include-status", "pending"]
+    subprocess.run([*building, "--output", str(tmp_path / "built.jsonl")], env=settings, check=True)
+    lines = [json.loads(line) for line in (tmp_path / "built.jsonl").read_bytes().splitlines()]
+    assert [line["session_metadata"]["session_id"] for line in lines] == [first, third]
+    assert lines[0]["session_reward"]["score"] == 0.125

@@ -16,7 +16,7 @@ import pytest
 from atlas_otel.lake.shipping import code_archive
 from scripts.spark_cluster import Cluster, Unavailable, cluster
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 START_S = 240.0
 
 pytestmark = pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java, and there is none on PATH")
