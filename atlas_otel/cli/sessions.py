@@ -12,10 +12,8 @@ from atlas_otel.cli.catching_up import Strict, catch_up_first
 from atlas_otel.cli.options import AsJson, DatabaseUrl, SessionName, command_app, print_json, the_database
 from atlas_otel.cli.tables import Column, name, number, print_table, seconds
 from atlas_otel.cli.text import short
-from atlas_otel.errors import UsageError
 
 if TYPE_CHECKING:
-    from atlas_otel.lake.lookup import ArchivedSession
     from atlas_otel.look.sessions import ListedSession
     from atlas_otel.records.record import RecordSet
 
@@ -75,39 +73,26 @@ def show(
     One whose records are in a lake is read from there, by its key, its number or the id of a trace of its.
     """
     from atlas_otel.cli.session_page import Head, print_session
-    from atlas_otel.lake.lookup import archived_session
+    from atlas_otel.lake.lookup import recorded_session
     from atlas_otel.look.session_tree import session_tree
-    from atlas_otel.postgres.sessions import RecordedIds, session_ids
-    from atlas_otel.postgres.store import PostgresStore
     from atlas_otel_exporters.datasets.manifest import datasets_of
     from atlas_otel_exporters.datasets.register import datasets_holding
 
     url = the_database(database_url)
-    away: ArchivedSession | None = None
-    try:
-        ids = session_ids(url, session)
-    except UsageError:
-        away = archived_session(url, session)
-        if away is None:
-            raise
-        ids = RecordedIds(away.key, away.id)
-    with PostgresStore(url, migrate_schema=False) as store:
-        rows = store.rows(ids.key)
-        records = store.records(ids.key)
-    away = away or archived_session(url, ids.key)
-    if away is not None:
-        rows, records = away.rows, away.records
-        typer.echo(f"from the lake {away.lake}, archived on {away.archived_at:%Y-%m-%d}: read only", err=True)
-    trees = session_tree(records, rows, ids.key)
+    ids = recorded_session(url, session)
+    if ids.away is not None:
+        lake, when = ids.away.lake, ids.away.archived_at
+        typer.echo(f"from the lake {lake}, archived on {when:%Y-%m-%d}: read only", err=True)
+    trees = session_tree(ids.records, ids.rows, ids.key)
     held = [] if datasets is None else list(datasets_of(ids.key, datasets))
     listed = datasets_holding(url, [] if ids.id is None else [ids.id], [ids.key])
     if as_json:
-        task = rows.session.task if rows else None
+        task = ids.rows.session.task if ids.rows else None
         shown = {"session_id": ids.key, "task": task, "spans": [tree.to_json() for tree in trees]}
         places = {one.folder: one.rows for one in listed} | {str(path): count for path, _, count in held}
         print_json(shown | {"datasets": places})
         return
-    print_session(Head(ids.key, ids.id, _addresses(records)), rows, trees, whole=whole)
+    print_session(Head(ids.key, ids.id, _addresses(ids.records)), ids.rows, trees, whole=whole)
     for one in listed:
         typer.echo(f"in the dataset {one.name} ({one.format}), made in {one.folder}: {one.rows} rows")
     for path, manifest, count in held:
@@ -123,14 +108,10 @@ def open_(
     print_only: Annotated[bool, typer.Option("--print", help="Print the addresses, open no browser.")] = False,
 ) -> None:
     """Open a session's traces in Jaeger (ATLAS_OTEL_JAEGER_URL, default http://localhost:16686)."""
-    from atlas_otel.postgres.sessions import keys_of
-    from atlas_otel.postgres.store import PostgresStore
+    from atlas_otel.lake.lookup import recorded_session
 
-    url = the_database(database_url)
-    (key,) = keys_of(url, [session])
-    with PostgresStore(url, migrate_schema=False) as store:
-        addresses = _addresses(store.records(key))
-    for address in addresses:
+    found = recorded_session(the_database(database_url), session)
+    for address in _addresses(found.records):
         typer.echo(address)
         if not print_only:
             typer.launch(address)

@@ -8,6 +8,7 @@ from atlas_otel.errors import UsageError
 from atlas_otel.lake.sessions import Stretch, read_sessions
 from atlas_otel.lake.table import open_lake
 from atlas_otel.postgres.archiving import ArchiveDesk
+from atlas_otel.postgres.sessions import session_ids
 from atlas_otel.postgres.store import PostgresStore
 from atlas_otel.projection.project import project
 from atlas_otel.records.record import RecordSet
@@ -54,6 +55,36 @@ def archived_session(url: str, name: str, *, catalog: str | None = None) -> Arch
     return ArchivedSession(
         one.key, one.row_id, one.lake, one.archived_at, there, rows if rows is not None else project(there)
     )
+
+
+class Recorded(NamedTuple):
+    """A session as it was recorded, wherever its records are. ``away``: None where they are in the database."""
+
+    key: str
+    id: int | None
+    rows: SessionRows | None
+    records: RecordSet
+    away: ArchivedSession | None
+
+
+def recorded_session(url: str, name: str) -> Recorded:
+    """The session that ``name`` means in any of its forms, its records read from a lake where they are in one.
+
+    Raises UsageError where there is none, or another program wrote it; StoreError where the lake cannot be read.
+    """
+    away: ArchivedSession | None = None
+    try:
+        ids = session_ids(url, name)
+    except UsageError:
+        away = archived_session(url, name)
+        if away is None:
+            raise
+        return Recorded(away.key, away.id, away.rows, away.records, away)
+    away = archived_session(url, ids.key)
+    if away is not None:
+        return Recorded(ids.key, ids.id, away.rows, away.records, away)
+    with PostgresStore(url, migrate_schema=False) as store:
+        return Recorded(ids.key, ids.id, store.rows(ids.key), store.records(ids.key), None)
 
 
 def find_archived(url: str, names: Sequence[str]) -> list[Archived]:

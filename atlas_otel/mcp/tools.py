@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from atlas_otel.errors import ConfigError, UsageError
+from atlas_otel.lake.lookup import recorded_session
 from atlas_otel.look.difference import Side, compare, document, side
 from atlas_otel.look.failures import failure_clusters, to_json
 from atlas_otel.look.filters import SessionFilter
@@ -65,19 +66,17 @@ class Tools:
 
         ``session`` is its number, its key or the beginning of it, or the id of its trace or of one of its spans.
         """
-        ids = session_ids(self.url, session)
-        with self._store() as store:
-            rows = store.rows(ids.key)
-            trees = session_tree(store.records(ids.key), rows, ids.key)
+        found = recorded_session(self.url, session)
+        trees = session_tree(found.records, found.rows, found.key)
         nodes = [(depth, node) for tree in trees for depth, node in tree.walk()]
         shown = []
         for depth, node in nodes[:_MOST_NODES]:
             known = {key: _short(value) for key, value in node.to_json().items() if key != "children"}
             shown.append({"depth": depth, **known})
         return {
-            "key": ids.key,
-            "id": ids.id,
-            **_head(rows),
+            "key": found.key,
+            "id": found.id,
+            **_head(found.rows),
             "spans": shown,
             "spans_left_out": len(nodes) - len(shown),
         }

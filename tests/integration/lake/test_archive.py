@@ -24,6 +24,7 @@ from atlas_otel.lake.archive import archive, restore
 from atlas_otel.lake.reviewing import late_records
 from atlas_otel.lake.sessions import read_sessions
 from atlas_otel.lake.table import Lake, open_lake
+from atlas_otel.mcp.tools import Tools
 from atlas_otel.postgres.archiving import ArchiveDesk
 from atlas_otel.postgres.store import PostgresStore
 from atlas_otel.projection.project import project
@@ -327,6 +328,10 @@ def test_an_archived_session_is_shown_from_the_lake(
     assert main(["verify", "--database-url", database_url]) == 0
     assert "compared 0 sessions: 0 differences; the records of 1 are in a lake" in capsys.readouterr().err
     assert main(["sessions", "show", "77", "--database-url", database_url]) == 2
+    capsys.readouterr()
+    assert main(["sessions", "open", "2", "--print", "--database-url", database_url]) == 0
+    assert others(4)[0].trace_id in capsys.readouterr().out
+    assert len(Tools(database_url).show_session(key_of(3))["spans"]) == len(RecordSet(mixed(3)).spans)
 
 
 def shown(url: str, name: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
