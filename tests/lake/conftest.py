@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -111,13 +110,14 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
     running.end()
 
 
-def finished(process: subprocess.Popen[str], timeout_s: float = 300.0) -> str:
+def finished(process: subprocess.Popen[str], timeout_s: float = 600.0) -> str:
     """What a program printed, once it has ended well."""
     said, _ = process.communicate(timeout=timeout_s)
     assert process.returncode == 0, said[-4000:]
     return said
 
 
-def ended(process: subprocess.Popen[Any]) -> None:
+def ended(process: subprocess.Popen[str]) -> str:
+    """What a program printed until it was killed."""
     process.kill()
-    process.communicate()
+    return process.communicate()[0]
