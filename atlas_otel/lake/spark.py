@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
 
+from atlas_otel.errors import ConfigError
 from atlas_otel.lake.location import CATALOG_NAME, CATALOG_SCHEMA, storage_settings
 from atlas_otel.lake.schema import NAMESPACE
-from atlas_otel.postgres.dsn import resolve_database_url
+from atlas_otel.postgres.dsn import describe, resolve_database_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +55,8 @@ def spark_settings(location: Location, env: Mapping[str, str]) -> dict[str, str]
 
 
 def jdbc_url(location: Location) -> str:
-    """The catalog for a JDBC driver. An embedded server is started, and reached over a socket file it cannot be."""
+    """The catalog for a JDBC driver. Raises ConfigError where it listens on a socket file only, as an embedded server
+    does: Java reaches none."""
     if location.catalog.startswith("sqlite:"):
         return f"jdbc:{location.catalog}"
     from psycopg.conninfo import conninfo_to_dict
@@ -63,5 +65,9 @@ def jdbc_url(location: Location) -> str:
     options = {_JDBC_NAMES.get(key, key): stated[key] for key in _JDBC_TAKES if key in stated}
     options["currentSchema"] = CATALOG_SCHEMA
     host = stated.get("host") or "localhost"
+    if host.startswith(("/", "@")):
+        raise ConfigError(
+            f"Spark reaches its catalog by TCP, and {describe(location.catalog)} is a socket: name a host"
+        )
     place = f"{host}:{stated['port']}" if "port" in stated else host
     return f"jdbc:postgresql://{place}/{quote(stated.get('dbname', ''))}?{urlencode(options)}"
