@@ -13,7 +13,7 @@ import typer
 from atlas_otel.cli import row_options as rows
 from atlas_otel.cli import session_options as chosen
 from atlas_otel.cli.catching_up import Strict, say_behind
-from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, the_database
+from atlas_otel.cli.options import DatabaseUrl, Jobs, Quiet, command_app, the_database
 from atlas_otel.cli.progress import progress_bar
 from atlas_otel_exporters.formats import FORMATS, FormatName
 from atlas_otel_exporters.source import DEFAULT_BATCH_SIZE
@@ -80,6 +80,7 @@ def export(
     arguments: rows.ToolArguments = "objects",
     events: rows.EventText = "full",
     label_threshold: rows.LabelThreshold = 0.5,
+    jobs: Jobs = 1,
     follow: Annotated[
         bool,
         typer.Option(
@@ -141,6 +142,7 @@ def export(
             batch_size=batch_size,
             format=format,
             options=options,
+            jobs=jobs,
             follow=stop,
             waiting=None if quiet else lambda error: typer.echo(f"waiting: {error}", err=True),
             progress=progress,

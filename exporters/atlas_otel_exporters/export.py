@@ -11,9 +11,10 @@ from atlas_otel.errors import ConfigError, RecordError, UsageError
 from atlas_otel.postgres.catch_up import catch_up
 from atlas_otel.postgres.dsn import database_url_from
 from atlas_otel_exporters.follow import follow_sessions
-from atlas_otel_exporters.formats import FOLLOWED, FORMATS, format_named
+from atlas_otel_exporters.formats import FOLLOWED, FORMATS, REMEMBERING, format_named
 from atlas_otel_exporters.read import open_reader
 from atlas_otel_exporters.selection import APPROVED, Selection
+from atlas_otel_exporters.side_by_side import Work, parts_of
 from atlas_otel_exporters.source import DEFAULT_BATCH_SIZE
 from atlas_otel_exporters.tally import Tally
 from atlas_otel_exporters.training.features import FEATURES
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from atlas_otel.errors import RetryableStoreError
     from atlas_otel_exporters.formats import Format, FormatName
+    from atlas_otel_exporters.side_by_side import Part
     from atlas_otel_exporters.source import SessionSource
     from atlas_otel_exporters.stored import StoredSession
     from atlas_otel_exporters.summary import ExportProgress, ExportSummary
@@ -51,6 +53,7 @@ def export_jsonl(
     batch_size: int = DEFAULT_BATCH_SIZE,
     format: FormatName = "atlas",
     options: RowOptions | None = None,
+    jobs: int = 1,
     follow: threading.Event | None = None,
     waiting: Callable[[RetryableStoreError], None] | None = None,
     progress: Callable[[ExportProgress], None] | None = None,
@@ -78,6 +81,8 @@ def export_jsonl(
         batch_size: How many sessions are read at a time.
         format: What a line is.
         options: Which model calls make rows, and how, in the formats made of them.
+        jobs: In how many processes lines are made; they are the same, in the same order. ``verl`` and advantages among
+            the runs of a task, where a line depends on other sessions, use one.
         follow: Keep writing until it is set: each session when it is complete, and again with a higher ``revision``
             when later data changed it. Lines are appended to the file.
         waiting: Called each time that a follower waits for a database that is away.
@@ -143,9 +148,12 @@ def export_jsonl(
         reader.snapshot(),
     ):
         asked = Asked(selection, batch_size, trajectory_event_limit)
-        return replace(
-            export_from(reader, lines, format_named(format, options, reader.records), asked, progress), behind=behind
-        )
+        writing = format_named(format, options, reader.records)
+        parts = None
+        if jobs > 1 and not writing.reads_twice and format not in REMEMBERING:
+            work = Work(url, reader.share(), format, options, trajectory_event_limit)
+            parts = parts_of(reader, work, selection, batch_size, jobs)
+        return replace(export_from(reader, lines, writing, asked, progress, parts), behind=behind)
 
 
 class Asked(NamedTuple):
@@ -162,14 +170,18 @@ def export_from(
     writing: Format,
     asked: Asked,
     progress: Callable[[ExportProgress], None] | None = None,
+    parts: Iterator[Part] | None = None,
 ) -> ExportSummary:
-    """Write the sessions that are asked for as lines, and say what was written."""
+    """Write the sessions that are asked for as lines, and say what was written. ``parts``: lines made elsewhere."""
     selection, batch_size, event_limit = asked
     considered = source.consider(selection)
     if writing.reads_twice:
         _learn(writing, source.sessions(selection, batch_size=batch_size, event_limit=event_limit))
     tally = Tally(lines, writing, considered, selection, progress)
-    if writing.joins_conversations:
+    if parts is not None:
+        for part in parts:
+            tally.add(*part)
+    elif writing.joins_conversations:
         _write_stretches(tally, source, asked)
     else:
         stored = (
@@ -202,11 +214,5 @@ def _learn(format: Format, stored: Generator[StoredSession, None, None]) -> None
 def _write_stretches(tally: Tally, source: SessionSource, asked: Asked) -> None:
     """Write the sessions of each conversation together, and the others each by itself."""
     with closing(source.stretches(asked.selection, batch_size=asked.batch_size)) as found:
-        for numbers, joined in found:
-            with closing(source.sessions_numbered(numbers, asked.batch_size, asked.event_limit)) as sessions:
-                for session in sessions:
-                    if joined:
-                        tally.hold(session)
-                    else:
-                        tally.write(session)
-            tally.write_held()
+        for stretch in found:
+            tally.write_stretch(source, stretch, asked.event_limit)

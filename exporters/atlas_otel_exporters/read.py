@@ -67,10 +67,19 @@ class SessionReader:
         return keeps_events(self._connection)
 
     @contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """Everything read within sees the database as it is now, whatever others write meanwhile."""
+    def snapshot(self, shared: str | None = None) -> Iterator[None]:
+        """Everything read within sees the database as it is now, whatever others write meanwhile; or as another
+        reader's :meth:`share` sees it, while that lasts."""
         with self._connection.snapshot():
+            if shared is not None:
+                self._connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(shared)))
             yield
+
+    def share(self) -> str:
+        """The name by which others' :meth:`snapshot` sees what this one sees."""
+        row = self._connection.execute("SELECT pg_export_snapshot()").fetchone()
+        assert row is not None
+        return str(row[0])
 
     def consider(self, selection: Selection) -> Considered:
         """Count what the filters take; ``limit`` and ``offset`` are not among them."""
@@ -87,7 +96,7 @@ class SessionReader:
         ``event_limit`` keeps only that many of a session's events, the newest. To be closed; who closes it before its
         end has ended the snapshot too.
         """
-        with closing(self._pages(selection, batch_size)) as pages:
+        with closing(self.pages(selection, batch_size)) as pages:
             for page in pages:
                 yield from self._page(page, event_limit)
 
@@ -95,11 +104,12 @@ class SessionReader:
         self, selection: Selection, *, batch_size: int = DEFAULT_BATCH_SIZE
     ) -> Generator[StoredSession, None, None]:
         """The same sessions, of each only its own row; while one is in hand, other things can be asked."""
-        with closing(self._pages(selection, batch_size)) as pages:
+        with closing(self.pages(selection, batch_size)) as pages:
             for page in pages:
                 yield from self.without_events(page)
 
-    def _pages(self, selection: Selection, batch_size: int) -> Generator[list[int], None, None]:
+    def pages(self, selection: Selection, batch_size: int) -> Generator[list[int], None, None]:
+        """The numbers of the sessions that are asked for, in order, so many at a time. To be closed."""
         direction = sql.SQL("DESC" if selection.newest_first else "ASC")
         query = sql.SQL("{}{}").format(
             composable("considered", __package__), composable("pick", __package__).format(direction=direction)

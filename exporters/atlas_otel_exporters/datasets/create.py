@@ -22,7 +22,7 @@ from atlas_otel_exporters.datasets.manifest import CARD, LINEAGE, MANIFEST, Mani
 from atlas_otel_exporters.datasets.shards import SHARD_BYTES, Shards
 from atlas_otel_exporters.datasets.splitting import TaskGroups
 from atlas_otel_exporters.datasets.staging import Staged, Staging, State
-from atlas_otel_exporters.formats import format_named
+from atlas_otel_exporters.formats import REMEMBERING, format_named
 from atlas_otel_exporters.read import open_reader
 from atlas_otel_exporters.selection import Selection
 from atlas_otel_exporters.source import DEFAULT_BATCH_SIZE
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
 _EACH_COUNTS: Final = frozenset({"rl", "tokens", "atif", "hf-traces", "atlas"})
 """Formats in which two runs that said the same are two samples, and no duplicates."""
-_REMEMBERING: Final = frozenset({"verl"})
-"""Formats in which a session's rows depend on those before it: a build of one begins anew."""
 _SAVED_EVERY: Final = 200
 _UNSPLIT: Final = frozenset({"hf-traces"})
 
@@ -173,7 +171,7 @@ class _Build:
         self._left_out.update(considered.skipped)
 
     def _resumable(self, build: str, sessions: Mapping[int, str]) -> State | None:
-        state = self._staging.state() if self._plan.format not in _REMEMBERING else None
+        state = self._staging.state() if self._plan.format not in REMEMBERING else None
         if state is None or state.build != build or state.seen != _seen(sessions, state.last):
             return None
         return state

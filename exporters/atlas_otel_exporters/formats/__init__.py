@@ -44,6 +44,9 @@ FORMATS: tuple[FormatName, ...] = get_args(FormatName)
 FOLLOWED: Final[frozenset[FormatName]] = frozenset({"atlas", "chat", "preference", "rl", "kto", "tokens"})
 """Formats whose lines say which session and revision they are of, so that a follower can go on from them."""
 
+REMEMBERING: Final[frozenset[FormatName]] = frozenset({"verl"})
+"""Formats in which a session's rows depend on those before it: they are made one after the other, from the first on."""
+
 
 class Format(Protocol):
     """A session → its lines, each without a line end. Raises RecordError where a stored value cannot be read."""
