@@ -10,6 +10,7 @@ one is the call itself; the others are calls of their own. Pure.
 from __future__ import annotations
 
 import json
+import re
 from bisect import bisect_right
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -216,13 +217,20 @@ def agreement(outer: Call, inner: Call) -> bool | None:
 
 
 def _is_one_model(one: str, other: str) -> bool:
-    """``openai/gpt-4o`` is ``gpt-4o`` is ``gpt-4o-2024-08-06``."""
+    """``openai/gpt-4o`` is ``gpt-4o`` is ``gpt-4o-2024-08-06``, but not ``gpt-4o-mini``."""
     short, long = sorted((_bare(one), _bare(other)), key=len)
-    return long == short or long.startswith(f"{short}-")
+    return long == short or (long.startswith(short) and _VERSION.fullmatch(long, len(short)) is not None)
+
+
+_VERSION: Final = re.compile(r"[-@:](?:\d{3,8}|\d{4}-\d\d(?:-\d\d)?|\d\d-\d\d|latest|preview|v\d+)(?:[-:@.]\w+)*")
+"""What may follow a model's name and leave it the same model: a date, a number of a version, ``latest``."""
 
 
 def _bare(model: str) -> str:
-    return model.lower().rpartition("/")[2].rpartition(":")[2]
+    """Without the provider in front (``openai/…``, ``openai:…``); what follows a colon may be a size or a version."""
+    name = model.lower().rpartition("/")[2]
+    before, colon, rest = name.partition(":")
+    return rest if colon and rest[:1].isalpha() and rest != "latest" and not any(c.isdigit() for c in before) else name
 
 
 def _said(facts: Facts) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -186,3 +186,26 @@ def test_order_and_batches_change_nothing(order: list[SpanRecord], looks: list[b
             fold.rows()
     assert fold.rows() == rows(SPANS)
     assert counted(order) == (4, 4, 15)
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "one"),
+    [
+        ("gpt-4o", "gpt-4o-2024-08-06", True),
+        ("openai/gpt-4o", "gpt-4o", True),
+        ("openai:gpt-4o", "gpt-4o", True),
+        ("gemini-2.0-flash", "gemini-2.0-flash-001", True),
+        ("claude-sonnet-4-5", "claude-sonnet-4-5-20250929", True),
+        ("claude-3-5-sonnet", "claude-3-5-sonnet-latest", True),
+        ("anthropic.claude-3-5-sonnet", "anthropic.claude-3-5-sonnet-20241022-v2:0", True),
+        ("llama3", "llama3:latest", True),
+        ("gpt-4o", "gpt-4o-mini", False),
+        ("gpt-4o", "gpt-4o-mini-2024-07-18", False),
+        ("gemini-2.0-flash", "gemini-2.0-flash-lite", False),
+        ("anthropic.claude-3-haiku-20240307-v1:0", "meta.llama3-8b-instruct-v1:0", False),
+        ("llama3:8b", "llama3:70b", False),
+    ],
+)
+def test_another_model_s_call_within_a_call_is_its_own(outer: str, inner: str, one: bool) -> None:
+    around, within = call(2, 1, FRAMEWORK, 10, 100, request__model=outer), call(3, 2, SDK, 20, 90, request__model=inner)
+    assert counted([agent(), around, within])[0] == (1 if one else 2)
