@@ -92,7 +92,7 @@ def describe(value: str) -> str:
 
 def scrub(message: str, value: str) -> str:
     """``message`` as one line, without any password of ``value``."""
-    line = "; ".join(" ".join(part.split()) for part in message.splitlines() if part.strip())
+    line = " ".join(message.split())
     if is_embedded(value):
         return line  # it holds no password
     try:
