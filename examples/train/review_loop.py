@@ -52,7 +52,8 @@ def main() -> None:
             session.final_answer = said = complete([{"role": "user", "content": question}])["content"]
             atlas.record_reward(float(said == right), rationale=f"it is {right}")
         recorded.append((session.id, question, said, float(said == right)))
-    telemetry.shutdown()
+    if not telemetry.flush(60):
+        sys.exit("the sessions are not stored yet: see the line above")
     for row in recorded:
         review(*row, asked.accept)
     if command(["export", "--format", "chat", "--output", "chat.jsonl"]):
