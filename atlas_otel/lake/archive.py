@@ -72,9 +72,7 @@ def archive(
         removed = desk.drop(drop_rows=drop_rows)
         returned = _return_late(desk, lake)
         moving = _Moving(desk, lake, drop_rows=drop_rows, now_ns=now_ns)
-        seen: list[str] = []
-        while picked := desk.pick(older_than.total_seconds(), seen):
-            seen += picked
+        while picked := desk.pick(older_than.total_seconds(), list(moving.left)):
             moving.move(picked)
             removed += desk.drop(drop_rows=drop_rows)
             progress(Progress(moving.sessions, moving.spans + moving.events))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from atlas_otel.lake.location import Location
 
 _REFUSED: Final = ("access_denied", "access denied", "forbidden", "invalidaccesskeyid", "signaturedoesnotmatch")
+_DAMAGED: Final = (ValueError, EOFError, TypeError)
 _NO_BUCKET: Final = ("nosuchbucket", "no_such_bucket", "bucket does not exist")
 
 
@@ -55,6 +56,11 @@ def translated(error: Exception, location: Location) -> AtlasOtelError | None:
         )
     if isinstance(error, OSError):
         return _of_storage(error, location)
+    if isinstance(error, (*_DAMAGED, iceberg.ValidationError)):  # metadata, a manifest (Avro), data (Arrow)
+        return PermanentStoreError(
+            f"the lake {location} holds a file that is cut or damaged ({type(error).__name__}): atlas-otel lake verify "
+            "names it; what is in the other files is whole"
+        )
     return None
 
 

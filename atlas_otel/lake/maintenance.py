@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from atlas_otel.errors import RecordError, RetryableStoreError
+from atlas_otel.errors import PermanentStoreError, RecordError, RetryableStoreError
 from atlas_otel.lake import schema
 from atlas_otel.lake.failures import translating
 from atlas_otel.lake.filters import among
@@ -233,9 +233,13 @@ def verify_tables(lake: Lake) -> Iterable[LakeFault]:
     lake.refresh()
     for name in (schema.SPANS, schema.SPAN_EVENTS):
         table = lake.table(name)
-        with translating(lake.location):
-            tasks = list(table.scan().plan_files())
-            present = {found.path for found in Reachable.of(table).present()}
+        try:
+            with translating(lake.location):
+                tasks = list(table.scan().plan_files())
+                present = {found.path for found in Reachable.of(table).present()}
+        except PermanentStoreError as error:  # a manifest
+            yield LakeFault(f"table {name}, snapshot {table.metadata.current_snapshot_id}", str(error))
+            continue
         for task in tasks:
             path = Reachable.plain(task.file.file_path)
             if path not in present:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _LOCK: Final = 0x61746C61737241  # "atlasrA": one archive at a time
 _CHUNK: Final = 5_000
 """Rows that go in one transaction."""
-_PICKED: Final = 200
+_PICKED: Final = 500
 _WEIGHT: Final = 64 * 1024 * 1024
 """Bytes of records that are read together, or one session where that has more."""
 
@@ -117,7 +117,7 @@ class ArchiveDesk:
         return self._connection
 
     def pick(self, quiet_s: float, seen: Sequence[str]) -> dict[str, bool]:
-        """Some sessions to archive, by key; whether the lake may hold something of each."""
+        """Some sessions to archive, by key, but those ``seen``; whether the lake may hold something of each."""
         wanted = {"seconds": quiet_s, "seen": list(seen), "limit": _PICKED}
         with translating(self.url), quiet():
             found: dict[str, bool] = dict(self._open.execute(statement("archive_pick"), wanted).fetchall())

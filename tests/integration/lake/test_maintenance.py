@@ -264,3 +264,49 @@ def test_a_lake_without_a_database(folder: Path, capsys: pytest.CaptureFixture[s
     assert main(["lake", "expire", "--older-than", "1d", *target]) == 0
     with open_lake(str(folder)) as lake:
         assert rows(lake) == 0
+
+
+def test_half_written_metadata_is_one_line_and_the_snapshot_before_is_there(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_lake(str(folder), create=True) as lake:
+        lake.append(ours(1))
+        lake.append(ours(2))
+        current = Path(lake.table(schema.SPANS).metadata_location.removeprefix("file://"))
+        manifests = Path(lake.table(schema.SPANS).current_snapshot().manifest_list.removeprefix("file://"))  # type: ignore[union-attr]
+    whole = manifests.read_bytes()
+    manifests.write_bytes(whole[:50])
+    assert main(["lake", "verify", "--lake", str(folder)]) == 1
+    out, _ = capsys.readouterr()
+    assert out.startswith("table spans, snapshot ")
+    assert "cut or damaged" in out
+    manifests.write_bytes(whole)
+    text = current.read_bytes()
+    current.write_bytes(text[: len(text) // 2])
+    assert main(["lake", "verify", "--lake", str(folder)]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"atlas-otel: the lake {folder} holds a file that is cut or damaged (")
+    assert err.count("\n") == 1
+    current.unlink()
+    assert main(["lake", "verify", "--lake", str(folder)]) == 1
+    assert "lacks a file that its table names" in capsys.readouterr().err
+    current.write_bytes(text)
+    assert main(["lake", "verify", "--lake", str(folder)]) == 0
+
+
+def test_a_writer_that_died_before_its_commit_is_not_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_lake(str(folder), create=True) as lake:
+        lake.append(ours(1))
+        with monkeypatch.context() as patched:
+
+            def die(*_: Any, **__: Any) -> None:
+                raise KeyboardInterrupt
+
+            patched.setattr("pyiceberg.table.Table._do_commit", die)
+            with pytest.raises(KeyboardInterrupt):
+                lake.append(ours(2))
+    with open_lake(str(folder)) as lake:
+        assert rows(lake) == len(ours(1))
+        assert not list(verify_tables(lake))
+        assert expire(lake, NEVER, orphans=timedelta(0)).files > 0
+        assert rows(lake) == len(ours(1))
