@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _STATEMENT_TIMEOUT_MS: Final = 30_000
+_GRACE_S: Final = 15.0
+"""How long after its time limit the server may be silent in the middle of a statement."""
 # A server that is frozen or cut off is noticed within about this long, also in the middle of a statement.
 _SETTINGS: Final[dict[str, str | int]] = {
     "application_name": "atlas-otel",
@@ -60,21 +62,23 @@ def connect(url: str, *, statement_timeout_ms: int = _STATEMENT_TIMEOUT_MS) -> O
     with translating(url), quiet():
         connection = OverlappingConnection.connect(conninfo, autocommit=True)
         try:
+            connection.silence_s = _GRACE_S
             _check_encoding(connection, url)
             row = connection.execute(
-                "SELECT pg_backend_pid(), source FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'"
+                "SELECT pg_backend_pid(), source, setting FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'"
             ).fetchone()
             assert row is not None
-            pid, stated_by = row
+            pid, stated_by, stated_ms = row
             settings = dict(_PINNED)
             if stated_by == "default":
-                settings["statement_timeout"] = str(statement_timeout_ms)
+                settings["statement_timeout"] = stated_ms = str(statement_timeout_ms)
             if pid == connection.info.backend_pid:
                 # SET, not the startup packet's `options`: connection poolers refuse those.
                 connection.set_all(settings, local=False)
             else:
                 connection.set_in_transactions(settings)
                 _check_kept(connection, url)
+            connection.silence_s = int(stated_ms) / 1000 + _GRACE_S if int(stated_ms) else None
         except BaseException:
             connection.close()
             raise

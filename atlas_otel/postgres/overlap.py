@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import selectors
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -30,6 +31,10 @@ class OverlappingConnection(psycopg.Connection[TupleRow]):
 
     _meanwhile: Callable[[], bool] | None = None
     _settings: Mapping[str, str] | None = None
+    silence_s: float | None = None
+    """How long nothing may come from the server in the middle of a statement; None: for ever. Its own time limits run
+    by its clock, and stop with it. Then the connection is closed, and the statement raises OperationalError. Nothing
+    is cancelled: a commit that waits for a standby would count as done."""
 
     @property
     def pooled(self) -> bool:
@@ -102,9 +107,36 @@ class OverlappingConnection(psycopg.Connection[TupleRow]):
 
     def wait(self, gen: PQGen[_T], *args: Any, **options: Any) -> _T:
         """What every statement of psycopg's goes through."""
+        if self.silence_s is not None:
+            gen = _limited(gen, self.silence_s)
         if self._meanwhile is not None:
             gen = _interleaved(gen, self.pgconn.socket, self._meanwhile)
-        return super().wait(gen, *args, **options)
+        try:
+            return super().wait(gen, *args, **options)
+        except _SilentServerError:
+            self.close()
+            raise
+
+
+class _SilentServerError(psycopg.OperationalError):
+    """Nothing came from the server for too long."""
+
+
+def _limited(gen: PQGen[_T], silence_s: float) -> PQGen[_T]:
+    """``gen``, until nothing has come for so long."""
+    try:
+        wanted = next(gen)
+        until = time.monotonic() + silence_s
+        while True:
+            ready = yield wanted
+            if ready:
+                until = time.monotonic() + silence_s
+            elif time.monotonic() > until:
+                raise _SilentServerError(f"the server has not answered for {silence_s:g} s")
+            wanted = gen.send(ready)
+    except StopIteration as done:
+        value: _T = done.value
+        return value
 
 
 def _interleaved(gen: PQGen[_T], socket: int, meanwhile: Callable[[], bool]) -> PQGen[_T]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -113,3 +114,26 @@ def test_what_the_work_raises_comes_out(connection: OverlappingConnection) -> No
     with pytest.raises(ValueError, match="broken"), connection.overlapping(one):
         connection.execute("SELECT pg_sleep(0.1)")
     connection.close()
+
+
+@pytest.mark.parametrize("overlapping", [False, True])
+def test_a_server_that_is_silent_is_given_up(database_url: str, *, overlapping: bool) -> None:
+    """As with a lock that it never gives, since its clock was set back and its own time limits wait for that."""
+    with psycopg.connect(database_url) as other, connect(database_url) as connection:
+        other.execute("LOCK TABLE public.sessions IN ACCESS EXCLUSIVE MODE")
+        connection.silence_s = 0.3
+        pieces = Pieces(3)
+        with contextlib.ExitStack() as stack:
+            if overlapping:
+                stack.enter_context(connection.overlapping(pieces.one))
+            with pytest.raises(psycopg.OperationalError, match=r"has not answered for 0\.3 s"):
+                connection.execute("SELECT count(*) FROM public.sessions")
+        assert connection.closed
+        assert not (overlapping and pieces.left)
+
+
+def test_a_server_that_answers_bit_by_bit_is_not_silent(connection: OverlappingConnection) -> None:
+    connection.silence_s = 1.0
+    with connection.cursor() as cursor:
+        query = "SELECT repeat('x', 100000), pg_sleep(0.02) FROM generate_series(1, 100)"
+        assert sum(1 for _ in cursor.stream(query)) == 100

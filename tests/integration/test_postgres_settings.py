@@ -112,6 +112,9 @@ def test_a_stated_timeout_stays(database_url: str) -> None:
         assert connection.execute("SHOW statement_timeout").fetchone() == ("30s",)
     with connect(make_conninfo(database_url, options="-c statement_timeout=7000")) as connection:
         assert connection.execute("SHOW statement_timeout").fetchone() == ("7s",)
+        assert connection.silence_s == 22
+    with connect(make_conninfo(database_url, options="-c statement_timeout=0")) as connection:
+        assert connection.silence_s is None, "whoever wants no limit has none"
     name = sql.Identifier(str(conninfo_to_dict(database_url)["dbname"]))
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(sql.SQL("ALTER DATABASE {} SET statement_timeout = '9s'").format(name))
