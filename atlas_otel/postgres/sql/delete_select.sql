@@ -12,7 +12,11 @@ WITH RECURSIVE named AS (
         ))
         AND (%(before)s::timestamptz IS NULL OR coalesce(theirs.created_at, ours.created_at) < %(before)s)
         AND (%(quiet_since)s::timestamptz IS NULL OR coalesce(ours.last_activity, theirs.created_at) < %(quiet_since)s)
-        AND (%(ours_only)s::boolean IS NOT TRUE OR ours.key IS NOT NULL)
+        -- Of ours, and only their records: those whose records are in a lake have none here.
+        AND (%(ours_only)s::boolean IS NOT TRUE OR (
+            ours.key IS NOT NULL
+            AND NOT EXISTS (SELECT FROM atlas_otel.archived AS away WHERE away.key = ours.key AND archived_at IS NOT NULL)
+        ))
 ),
 family AS (
     SELECT key, id FROM named

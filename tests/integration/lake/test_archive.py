@@ -396,3 +396,18 @@ def test_what_waits_for_the_archive_is_given_to_a_build(database_url: str, lake_
     }
     moved(database_url, lake_url)
     assert late_records(database_url) == []
+
+
+def test_retention_of_records_leaves_archived_sessions_to_the_lake(database_url: str, lake_url: str) -> None:
+    fill(database_url, [*ours(1), *ours(2)])
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "UPDATE atlas_otel.sessions SET last_activity = now() - interval '2 days' WHERE key = %s", [key_of(1)]
+        )
+    with open_lake(lake_url, create=True) as lake:
+        assert archive(database_url, lake, timedelta(days=1), now_ns=time.time_ns()) is not None
+    assert main(["db", "retain", "--records", "0s", "--database-url", database_url]) == 0
+    assert keys(database_url) == [key_of(1)]
+    fill(database_url, late_reward_records(0.5, session_id=key_of(1)))  # is not let go: the session is in the lake
+    assert moved(database_url, lake_url).returned == 1
+    assert len(held(lake_url, [key_of(1)])[key_of(1)]) > len(ours(1))
