@@ -30,7 +30,10 @@ KEEP: Final = timedelta(days=1)
 ORPHAN_AGE: Final = timedelta(days=3)
 """Younger files that no snapshot names may be a writer's who has not committed yet."""
 STREAM_PROPERTY: Final = "atlas.stream"
-_SMALL: Final = 64 * 1024 * 1024
+_SMALL: Final = 32 * 1024 * 1024
+"""Bytes: a file of as many is left as it is."""
+_TOGETHER: Final = 64 * 1024 * 1024
+"""Bytes of files that are joined at once: some 64,000 spans, which take a gigabyte as objects."""
 _FEW: Final = 2
 _AT_ONCE: Final = 200
 _TRIES: Final = 5
@@ -46,19 +49,19 @@ class Compacted(NamedTuple):
 
 
 def compact(lake: Lake, *, progress: Callable[[int, int], None] = lambda *_: None) -> Compacted:
-    """Join the files of each partition that has several small ones, merge records that stand there more than once, and
-    leave out what was deleted. Readers of the snapshot before are not disturbed.
+    """Join the small files of each partition, merge records that stand in them more than once, and leave out what was
+    deleted. Readers of the snapshot before are not disturbed.
 
-    One partition is held in memory at a time; one that another process rewrites meanwhile is left to it. Raises
-    StoreError where the lake fails: what was committed until then stays.
+    Some 64 MiB of files are held in memory at a time; those that another process rewrites meanwhile are left to it.
+    Raises StoreError where the lake fails: what was committed until then stays.
     """
     lake.refresh()
     gone = lake.tombstones()
     total = Compacted(0, 0, 0, _delete_buried(lake, gone))
     for name in (schema.SPANS, schema.SPAN_EVENTS):
         with translating(lake.location):
-            groups = _partitions(lake.table(name))
-        for number, (_, tasks) in enumerate(groups):
+            groups = _to_join(lake.table(name))
+        for number, tasks in enumerate(groups):
             try:
                 done = _rewritten(lake, name, tasks, gone)
             except RetryableStoreError:  # another rewrote these files; the rest of the table is as it was
@@ -100,16 +103,24 @@ def delete_where(lake: Lake, name: str, where: BooleanExpression) -> int:
     return 0
 
 
-def _partitions(table: Table) -> list[tuple[str, list[FileScanTask]]]:
-    """The partitions that are worth rewriting, each with its files."""
+def _to_join(table: Table) -> list[list[FileScanTask]]:
+    """Small files of one partition each, as many as fit into memory together."""
     by_partition: defaultdict[str, list[FileScanTask]] = defaultdict(list)
     for task in table.scan().plan_files():
-        by_partition[repr(task.file.partition)].append(task)
-    return [
-        (partition, tasks)
-        for partition, tasks in sorted(by_partition.items())
-        if sum(task.file.file_size_in_bytes < _SMALL for task in tasks) >= _FEW
-    ]
+        if task.file.file_size_in_bytes < _SMALL:
+            by_partition[repr(task.file.partition)].append(task)
+    groups: list[list[FileScanTask]] = []
+    for _, tasks in sorted(by_partition.items()):
+        group: list[FileScanTask] = []
+        held = 0
+        for task in sorted(tasks, key=lambda one: one.file.file_size_in_bytes):
+            held += task.file.file_size_in_bytes
+            if group and held > _TOGETHER:
+                groups.append(group)
+                group, held = [], task.file.file_size_in_bytes
+            group.append(task)
+        groups.append(group)
+    return [group for group in groups if len(group) >= _FEW]
 
 
 def _rewritten(lake: Lake, name: str, tasks: Sequence[FileScanTask], gone: frozenset[tuple[str, str]]) -> Compacted:

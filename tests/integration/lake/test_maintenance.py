@@ -310,3 +310,20 @@ def test_a_writer_that_died_before_its_commit_is_not_seen(folder: Path, monkeypa
         assert not list(verify_tables(lake))
         assert expire(lake, NEVER, orphans=timedelta(0)).files > 0
         assert rows(lake) == len(ours(1))
+
+
+def test_files_are_joined_in_bounded_groups(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from atlas_otel.lake import maintenance
+
+    with open_lake(str(folder), create=True) as lake:
+        for _ in range(6):
+            lake.append(ours(1))
+        sizes = [task.file.file_size_in_bytes for task in lake.table(schema.SPANS).scan().plan_files()]
+        monkeypatch.setattr(maintenance, "_TOGETHER", 2 * max(sizes) + 1)
+        done = compact(lake)
+        assert done.files_before == 12
+        assert 4 <= done.files_after < 12  # of both tables; not all in one
+        lake.refresh()
+        assert len(read_sessions(lake, [key_of(1)])[key_of(1)]) == len(ours(1))
+        monkeypatch.setattr(maintenance, "_SMALL", 1)
+        assert compact(lake).files_before == 0

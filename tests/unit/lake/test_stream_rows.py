@@ -11,6 +11,7 @@ from atlas_otel.errors import ConfigError
 from atlas_otel.lake import schema
 from atlas_otel.lake.location import Location, locate
 from atlas_otel.lake.spark import jdbc_url, spark_settings, table_name
+from atlas_otel.lake.stream import _counts_nothing
 from atlas_otel.lake.stream_rows import (
     MESSAGE_COLUMN,
     REASON_COLUMN,
@@ -90,3 +91,12 @@ def test_spark_is_told_of_the_same_lake() -> None:
 def test_a_catalog_behind_a_socket_file_is_refused() -> None:
     with pytest.raises(ConfigError, match="reaches its catalog by TCP"):
         jdbc_url(Location("file:///l", "host=/tmp/socket dbname=d"))
+
+
+def test_only_sparks_own_slip_has_the_stream_started_again() -> None:
+    slip = (
+        '[STREAM_FAILED] Query [id = 1, runId = 2] terminated with exception: Cannot invoke "scala.collection.'
+        'IterableOps.map(scala.Function1)" because the return value of "scala.Option.get()" is null'
+    )
+    assert _counts_nothing(RuntimeError(slip))
+    assert not _counts_nothing(RuntimeError("[STREAM_FAILED] Query terminated with exception: no bucket"))
