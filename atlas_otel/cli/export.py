@@ -180,7 +180,7 @@ def report_export(summary: ExportSummary, output: str, *, left: str, quiet: bool
 def _hint(summary: ExportSummary) -> str:
     unreviewed = sum(count for reason, count in summary.skipped.items() if reason.startswith("review status"))
     if not summary.skipped:
-        return "Nothing was exported: the database holds no sessions."
+        return "Nothing was exported: there are no sessions."
     if unsuited := summary.skipped.get(NOT_IN_FORMAT):
         return f"Nothing was exported: {unsuited} sessions hold nothing that this format is made of."
     if not unreviewed:

@@ -79,7 +79,10 @@ def build(
         ),
     ] = None,
     config: chosen.ReviewConfig = None,
-    session_id: chosen.SessionNames = None,
+    session_id: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SESSION", help="Only this session, by its key or its number. May be repeated."),
+    ] = None,
     limit: chosen.Limit = None,
     offset: Annotated[int, typer.Option(metavar="N", min=0, help="Skip this many sessions.")] = 0,
     newest_first: Annotated[bool, typer.Option("--newest-first", help="The newest first; else the oldest.")] = False,

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from atlas_otel_exporters.datasets.manifest import Manifest
     from atlas_otel_exporters.datasets.shards import FileKind
     from atlas_otel_exporters.formats import Format
+    from atlas_otel_exporters.write import Lines
 
 
 class Engine(Protocol):
@@ -97,14 +98,21 @@ def build(
     wrong call, StoreError where the lake cannot be read, ExportError where the output cannot be written.
     """
     outputs.require_free()
-    tasks, digest = plan(lake, job, given, late, records_a_unit)
-    with Staged(outputs.work, digest) as staged:
+    with ExitStack() as stack:
+        lines = None
+        if job.format is not None and outputs.lines is not None:
+            # Opened first: what cannot be written is found out before anything is read.
+            lines = stack.enter_context(open_lines(outputs.lines, FEATURES.get(job.format)))
+        tasks, digest = plan(lake, job, given, late, records_a_unit)
+        staged = stack.enter_context(Staged(outputs.work, digest))
         kept = staged.units()
         waiting = [task for task in tasks if task.unit.number not in kept]
         counter = _Counter(len(tasks), len(tasks) - len(waiting), progress)
         with translating(lake.location):
             engine(job, waiting, staged, counter.one)
-        written = _write(job, outputs, staged, lake)
+        if missing := staged.missing(job.selection.session_ids):
+            raise UsageError(f"the lake {lake.location} has no session {', '.join(missing)}: give keys, or numbers")
+        written = _write(job, outputs, staged, lake, lines)
         staged.remove()
     return Built(len(tasks), len(kept), *written)
 
@@ -171,12 +179,11 @@ def _stable(value: object) -> object:
 
 
 def _write(
-    job: Job, outputs: Outputs, staged: Staged, lake: Lake
+    job: Job, outputs: Outputs, staged: Staged, lake: Lake, lines: Lines | None
 ) -> tuple[ExportSummary | None, Manifest | None, Mapping[str, int]]:
     summary, manifest, tables = None, None, {}
-    if job.format is not None and outputs.lines is not None:
-        with open_lines(outputs.lines, FEATURES.get(job.format)) as lines:
-            summary = export_from(staged, lines, _format(job), Asked(job.selection))
+    if lines is not None:
+        summary = export_from(staged, lines, _format(job), Asked(job.selection))
     if outputs.dataset is not None:
         folder, what = outputs.dataset
         manifest = create_from(staged, str(lake.location), folder, what, format=_format(job))

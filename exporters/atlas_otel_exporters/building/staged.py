@@ -105,6 +105,11 @@ class Staged:
         self._index.execute("INSERT OR REPLACE INTO units VALUES (?)", [unit])
         self._index.execute("COMMIT")
 
+    def missing(self, names: Sequence[int | str]) -> list[str]:
+        """Those of these keys and numbers that no session has."""
+        query = "SELECT 1 FROM sessions WHERE key = ? OR CAST(number AS TEXT) = ? LIMIT 1"
+        return [str(name) for name in names if self._index.execute(query, [str(name)] * 2).fetchone() is None]
+
     def consider(self, selection: Selection) -> Considered:
         """How many sessions the filters took, and left out; they were applied when the sessions were made."""
         counts = dict(self._index.execute("SELECT skipped, count(*) FROM sessions GROUP BY skipped ORDER BY skipped"))
