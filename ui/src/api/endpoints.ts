@@ -26,7 +26,10 @@ export const api = {
   deleteFilter: (name: string) => data(() => client.DELETE("/api/v1/filters/{name}", { params: { path: { name }, ...csrf() } })),
 
   session: (session: string, signal?: AbortSignal) =>
-    data(() => client.GET("/api/v1/sessions/{session}", { params: { path: of(session) }, signal: signal ?? null })),
+    // Whoever looks at a session is no part of its revision, so a stored answer may be an old one.
+    data(() => client.GET("/api/v1/sessions/{session}", { params: { path: of(session) }, cache: "no-store", signal: signal ?? null })),
+  review: (session: string | number) =>
+    data(() => client.GET("/api/v1/sessions/{session}/review", { params: { path: of(session) }, cache: "no-store" })),
   skeleton: (session: string, signal?: AbortSignal) =>
     data(() => client.GET("/api/v1/sessions/{session}/skeleton", { params: { path: of(session) }, signal: signal ?? null })),
   span: (session: string, span: string, signal?: AbortSignal) =>

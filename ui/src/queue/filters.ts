@@ -3,7 +3,7 @@ import type { Order, SessionQuery } from "../api/types";
 
 /** The parameters of the URL that are conditions on sessions, each as the API names it. */
 export const TEXT_FIELDS = [
-  "agent", "model", "tool", "tag", "learning_key", "task_group", "conversation", "cluster", "assigned_to", "reviewed_by", "text",
+  "agent", "model", "tool", "tag", "learning_key", "conversation", "cluster", "assigned_to", "reviewed_by", "text",
 ] as const;
 const TIME_FIELDS = ["since", "until"] as const;
 const NUMBER_FIELDS = ["min_reward", "max_reward"] as const;

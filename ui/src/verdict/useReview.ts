@@ -42,19 +42,20 @@ export function useReview(session: Session): Review {
       setBusy(true);
       try {
         const state = await api.decide(id, { revision, actions: [...actions] });
-        done(state);
+        reviewed(state);
         setBase({ id, revision: state.revision });
         setConflict(null);
         setError(null);
         const before = Math.max(0, ...session.review.events.map((event) => event.id));
         const fresh = state.events.filter((event) => event.id > before && event.kind !== "undo").map((event) => event.id);
-        say(said, fresh.length ? { undo: () => void takeBack(id, fresh, state, (next) => setBase((now) => (now.id === id ? { id, revision: next.revision } : now))) } : {});
+        say(said, fresh.length ? { undo: () => void takeBack(id, fresh, (next) => setBase((now) => (now.id === id ? { id, revision: next.revision } : now))) } : {});
         return true;
       } catch (failure) {
         if (!(failure instanceof ApiError)) throw failure;
         if (failure.problem.code === "conflict") {
+          // The reviewer is told once the session is shown as it is now.
+          await queryClient.invalidateQueries({ queryKey: ["session"] });
           setConflict(failure.problem);
-          void queryClient.invalidateQueries({ queryKey: ["session"] });
         } else {
           setError(failure.problem);
         }
@@ -79,10 +80,6 @@ export function useReview(session: Session): Review {
   return { changed, busy, error, decide, acknowledge };
 }
 
-function done(state: ReviewState): void {
-  reviewed(state);
-}
-
 /** What reviewers did after `revision`, of what the session itself knows. */
 function since(session: Session, revision: string): Changed[] {
   const at = Number(/-r(\d+)$/.exec(revision)?.[1] ?? 0);
@@ -93,11 +90,13 @@ function since(session: Session, revision: string): Changed[] {
 }
 
 /** Undo the events of one save. */
-async function takeBack(id: number, events: readonly number[], state: ReviewState, onDone: (state: ReviewState) => void): Promise<void> {
+async function takeBack(id: number, events: readonly number[], onDone: (state: ReviewState) => void): Promise<void> {
   const actions = [...events].reverse().map((event) => ({ kind: "undo" as const, event }));
   try {
-    const next = await api.decide(id, { revision: state.revision, actions });
-    done(next);
+    // What was said since stays: the events of this save are the reviewer's own to take back, on any revision.
+    const { revision } = await api.review(id);
+    const next = await api.decide(id, { revision, actions });
+    reviewed(next);
     onDone(next);
     say("Taken back");
   } catch (failure) {
