@@ -25,11 +25,17 @@ def key(page: Any, *keys: str) -> None:
         page.keyboard.press(one)
 
 
+def another(page: Any, before: str) -> None:
+    """Until another session than ``before`` is shown."""
+    shown = "before => ![undefined, before].includes(document.querySelector('.pane-task')?.innerText)"
+    page.wait_for_function(shown, arg=before)
+
+
 def done(page: Any) -> None:
     """Done and next: until the next session is there."""
     before = task(page)
     page.keyboard.press("Control+Enter")
-    page.wait_for_function("before => document.querySelector('.pane-task')?.innerText !== before", arg=before)
+    another(page, before)
 
 
 def test_fifty_sessions_by_keys_alone(serve: Any, open_page: Any, reviewed_url: str) -> None:
@@ -60,7 +66,7 @@ def test_approve_quarantine_score_correct_and_export(
     serve: Any, open_page: Any, reviewed_url: str, tmp_path: Path
 ) -> None:
     page = open_page(serve() + "/queue?agent=support-agent&order=oldest")
-    page.locator(".pane-task").wait_for()
+    page.locator(".span").first.wait_for()
     key(page, "d")
     page.locator(".diff").wait_for()
     assert "48" in page.locator(".diff ins").all_inner_texts()
@@ -91,7 +97,8 @@ def test_approve_quarantine_score_correct_and_export(
     def exported(what: str) -> list[Any]:
         output = tmp_path / f"{what}.jsonl"
         command = [sys.executable, "-m", "atlas_otel", "export", "--database-url", reviewed_url, "--format", what]
-        subprocess.run([*command, "--output", str(output)], check=True, capture_output=True)
+        run = subprocess.run([*command, "--output", str(output)], capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
         return [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
 
     assert [line["task"].split(".")[0] for line in exported("atlas")] == ["Draft a reply to Ana Duarte"]
@@ -196,7 +203,7 @@ def test_the_help_lists_the_keys_and_g_goes(serve: Any, open_page: Any) -> None:
         page.wait_for_url(f"**{path}**")
     first = task(page)
     key(page, "j")
-    page.wait_for_function("before => document.querySelector('.pane-task')?.innerText !== before", arg=first)
+    another(page, first)
     page.go_back()
     page.wait_for_function("before => document.querySelector('.pane-task')?.innerText === before", arg=first)
 
@@ -214,9 +221,7 @@ def test_a_database_that_is_away_comes_back_by_itself(
         page.get_by_text("The database does not answer").wait_for()
         assert page.get_by_role("textbox", name="Note").input_value() == "kept while away"
     page.get_by_text("The database does not answer").wait_for(state="detached", timeout=30_000)
-    before = task(page)
-    page.keyboard.press("Control+Enter")
-    page.wait_for_function("before => document.querySelector('.pane-task')?.innerText !== before", arg=before)
+    done(page)
     with psycopg.connect(reviewed_url) as connection:
         assert connection.execute("SELECT review_notes FROM sessions WHERE review_status = 'approved'").fetchall() == [
             ("kept while away",)

@@ -52,6 +52,11 @@ export function useSession(session: string) {
   });
 }
 
+/** Read a session before it is chosen, so that it is there at once. */
+export function ahead(session: string): void {
+  void queryClient.prefetchQuery({ queryKey: ["session", session], queryFn: ({ signal }) => api.session(session, signal) });
+}
+
 /** The spans of a session as it is at `revision`; asked again when it changes. */
 export function useSkeleton(session: string, content: string) {
   return useQuery({

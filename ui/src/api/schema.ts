@@ -624,7 +624,7 @@ export interface components {
              * @default chat
              * @enum {string}
              */
-            format?: "chat" | "preference" | "rl" | "kto" | "tokens" | "openai" | "openai-preference" | "verl" | "atif" | "atlas";
+            format?: "atlas" | "chat" | "preference" | "rl" | "kto" | "tokens" | "openai" | "openai-preference" | "verl" | "atif" | "hf-traces";
             query: components["schemas"]["SessionQuery"];
             /** @default false */
             every_status?: boolean;

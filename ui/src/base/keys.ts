@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "react";
+import { useLayoutEffect, useRef } from "react";
 
 /** What a key does. `keys` is a key's own name ("j", "?", "ArrowUp"), "mod+Enter", or two after each other ("g q"). */
 export interface Binding {
@@ -69,7 +69,8 @@ window.addEventListener("keydown", heard);
 export function useKeys(bindings: readonly Binding[]): void {
   const layer = useRef(bindings);
   layer.current = bindings;
-  useEffect(() => {
+  // Before the next key can come: none goes to what is no longer shown.
+  useLayoutEffect(() => {
     layers.push(layer);
     return () => {
       layers.splice(layers.indexOf(layer), 1);

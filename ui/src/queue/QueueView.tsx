@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { api } from "../api/endpoints";
-import { queryClient, useCounts, useMe, useSessions, useSetup } from "../api/queries";
+import { ahead, queryClient, useCounts, useMe, useSessions, useSetup } from "../api/queries";
 import { useKeys } from "../base/keys";
 import { change, usePlace } from "../base/place";
 import { Empty, Failed, Loading } from "../parts/small";
@@ -56,6 +56,13 @@ export function QueueView() {
     }
     return undefined;
   };
+
+  const following = sessions[at + 1]?.id;
+  useEffect(() => {
+    if (following === undefined) return undefined;
+    const timer = window.setTimeout(() => ahead(String(following)), 400);
+    return () => window.clearTimeout(timer);
+  }, [following]);
 
   useEffect(() => {
     // A session that is no longer waiting stays in the list until another filter is chosen: the list does not jump.
