@@ -68,7 +68,7 @@ function More({ count, onClick }: { count: number; onClick: () => void }) {
 
 function Table({ columns, rows }: { columns: readonly string[]; rows: readonly Flat[] }) {
   return (
-    <div className="table-scroll">
+    <div className="table-scroll" tabIndex={0} role="group" aria-label="Table">
       <table className="table">
         <thead><tr>{columns.map((column) => <th key={column} scope="col">{column}</th>)}</tr></thead>
         <tbody>

@@ -61,7 +61,7 @@ export function PlotsView() {
           ))}
         </span>
         {query["name"] ? <button type="button" className="condition" onClick={() => change({ name: null })}>{by}: {query["name"]}<Icon name="cross" size={11} /></button> : null}
-        {found ? <span className="push tiny quiet num">as of {ago(found.as_of)} ago{found.behind > 0 ? `, ${plural(found.behind, "session")} not in yet` : ""}</span> : null}
+        {found ? <span className="push tiny quiet num">{ago(found.as_of) === "now" ? "as of now" : `as of ${ago(found.as_of)} ago`}{found.behind > 0 ? `, ${plural(found.behind, "session")} not in yet` : ""}</span> : null}
       </div>
       {plots.error && !found ? <Failed error={plots.error} again={() => void plots.refetch()} /> : null}
       {!found && !plots.error ? <Loading lines={8} /> : null}

@@ -48,7 +48,9 @@ export function FilterBar({ search, counts, me, order, onFilters, onSaved, onBul
           onChange={(event) => setText(event.target.value)}
           onKeyDown={(event) => {
             if (event.key === "Enter") change({ text, s: null });
-            if (event.key === "Escape" || event.key === "Enter") event.currentTarget.blur();
+            if (event.key !== "Escape" && event.key !== "Enter") return;
+            event.preventDefault(); // Escape would empty the field
+            event.currentTarget.blur();
           }}
         />
         <Kbd>/</Kbd>

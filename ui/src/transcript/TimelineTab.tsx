@@ -52,7 +52,6 @@ export function TimelineTab({ name, session, spans }: { name: string; session: S
                 className={span.id === query["span"] ? "timeline-row timeline-chosen" : "timeline-row"}
                 style={{ position: "absolute", top: 0, left: 0, right: 0, height: HEIGHT, transform: `translateY(${item.start}px)` }}
                 onClick={() => change({ span: span.id }, true)}
-                aria-label={`${KIND_WORDS[span.kind]} ${span.name}, from ${duration(span.start_ms)}, ${span.duration_ms === null ? "running" : duration(span.duration_ms)}${span.status === "failed" ? ", failed" : ""}`}
               >
                 <span className="timeline-name cut"><span className={`dot kind-${span.kind}`} />{span.name}</span>
                 <span className="timeline-track">
@@ -62,6 +61,7 @@ export function TimelineTab({ name, session, spans }: { name: string; session: S
                   />
                 </span>
                 <span className="timeline-time num tiny quiet">{span.duration_ms === null ? "…" : duration(span.duration_ms)}</span>
+                <span className="unseen">{`${KIND_WORDS[span.kind]}, from ${duration(span.start_ms)}${span.duration_ms === null ? ", running" : ""}${span.status === "failed" ? ", failed" : ""}`}</span>
               </button>
             );
           })}
