@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _NOT_BUILT: Final = (
     "<!doctype html><meta charset=utf-8><title>atlas-otel ui</title>"
-    "<p>The page is not built here: run make page, or install a released wheel. The API is at /api/v1.</p>\n"
+    "<p>The page is not built here: run make ui, or install a released wheel. The API is at /api/v1.</p>\n"
 )
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 

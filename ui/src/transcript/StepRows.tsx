@@ -10,8 +10,8 @@ import { Readable, Value } from "../parts/Value";
 import { lastAttempt, type StepTab } from "./rows";
 
 function looks(attempt: Attempt): { icon: "check" | "cross" | "dot"; tone: string; words: string } {
-  if (attempt.status === "failed") return { icon: "cross", tone: "bad", words: "failed" };
   if (attempt.valid === false) return { icon: "cross", tone: "bad", words: "rejected" };
+  if (attempt.status === "failed") return { icon: "cross", tone: "bad", words: "failed" };
   if (attempt.valid === true) return { icon: "check", tone: "good", words: "accepted" };
   return { icon: "dot", tone: "plain", words: attempt.status };
 }
