@@ -1,4 +1,4 @@
-"""Checks that the whole way works on this machine, from a span to a training line and to Jaeger, and says what to do.
+"""Checks recording on this machine from start to end, from a span to a training line and to Jaeger, and advises.
 
 From outside: ``examine.examine`` and ``finding.Finding``.
 """
