@@ -1,7 +1,7 @@
 """What ``lake build`` costs: ``python -m benchmarks.build --sessions 600 3000``; ``--spark``: on one and two workers.
 
-The traffic is that of ``benchmarks.scaling``, as often as is asked for. Processor time and memory are of the whole
-command, its workers with it; wall time says what happened, beside whatever else the machine did, whose load is printed.
+The traffic is that of ``benchmarks.scaling``, as often as is asked for. Processor time is of the whole command,
+its workers with it; wall time says what happened, beside whatever else the machine did, whose load is printed.
 """
 
 from __future__ import annotations
@@ -42,12 +42,11 @@ _EVERYTHING = ("--format", "atlas", "--include-all-statuses", "--quiet")
 
 
 class Cost(NamedTuple):
-    """Of one command: processor time and wall time in seconds, and the largest process in MiB."""
+    """Of one command: processor time and wall time in seconds, and a digest of what it wrote."""
 
     what: str
     cpu_s: float
     wall_s: float
-    mib: float
     digest: str
 
 
@@ -112,7 +111,7 @@ def run(what: str, output: Path, command: Sequence[str], settings: Mapping[str, 
     if process.returncode:
         raise SystemExit(f"{what}: exit {process.returncode}")
     digest = sha256(output.read_bytes()).hexdigest()[:12]
-    return Cost(what, used.ru_utime + used.ru_stime, took, used.ru_maxrss / 1024, digest)
+    return Cost(what, used.ru_utime + used.ru_stime, took, digest)
 
 
 def measure(sessions: int, folder: Path, *, spark: bool) -> Iterator[Cost]:
@@ -167,8 +166,8 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, nargs="+", default=[600, 3000])
     parser.add_argument("--spark", action="store_true", help="on a cluster of one and of two workers too (Java)")
     asked = parser.parse_args()
-    print("| sessions | spans | what | processor time | wall time | µs a span | largest process | hash |")
-    print("|---:|---:|---|---:|---:|---:|---:|---|", flush=True)
+    print("| sessions | spans | what | processor time | wall time | µs a span | hash |")
+    print("|---:|---:|---|---:|---:|---:|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for sessions in asked.sessions:
             number = -(-sessions // _ONCE) * _ONCE
@@ -177,7 +176,7 @@ def main() -> int:
                 each = cost.cpu_s * 1e6 / spans
                 print(
                     f"| {number:,} | {spans:,} | {cost.what} | {cost.cpu_s:.1f} s | {cost.wall_s:.1f} s | {each:,.0f} "
-                    f"| {cost.mib:,.0f} MiB | `{cost.digest}` |",
+                    f"| `{cost.digest}` |",
                     flush=True,
                 )
     print(f"\nload average {os.getloadavg()[0]:.1f}", file=sys.stderr)
