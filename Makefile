@@ -7,6 +7,7 @@
 #   make test-training   TRL trains on exports; test-training-all over every chat template
 #   make test-lake   Spark, Kafka and a lake, with everything killed on the way (Java 17, Maven), some minutes
 #   make soak SECONDS=3600   agents, random faults, and accounts that must balance
+#   make chaos SECONDS=600   the same with more faults: disks, clocks, fail-over, pgbouncer, locks, senders; best as root
 #   make budget      instructions of the hot path, the drain and the projection, counted (valgrind)
 #   make docs        the documentation site, in build/docs; a warning, a broken link or a remote asset fails
 #   make prose       the English of the pages (Go: builds Vale once)
@@ -35,7 +36,7 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help setup demo demo-lake test lint types imports test-suite test-rest test-wheel test-stack test-lake \
-  test-training test-training-all ui ui-check test-ui test-browser stack programs docs prose release-check test-pythons soak budget \
+  test-training test-training-all ui ui-check test-ui test-browser stack programs docs prose release-check test-pythons soak chaos budget \
   bench up down lock format clean
 
 help:
@@ -146,6 +147,9 @@ test-browser: setup
 SECONDS ?= 600
 soak: setup
 	$(BIN)/python tests/acceptance/faults/soak.py --seconds $(SECONDS) $(SOAK_ARGS)
+
+chaos: setup
+	$(BIN)/python tests/acceptance/faults/soak.py --chaos --pace 1 --seconds $(SECONDS) $(SOAK_ARGS)
 
 # What tests/unit/tracing/test_bare_and_decorated.py does with a few hundred in the suite.
 PROGRAMS ?= 10000

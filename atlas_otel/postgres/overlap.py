@@ -32,9 +32,10 @@ class OverlappingConnection(psycopg.Connection[TupleRow]):
     _meanwhile: Callable[[], bool] | None = None
     _settings: Mapping[str, str] | None = None
     silence_s: float | None = None
-    """How long nothing may come from the server in the middle of a statement; None: for ever. Its own time limits run
-    by its clock, and stop with it. Then the connection is closed, and the statement raises OperationalError. Nothing
-    is cancelled: a commit that waits for a standby would count as done."""
+    """How long nothing may come from the server in the middle of a statement; None: for ever. A frozen server
+    enforces no time limit of its own, and a pooler or proxy before it keeps the connection alive. Afterwards the
+    connection is closed and the statement raises OperationalError. Nothing is cancelled: that would end a commit's wait
+    for its standby, as if it were done."""
 
     @property
     def pooled(self) -> bool:

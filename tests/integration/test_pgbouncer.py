@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import os
-import pwd
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
 import textwrap
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from atlas_otel.errors import PermanentStoreError
 from atlas_otel.postgres.connect import connect
+from tests.support.pooler import PGBOUNCER, pooling
 
-PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed (apt-get install pgbouncer)")
 
 AGENT = """
@@ -48,59 +42,16 @@ AGENT = """
 """
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def _pooler(url: str, mode: str) -> Iterator[str]:
-    assert PGBOUNCER is not None
-    parts = conninfo_to_dict(url)
-    folder, port = Path(tempfile.mkdtemp(prefix="atlas-otel-pgbouncer-")), _free_port()
-    # As root pgbouncer does not run: it takes the user of the server, who may pass to its socket.
-    owner = pwd.getpwuid(Path(str(parts["host"])).stat().st_uid).pw_name
-    (folder / "pgbouncer.ini").write_text(
-        textwrap.dedent(f"""
-        [databases]
-        * = host={parts["host"]} port={parts.get("port", 5432)}
-        [pgbouncer]
-        listen_addr = 127.0.0.1
-        listen_port = {port}
-        unix_socket_dir =
-        auth_type = any
-        pool_mode = {mode}
-        default_pool_size = 4
-        """).replace("* = host", f"* = user={parts['user']} host")
-    )
-    folder.chmod(0o755)
-    as_user = ["-u", owner] if os.geteuid() == 0 else []
-    with (folder / "log").open("wb") as log:
-        running = subprocess.Popen([PGBOUNCER, *as_user, str(folder / "pgbouncer.ini")], stdout=log, stderr=log)
-    pooled = make_conninfo(url, host="127.0.0.1", port=port)
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                psycopg.connect(pooled).close()
-                break
-            except psycopg.OperationalError:
-                assert time.monotonic() < deadline, (folder / "log").read_text()
-                time.sleep(0.05)
-        yield pooled
-    finally:
-        running.terminate()
-        running.wait(20)
-        shutil.rmtree(folder)
-
-
 @pytest.fixture(params=["session", "transaction"])
 def pooled_url(request: pytest.FixtureRequest, database_url: str) -> Iterator[str]:
-    yield from _pooler(database_url, request.param)
+    with pooling(database_url, request.param) as url:
+        yield url
 
 
 @pytest.fixture
 def statement_pooled_url(database_url: str) -> Iterator[str]:
-    yield from _pooler(database_url, "statement")
+    with pooling(database_url, "statement") as url:
+        yield url
 
 
 def _environment() -> dict[str, str]:

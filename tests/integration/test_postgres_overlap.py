@@ -118,7 +118,7 @@ def test_what_the_work_raises_comes_out(connection: OverlappingConnection) -> No
 
 @pytest.mark.parametrize("overlapping", [False, True])
 def test_a_server_that_is_silent_is_given_up(database_url: str, *, overlapping: bool) -> None:
-    """As with a lock that it never gives, since its clock was set back and its own time limits wait for that."""
+    """One that enforces no time limit of its own, as if it were frozen."""
     with psycopg.connect(database_url) as other, connect(database_url) as connection:
         other.execute("LOCK TABLE public.sessions IN ACCESS EXCLUSIVE MODE")
         connection.silence_s = 0.3

@@ -1,40 +1,140 @@
-"""More faults for the soak (``soak.py --chaos``): locks, settings, migrations, a collector under hostile senders."""
+"""More faults for the soak (``soak.py --chaos``): disks, clocks, fail-over, pooler, locks, settings, schema, senders.
+
+What this machine has no means for is left out, and said: a disk of its own (root), pgbouncer.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import gzip
-import os
 import random
-import socket
-import subprocess
-import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import psycopg
+from cluster import Cluster
+from collecting import Collector
+from disk import Disk
+from proxy import Proxy
 
 from atlas_otel.postgres import migrate
+from tests.support.pooler import PGBOUNCER, pooling
 
-COLLECTOR_MIB = 900
-"""What the collector may take: bodies (256 MiB), what they decode to (512), and itself."""
 _LOCKED = ("atlas_otel.spans", "atlas_otel.sessions", "public.sessions", "public.trajectory_events")
 _SETTINGS = ("client_encoding = 'LATIN1'", "datestyle = 'SQL, DMY'", "array_nulls = off", "timezone = 'Asia/Kathmandu'")
 
 
-class Chaos:
-    """Faults of a database at ``url``, and those of a collector that stores into it."""
+_ENVIRONMENTS = (
+    {},
+    {"PGCLIENTENCODING": "LATIN1"},
+    {"PGDATESTYLE": "German", "PGTZ": "Asia/Kathmandu"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    {"PGOPTIONS": "-c array_nulls=off -c default_transaction_isolation=serializable"},
+)
+_JUMPS_S = (-86_400, -3_600, -5, 0, 5, 3_600, 86_400)
 
-    def __init__(self, url: str, collector: Collector, chance: random.Random) -> None:
-        self._url, self._collector, self._chance = url, collector, chance
+
+class Chaos:
+    """Faults of a cluster, of the way of the agents to it, of the spool's disk, and of a collector."""
+
+    def __init__(
+        self, cluster: Cluster, proxy: Proxy, collector: Collector, spool: Disk | None, folder: Path,
+        chance: random.Random,
+    ) -> None:  # fmt: skip
+        """``proxy``: the agents' way. ``folder``: for the file that their clock follows."""
+        self._cluster, self._proxy, self._collector, self._spool = cluster, proxy, collector, spool
+        self._url, self._chance = cluster.url, chance
+        self._pooled_url: str | None = None
+        self._clock = folder / "clock"
+        self._clock.write_text("0")
+        self._schema = 9000
+        self.missing: list[str] = []
         self.faults: list[Callable[[], None]] = [
-            self.lock_storm, self.lock_storm, self.odd_settings, self.migrate_again,
-            self.hostile_bodies, self.silent_connections,
+            self.lock_storm, self.lock_storm, self.odd_settings, self.migrate_again, self.newer_schema,
+            self.hostile_bodies, self.silent_connections, self.slow_bodies, self.kill_collector,
+            self.fail_over, self.stop_server_at_once, self.jump_clocks, self.jump_clocks,
         ]  # fmt: skip
+
+    @contextlib.contextmanager
+    def prepared(self) -> Iterator[Chaos]:
+        """With the faults for which this machine has the means."""
+        if self._spool is not None:
+            self.faults += [self.fill_spool_disk, self.fill_server_disk] * 2
+        else:
+            self.missing.append("no disk of its own can be mounted")
+        with contextlib.ExitStack() as stack:
+            if PGBOUNCER is not None:
+                self._pooled_url = stack.enter_context(pooling(self._url, "transaction"))
+                self.faults += [self.change_way]
+            else:
+                self.missing.append("pgbouncer is not installed")
+            yield self
+
+    def environment(self) -> dict[str, str]:
+        """Variables that an agent may have."""
+        return {"ATLAS_TEST_CLOCK": str(self._clock), **self._chance.choice(_ENVIRONMENTS)}
+
+    def calm(self) -> None:
+        """Set the clocks right."""
+        self._set_clocks(0)
+
+    def fail_over(self) -> None:
+        """The primary is killed for good, and a synchronous standby takes its place."""
+        self._cluster.fail_over()
+
+    def stop_server_at_once(self) -> None:
+        """An immediate shutdown, and a start."""
+        self._cluster.server.end_at_once()
+        time.sleep(self._chance.uniform(0, 2))
+        self._cluster.server.start()
+
+    def change_way(self) -> None:
+        """Agents come by way of the pooler from now on, or no longer."""
+        assert self._pooled_url is not None
+        self._proxy.aim(self._chance.choice([self._pooled_url, self._url]))
+        self._proxy.cut()
+
+    def jump_clocks(self) -> None:
+        """The clocks of the agents that run are set to another time."""
+        self._set_clocks(self._chance.choice(_JUMPS_S))
+
+    def _set_clocks(self, off_s: float) -> None:
+        new = self._clock.with_suffix(".new")
+        new.write_text(str(off_s))
+        new.replace(self._clock)
+
+    def fill_spool_disk(self) -> None:
+        """Nothing is left on the spool's disk for a while."""
+        assert self._spool is not None
+        self._spool.fill()
+        time.sleep(self._chance.uniform(0.2, 3))
+        self._spool.clear()
+
+    def fill_server_disk(self) -> None:
+        """Nothing is left on the server's disk for a while."""
+        self._cluster.fill_disk(self._chance.uniform(0.2, 3))
+
+    def newer_schema(self) -> None:
+        """A migration of a version to come, beside writers of this one."""
+        self._schema += 1
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self._url) as connection:
+            connection.execute("SET LOCAL lock_timeout = '2s'")
+            for table in ("public.sessions", "atlas_otel.spans"):
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN of_tomorrow_{self._schema} TEXT")
+            connection.execute(
+                "INSERT INTO atlas_otel.schema_migrations (version, name, checksum, writers)"
+                " VALUES (%s, 'of_tomorrow', 'c', 7)",
+                [self._schema],
+            )
+
+    def slow_bodies(self) -> None:
+        """Bodies that take their time."""
+        self._collector.drip()
+
+    def kill_collector(self) -> None:
+        """SIGKILL, and another one on its port."""
+        self._collector.kill()
 
     def lock_storm(self) -> None:
         """Nobody writes into, or reads, one table after the other."""
@@ -76,87 +176,3 @@ class Chaos:
     def silent_connections(self) -> None:
         """More connections than there may be, which say nothing."""
         self._collector.crowd()
-
-
-class Collector:
-    """``atlas-otel collect`` over the same database, which keeps none of what it is sent."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        folder.mkdir()
-        self._log = folder / "collect.log"
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("ATLAS_", "OTEL_"))}
-        environment["ATLAS_OTEL_SPOOL_DIR"] = str(folder / "spool")
-        arguments = ["--database-url", url, "--port", "0", "--max-decoded-mib", "512"]
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "atlas_otel", "collect", *arguments],
-                stdout=subprocess.PIPE, stderr=log, env=environment,
-            )  # fmt: skip
-        assert self.process.stdout is not None
-        self._url = self.process.stdout.readline().decode().split()[-1]
-        self.answers: Counter[int] = Counter()
-
-    def attack(self, chance: random.Random) -> None:
-        """Send a few bodies, four at a time, that hold nothing to be kept."""
-        size = 30 * 1024 * 1024
-        spans = b"\x0a\x80\x80\x80\x0f\x12\xfb\xff\xff\x0e" + b"\x12\x00" * (size // 2)
-        body, kind = chance.choice(
-            [
-                (spans, "application/x-protobuf"),
-                (b'{"resourceSpans":[' + b"[]," * (size // 3) + b"[]]}", "application/json"),
-                (b'{"resourceSpans":[' + b"1," * (size // 2) + b"1]}", "application/json"),
-                (chance.randbytes(100_000), "application/x-protobuf"),
-            ]
-        )
-        packed = gzip.compress(body, 1)
-
-        def send() -> None:
-            headers = {"content-type": kind, "content-encoding": "gzip"}
-            with contextlib.suppress(httpx.HTTPError):
-                self.answers[httpx.post(self._url, content=packed, headers=headers, timeout=30).status_code] += 1
-
-        threads = [threading.Thread(target=send) for _ in range(4)]
-        for one in threads:
-            one.start()
-        for one in threads:
-            one.join()
-
-    def crowd(self) -> None:
-        """Connect 600 times, and see that somebody else is answered."""
-        address = httpx.URL(self._url)
-        held = []
-        try:
-            for _ in range(600):
-                with contextlib.suppress(OSError):
-                    held.append(socket.create_connection((address.host, address.port), timeout=5))
-            assert httpx.get(address.copy_with(path="/healthz"), timeout=10).text == "ok\n"
-        finally:
-            for one in held:
-                one.close()
-
-    def most_mib(self) -> int:
-        """The most memory that it took."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.partition("VmHWM:")[2].split()[0]) // 1024
-
-    def stop(self) -> dict[str, object]:
-        """End it; what it took and answered."""
-        assert self.process.poll() is None, self._log.read_text()
-        most = self.most_mib()
-        assert most < COLLECTOR_MIB, most
-        self.process.terminate()
-        self.process.wait(60)
-        return {"collector_mib": most, "answers": dict(self.answers)}
-
-
-@contextlib.contextmanager
-def collecting(url: str, folder: Path) -> Iterator[Collector]:
-    """A collector, which does not outlive the block."""
-    collector = Collector(url, folder)
-    try:
-        yield collector
-    finally:
-        collector.process.kill()
-        collector.process.wait()
-        assert collector.process.stdout is not None
-        collector.process.stdout.close()

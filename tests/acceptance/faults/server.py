@@ -85,6 +85,10 @@ class Server:
         """A fast shutdown."""
         self._run("pg_ctl", "stop", "-w", "-t", "60", "-m", "fast", "-D", str(self.data))
 
+    def end_at_once(self) -> None:
+        """An immediate shutdown: it reads its log again at the next start."""
+        self._run("pg_ctl", "stop", "-w", "-t", "60", "-m", "immediate", "-D", str(self.data))
+
     def promote(self) -> None:
         """Make a standby the primary."""
         self._run("pg_ctl", "promote", "-w", "-t", "60", "-D", str(self.data))
@@ -129,6 +133,15 @@ class Server:
         with psycopg.connect(self.url, autocommit=True) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
+
+    @property
+    def alive(self) -> bool:
+        """Whether it takes connections."""
+        try:
+            psycopg.connect(self.url, connect_timeout=5).close()
+        except psycopg.Error:
+            return False
+        return True
 
     def _pids(self) -> Iterator[int]:
         """The server's process, and those that it started."""

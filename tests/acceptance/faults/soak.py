@@ -1,6 +1,7 @@
 """Agents at full speed while a random fault strikes every few seconds; then everything must agree to the last span.
 
-    soak.py [--seconds N] [--agents N] [--every S] [--backlog N] [--pace S] [--seed N] [--folder DIR] [--chaos]
+    soak.py [--seconds N] [--agents N] [--every S] [--backlog N] [--pace S] [--seed N] [--folder DIR]
+            [--chaos] [--disk tmpfs|ext4|xfs|btrfs]
 
 The faults: an agent is killed, terminated, frozen; connections are cut, frozen, slowed, refused; the server is frozen,
 killed, restarted; its sessions are terminated; it takes no connections. ``--chaos``: those of ``chaos.py``, too. At
@@ -29,39 +30,46 @@ from pathlib import Path
 import psycopg
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from agents import Agent, Agents
-from chaos import Chaos, collecting
+from chaos import Chaos
+from cluster import Cluster, clustered
+from collecting import collecting
+from disk import FILE_SYSTEMS, Disk
 from proxy import Proxy
-from server import Server
 from soak_comparison import compare, spans_of_run
 
 from atlas_otel.postgres import migrate
+from atlas_otel.records.store import DEFAULT_PATIENCE
 
-_SERVER_SETTINGS = {
-    "autovacuum": "on",  # an hour's tables want it, as everybody's do
-    "checkpoint_timeout": "30s",  # a killed server has little to read again
-    "max_wal_size": "256MB",
-}
+_AGENT_MIB = 64
+"""What an agent may take above its start."""
+_SPOOL_MB, _SERVER_MB = 300, 4_000
+_FULL = {"disk_full", "spool_full"}
 
 
 class Soak:
     """One run. ``struck`` counts the faults."""
 
-    def __init__(self, server: Server, proxy: Proxy, agents: Agents, number: int, chance: random.Random) -> None:
-        self._server, self._proxy, self._agents, self._chance = server, proxy, agents, chance
+    def __init__(self, cluster: Cluster, proxy: Proxy, agents: Agents, number: int, chance: random.Random) -> None:
+        self._cluster, self._proxy, self._agents, self._chance = cluster, proxy, agents, chance
         self._number = number
         self._alive: list[Agent] = []
+        self._environment: Callable[[], dict[str, str]] = dict
         self.struck: Counter[str] = Counter()
+        self.agent_mib = 0
+        """The most that an agent took above its start."""
         self._faults: list[Callable[[], None]] = [
             self.kill_agent, self.kill_agent, self.kill_agent, self.terminate_agent, self.freeze_agent,
             self.cut, self.freeze, self.slow, self.refuse,
             self.freeze_server, self.kill_server, self.restart_server, self.terminate_sessions, self.no_connections,
         ]  # fmt: skip
 
-    def add(self, faults: list[Callable[[], None]]) -> None:
-        """Have these strike as well."""
+    def add(self, faults: list[Callable[[], None]], environment: Callable[[], dict[str, str]]) -> None:
+        """Have these strike as well, and give agents these variables."""
         self._faults += faults
+        self._environment = environment
 
     def run(self, seconds: float, every: float) -> None:
         """Let agents work and faults strike for so long."""
@@ -69,7 +77,7 @@ class Soak:
         while time.monotonic() < until:
             assert all(agent.alive for agent in self._alive), "an agent ended by itself"
             while len(self._alive) < self._number:
-                self._alive.append(self._agents.start(self._proxy.url))
+                self._alive.append(self._agents.start(self._proxy.url, **self._environment()))
             time.sleep(min(self._chance.uniform(0.2, 2 * every), max(until - time.monotonic(), 0)))
             fault = self._chance.choice(self._faults)
             self.struck[fault.__name__] += 1
@@ -80,11 +88,17 @@ class Soak:
     def finish(self) -> list[dict[str, object]]:
         """Let the agents that live end in order; their accounts."""
         for agent in self._alive:
+            self._weigh(agent)
             agent.stop()
         return [agent.finish() for agent in self._alive]
 
     def _victim(self) -> Agent:
-        return self._alive.pop(self._chance.randrange(len(self._alive)))
+        agent = self._alive.pop(self._chance.randrange(len(self._alive)))
+        self._weigh(agent)
+        return agent
+
+    def _weigh(self, agent: Agent) -> None:
+        self.agent_mib = max(self.agent_mib, agent.grown_mib())
 
     def kill_agent(self) -> None:
         self._victim().send(signal.SIGKILL)
@@ -118,49 +132,53 @@ class Soak:
         self._proxy.open()
 
     def freeze_server(self) -> None:
-        with self._server.frozen():
+        with self._cluster.server.frozen():
             time.sleep(self._chance.uniform(0.5, 3))
 
     def kill_server(self) -> None:
-        self._server.kill()
+        self._cluster.server.kill()
         time.sleep(self._chance.uniform(0, 1))
-        self._server.start()
+        self._cluster.server.start()
 
     def restart_server(self) -> None:
-        self._server.stop()
-        self._server.start()
+        self._cluster.server.stop()
+        self._cluster.server.start()
 
     def terminate_sessions(self) -> None:
-        self._server.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        self._cluster.server.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        )
 
     def no_connections(self) -> None:
-        self._server.query("ALTER DATABASE soak ALLOW_CONNECTIONS false")
+        self._cluster.server.query("ALTER DATABASE soak ALLOW_CONNECTIONS false")
         self.terminate_sessions()
         time.sleep(self._chance.uniform(0.1, 2))
-        self._server.query("ALTER DATABASE soak ALLOW_CONNECTIONS true")
+        self._cluster.server.query("ALTER DATABASE soak ALLOW_CONNECTIONS true")
 
 
-def check(agents: Agents, soak: Soak, url: str, by: str, folder: Path) -> dict[str, object]:
-    """Hold everything against everything; what was counted."""
+def check(agents: Agents, soak: Soak, url: str, by: str, folder: Path, may_drop: set[str]) -> dict[str, object]:
+    """Hold everything against everything; what was counted. ``may_drop``: causes for which agents may drop."""
     reports = soak.finish()
     for report in reports:
         assert report["balances"], report
-        assert report["dropped"] == {}, report
+        assert set(report["dropped"]) <= may_drop, report
         assert report["open"] == 0, report
     _say(f"agents have ended; faults: {dict(soak.struck)}")
-    found = agents.check(url, by=by)
+    found = agents.check(url, by=by, dropped=bool(may_drop))
     _say(f"promises and accounts hold: {found}")
     # Of the agents that ended in order: every span that they started is there, whole, and no other.
     ended = [agent for agent in agents.all if agent.report_file.exists()]
     with psycopg.connect(url) as connection:
         for agent in ended:
-            started = json.loads(agent.report_file.read_text())["started"]
-            assert spans_of_run(connection, agent.ledger.name) == started, agent.ledger.name
+            report = json.loads(agent.report_file.read_text())
+            assert spans_of_run(connection, agent.ledger.name) == report["started"] - report["lost"], agent.ledger.name
     compared = compare(url, folder)
     assert compared.sessions == compared.lines == found.sessions, (compared, found)
+    assert soak.agent_mib < _AGENT_MIB, soak.agent_mib
     return {
         **found._asdict(),
         **compared._asdict(),
+        "agent_mib": soak.agent_mib,
         "agents": len(agents.all),
         "ended_in_order": len(ended),
         "faults": sum(soak.struck.values()),
@@ -175,7 +193,8 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=2.0, help="seconds between faults, on average")
     parser.add_argument("--backlog", type=int, default=3_000, help="spans that may wait before an agent rests")
     parser.add_argument("--pace", type=float, default=0.0, help="seconds between the starts of a thread's sessions")
-    parser.add_argument("--chaos", action="store_true", help="locks, settings, migrations and hostile senders, too")
+    parser.add_argument("--chaos", action="store_true", help="the faults of chaos.py, too")
+    parser.add_argument("--disk", choices=FILE_SYSTEMS, help="with --chaos: of the spool and the server; else any")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     parser.add_argument("--folder", type=Path, help="a new folder to work in, kept: server, spool, ledgers, lines")
     given = parser.parse_args()
@@ -183,25 +202,40 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGHUP, _leave)
     began = time.monotonic()
-    with _folder(given.folder) as folder, _server(folder / "server", keep=given.folder is not None) as server:
-        server.query("CREATE DATABASE soak")
-        url = server.url.replace("dbname=postgres", "dbname=soak")
-        migrate.init(url)
-        started = Agents(folder / "agents", dict(os.environ), backlog=given.backlog, pace_s=given.pace)
-        with Proxy(url) as proxy, started as agents:
-            proxy.open()
-            chance = random.Random(given.seed)
-            soak = Soak(server, proxy, agents, given.agents, chance)
-            more: dict[str, object] = {}
-            if given.chaos:
-                with collecting(url, folder / "collector") as collector:
-                    soak.add(Chaos(url, collector, chance).faults)
-                    soak.run(given.seconds, given.every)
-                    more = collector.stop()
-            else:
-                soak.run(given.seconds, given.every)
-            loaded = time.monotonic() - began
-            result = {**check(agents, soak, url, proxy.url, folder), **more}
+    chance = random.Random(given.seed)
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(_folder(given.folder))
+        disks = _disks(stack, folder, given.disk, chance) if given.chaos else None
+        cluster = stack.enter_context(
+            clustered(_made(folder / "server"), disks and disks[1], keep=given.folder is not None)
+        )
+        migrate.init(cluster.url)
+        agents = stack.enter_context(
+            Agents(
+                folder / "agents", dict(os.environ), backlog=given.backlog, pace_s=given.pace,
+                spool=disks and disks[0].folder / "spool",
+            )
+        )  # fmt: skip
+        proxy = stack.enter_context(Proxy(cluster.url))
+        proxy.open()
+        soak = Soak(cluster, proxy, agents, given.agents, chance)
+        more: dict[str, object] = {}
+        if given.chaos:
+            collector = stack.enter_context(collecting(cluster.url, folder / "collector"))
+            made = Chaos(cluster, proxy, collector, disks and disks[0], folder, chance)
+            chaos = stack.enter_context(made.prepared())
+            _say(f"not tried here: {chaos.missing}")
+            soak.add(chaos.faults, chaos.environment)
+            soak.run(given.seconds, given.every)
+            chaos.calm()
+            more = {**collector.stop(), "missing": chaos.missing, "disk": disks and disks[2]}
+            collector.check()
+            time.sleep(DEFAULT_PATIENCE.quiet_s + 1)  # then the sender's last sessions count as over
+        else:
+            soak.run(given.seconds, given.every)
+        loaded = time.monotonic() - began
+        may_drop = _FULL if given.chaos else set[str]()
+        result = {**check(agents, soak, cluster.direct_url, proxy.url, folder, may_drop), **more}
     seconds = {"seconds": round(loaded), "seconds_with_checks": round(time.monotonic() - began)}
     print(json.dumps({**seconds, "pace_s": given.pace, "seed": given.seed, **result}))
 
@@ -220,16 +254,32 @@ def _folder(named: Path | None) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def _server(folder: Path, *, keep: bool) -> Iterator[Server]:
-    server = Server(folder, _SERVER_SETTINGS)
-    try:
-        yield server.make()
-    finally:
-        if keep:
-            server.stop()
-        else:
-            server.remove()
+def _made(folder: Path) -> Path:
+    if not folder.exists():
+        folder.mkdir(mode=0o711)
+    return folder
+
+
+def _disks(
+    stack: contextlib.ExitStack, folder: Path, named: str | None, chance: random.Random
+) -> tuple[Disk, Disk, str] | None:
+    """A small disk for the spool and one for the server, and of what kind; nothing where none can be mounted."""
+    kinds = [named] if named else chance.sample(FILE_SYSTEMS, len(FILE_SYSTEMS))
+    for kind in kinds:
+        with contextlib.ExitStack() as some:
+            try:
+                spool = Disk(folder / "spool", _SPOOL_MB, kind)
+                some.callback(spool.remove)
+                server = Disk(folder / "server", _SERVER_MB, kind)
+                some.callback(server.remove)
+            except OSError as error:
+                _say(f"no {kind}: {error}")
+                for name in ("spool", "server"):
+                    shutil.rmtree(folder / name, ignore_errors=True)
+                continue
+            stack.push(some.pop_all())
+            return spool, server, kind
+    return None
 
 
 def _leave(number: int, _frame: object) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import orjson
 import psycopg
+from agents import RUN
 
 from atlas_otel.postgres.sessions import keys_of
 from atlas_otel_exporters import export_jsonl
@@ -77,13 +78,11 @@ def _events_of_lines(lines: Path) -> Iterator[int]:
 
 
 def spans_of_run(connection: psycopg.Connection, run: str) -> int:
-    """How many ended spans the sessions have whose tasks name this run."""
+    """How many ended spans are there of the agent with this ledger."""
     row = connection.execute(
-        "SELECT count(*) FROM sessions AS theirs"
-        " JOIN atlas_otel.sessions AS ours ON ours.id = theirs.id"
-        " JOIN atlas_otel.spans AS span ON span.session_key = ours.key"
-        " WHERE theirs.task LIKE %s AND span.rank = 5",
-        [f"run {run}-%"],
+        "SELECT count(*) FROM atlas_otel.spans AS span JOIN atlas_otel.resources AS theirs"
+        " ON theirs.hash = span.resource_hash WHERE theirs.attributes ->> %s = %s AND span.rank = 5",
+        [RUN, run],
     ).fetchone()
     assert row is not None
     return int(row[0])

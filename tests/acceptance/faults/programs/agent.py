@@ -6,6 +6,9 @@ LEDGER: a line for each call, event and session that has returned, in one system
 JSON, written when it ends in order. STOP: a file; the agent ends when it is there. BACKLOG: the agent rests while more
 than so many spans wait for the database, so that the spool's bound is not what is tested. PACE: seconds from the start
 of a thread's session to its next one's, 0 for full speed; what was late is made up for at full speed.
+
+What may have been dropped (a full disk) is not noted. ``ATLAS_TEST_CLOCK`` names a file: the system's clock is off by
+the seconds in it. LEDGER.rss has the memory at the start, in KiB.
 """
 
 from __future__ import annotations
@@ -22,8 +25,17 @@ from pathlib import Path
 
 from opentelemetry import trace
 
+if clock := os.environ.get("ATLAS_TEST_CLOCK"):
+    right_ns = time.time_ns
+
+    def wrong_ns() -> int:
+        return right_ns() + round(float(Path(clock).read_text() or 0) * 1e9)
+
+    time.time_ns, time.time = wrong_ns, lambda: wrong_ns() / 1e9
+
 import atlas_otel as atlas
 
+Path(sys.argv[1] + ".rss").write_text(Path("/proc/self/status").read_text().partition("VmRSS:")[2].split()[0])
 ledger = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 report, stop = Path(sys.argv[2]), Path(sys.argv[3])
 backlog, pace = int(sys.argv[4]), float(sys.argv[5])
@@ -36,6 +48,15 @@ def note(line: str) -> None:
     os.write(ledger, line.encode() + b"\n")
 
 
+def note_unless_dropped(line: str, before: int) -> None:
+    if dropped() == before:
+        note(line)
+
+
+def dropped() -> int:
+    return sum(telemetry.accounts.dropped.values())
+
+
 atexit.register(note, "exiting")  # before configure's own, which was registered first
 
 
@@ -43,7 +64,7 @@ atexit.register(note, "exiting")  # before configure's own, which was registered
 def work(call: str) -> str:
     if call.endswith("7"):
         raise ValueError(call)
-    return f"result of {call} " + "x" * (hash(call) % 500)
+    return f"réponse 漢 of {call} " + "x" * (hash(call) % 500)
 
 
 @atlas.tool
@@ -53,9 +74,10 @@ async def wait_for(call: str) -> str:
 
 
 def attempt(call: str) -> None:
+    before = dropped()
     with contextlib.suppress(ValueError):
         work(call)
-    note(f"tool {call}")
+    note_unless_dropped(f"tool {call}", before)
 
 
 @atlas.step
@@ -64,31 +86,34 @@ def turn(name: str, number: int) -> None:
         attempt(f"{name}:{number}:{inner}")
     with foreign.start_as_current_span("SELECT", attributes={"db.system": "sqlite"}):
         pass
+    before = dropped()
     atlas.emit_event("tick", f"{name}:{number}")
-    note(f"event {name}:{number}")
+    note_unless_dropped(f"event {name}:{number}", before)
     atlas.record_reward(0.5)
 
 
 @atlas.step
 async def gather(name: str, number: int) -> None:
+    before = dropped()
     await asyncio.gather(*(wait_for(f"{name}:{number}:a{inner}") for inner in range(4)))
     for inner in range(4):
-        note(f"tool {name}:{number}:a{inner}")
+        note_unless_dropped(f"tool {name}:{number}:a{inner}", before)
 
 
 def run(thread: int) -> None:
     number = 0
     began = time.monotonic()
     while not stop.exists():
-        name = f"{me}-{thread}-{number}"
+        name = f"{me}-{thread}-{number}-é漢🎈"
         number += 1
+        before = dropped()
         with atlas.session(f"run {name}") as session:
-            note(f"session {name}")
+            note_unless_dropped(f"session {name}", before)
             for step in range(6):
                 turn(name, step)
             asyncio.run(gather(name, 6))
             session.final_answer = name
-        note(f"ended {name}")
+        note_unless_dropped(f"ended {name}", before)
         while telemetry.accounts.spans.spooled > backlog and not stop.exists():
             time.sleep(0.05)
         while time.monotonic() < began + number * pace and not stop.exists():
@@ -116,6 +141,7 @@ report.write_text(
             "stored": accounts.spans.stored,
             "spooled": accounts.spans.spooled,
             "open": accounts.spans.open,
+            "lost": accounts.spans.lost,
             "events": accounts.events.started,
             "dropped": dict(accounts.dropped),
         }
