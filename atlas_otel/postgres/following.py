@@ -6,6 +6,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from atlas_otel.models.rows import Quiescence, SessionRows
     from atlas_otel.postgres.rows_writer import RowChange, Written
     from atlas_otel.records.record import Record
@@ -117,6 +119,20 @@ class Following:
         """What is remembered of a session weighs so much."""
         followed = self._sessions.get(key)
         return followed.weight if followed is not None else 0
+
+    def make_room(self, keys: Collection[str], weight: int) -> None:
+        """Forget others than these sessions, which come to ``weight``, until all together are within the bound."""
+        if self._max_weight is None:
+            return
+        others = [key for key in self._sessions if key not in keys]
+        excess = sum(self.weight(key) for key in others) + weight - self._max_weight
+        for key in others:
+            if excess <= 0:
+                break
+            gone = self._sessions.pop(key)
+            self._records -= gone.records
+            self._weight -= gone.weight
+            excess -= gone.weight
 
     def revision(self, key: str, session_id: int | None, projected_revision: int) -> int:
         """Up to which revision its records are remembered; 0: none, or no longer as they are."""

@@ -143,19 +143,21 @@ class Projector:
         return self._following.revision(one.key, one.id, one.projected_revision)
 
     def _light(self, picked: Sequence[_Dirty], most: int) -> list[_Dirty]:
-        """The same where memory is bounded in bytes: a session that is too heavy by itself is left."""
+        """The same where memory is bounded in bytes: a session that is too heavy by itself is left. Several together
+        may take half of it: their rows are in memory as well."""
         since = {one.key: self._known_up_to(one) for one in picked}
         new = weigh_records_since(self._connection, since)
         some: list[_Dirty] = []
-        room = most
+        room = most // 2
         for one in sorted(picked, key=lambda one: one.revision):
             weight = new[one.key] + (self._following.weight(one.key) if since[one.key] else 0)
             if weight > most:
                 self.large.add(one.key)
-            elif weight <= room:
+            elif weight <= room or not some:
                 self._weights[one.key] = weight
                 room -= weight
                 some.append(one)
+        self._following.make_room({one.key for one in some}, sum(self._weights[one.key] for one in some))
         return some
 
     def _project(self, dirty: Sequence[_Dirty]) -> dict[str, Followed | Settlement]:
