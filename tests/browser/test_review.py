@@ -124,7 +124,7 @@ def test_two_reviewers_are_told_of_each_other(serve: Any, open_page: Any) -> Non
     notice = second.get_by_role("alert").filter(has_text="The session changed while you looked at it")
     notice.wait_for()
     assert "mina" in notice.inner_text()
-    assert second.get_by_role("textbox", name="Note").input_value() == "what I typed"
+    assert second.locator(".verdict textarea").first.input_value() == "what I typed"
     notice.get_by_role("button").click()
     done(second)
     second.goto(f"{jo}{CLERK}&{same}&review_status=all")
@@ -219,7 +219,7 @@ def test_a_database_that_is_away_comes_back_by_itself(
     with away(admin, name):
         key(page, "Control+Enter")
         page.get_by_text("The database does not answer").wait_for()
-        assert page.get_by_role("textbox", name="Note").input_value() == "kept while away"
+        assert page.locator(".verdict textarea").first.input_value() == "kept while away"
     page.get_by_text("The database does not answer").wait_for(state="detached", timeout=30_000)
     done(page)
     with psycopg.connect(reviewed_url) as connection:

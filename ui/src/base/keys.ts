@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef } from "react";
+import { useLayoutEffect, useMemo, useRef, useSyncExternalStore } from "react";
 
 /** What a key does. `keys` is a key's own name ("j", "?", "ArrowUp"), "mod+Enter", or two after each other ("g q"). */
 export interface Binding {
@@ -15,6 +15,14 @@ export interface Binding {
 type Layer = { current: readonly Binding[] };
 
 const layers: Layer[] = [];
+const listeners = new Set<() => void>();
+let version = 0;
+
+function changed(): void {
+  version += 1;
+  for (const listener of listeners) listener();
+}
+
 let prefix = "";
 let forget: number | undefined;
 
@@ -72,14 +80,27 @@ export function useKeys(bindings: readonly Binding[]): void {
   // Before the next key can come: none goes to what is no longer shown.
   useLayoutEffect(() => {
     layers.push(layer);
+    changed();
     return () => {
       layers.splice(layers.indexOf(layer), 1);
+      changed();
     };
   }, []);
 }
 
-/** All that keys do just now, by group, each key once. */
-export function liveBindings(): Map<string, Binding[]> {
+/** All that keys do, by group; as soon as something else is shown, anew. */
+export function useLiveBindings(): Map<string, Binding[]> {
+  const now = useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => version,
+  );
+  return useMemo(liveBindings, [now]);
+}
+
+function liveBindings(): Map<string, Binding[]> {
   const seen = new Set<string>();
   const groups = new Map<string, Binding[]>();
   for (const layer of [...layers].reverse()) {

@@ -1,12 +1,14 @@
 import { useEffect, useState } from "react";
 import { ApiError } from "../api/client";
 import { api } from "../api/endpoints";
-import { queryClient } from "../api/queries";
+import { queryClient, useSetup } from "../api/queries";
 import type { BulkAction, BulkPreview, SessionQuery } from "../api/types";
 import { plural } from "../base/format";
+import { go, usePlace } from "../base/place";
 import { Dialog } from "../parts/Dialog";
 import { Failed, Loading } from "../parts/small";
 import { say } from "../parts/Toasts";
+import { conditionsIn } from "./filters";
 
 const KINDS = [
   ["approved", "Approve"],
@@ -28,6 +30,8 @@ function actionOf(kind: Kind, text: string): BulkAction | null {
 
 /** One thing for every session of the filter: first how many they are, then a confirmation that says so. */
 export function BulkDialog({ query, onClose }: { query: SessionQuery; onClose: () => void }) {
+  const { query: place } = usePlace();
+  const datasets = useSetup().data?.datasets === true;
   const [kind, setKind] = useState<Kind>("approved");
   const [text, setText] = useState("");
   const [preview, setPreview] = useState<BulkPreview | null>(null);
@@ -70,6 +74,7 @@ export function BulkDialog({ query, onClose }: { query: SessionQuery; onClose: (
       footer={
         <>
           <button type="button" className="button" onClick={onClose}>Cancel</button>
+          {datasets ? <button type="button" className="button" onClick={() => go("/datasets", { ...conditionsIn(place), review_status: null, order: null, build: true })}>Build a dataset of them</button> : null}
           <button type="button" className={kind === "quarantined" ? "button button-bad push" : "button button-main push"} disabled={!preview || preview.count === 0 || busy} onClick={() => void submit()}>
             {preview ? `${name} ${plural(preview.count, "session")}` : name}
           </button>

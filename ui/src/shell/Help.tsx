@@ -1,5 +1,4 @@
-import { useState } from "react";
-import { liveBindings } from "../base/keys";
+import { useLiveBindings } from "../base/keys";
 import { Dialog } from "../parts/Dialog";
 
 const NAMES: Record<string, string> = {
@@ -14,7 +13,7 @@ function shown(keys: string): string[] {
 
 /** All keys of the view on which it was opened. */
 export function Help({ onClose }: { onClose: () => void }) {
-  const [groups] = useState(liveBindings);
+  const groups = useLiveBindings();
   return (
     <Dialog title="Keys" onClose={onClose} wide>
       <div className="help">

@@ -3,10 +3,11 @@ import { contentOf, useSkeleton } from "../api/queries";
 import type { Me, Session } from "../api/types";
 import { compact, count, dollars, duration, moment, score } from "../base/format";
 import { useKeys } from "../base/keys";
-import { change, usePlace } from "../base/place";
+import { change, go, href, usePlace } from "../base/place";
 import { Icon } from "../parts/Icon";
 import { Chip, Copy, Failed, Figure, Loading } from "../parts/small";
 import { Tabs } from "../parts/Tabs";
+import { follow } from "../shell/Header";
 import type { Review } from "../verdict/useReview";
 import { LinesTab } from "./LinesTab";
 import { RawTab } from "./RawTab";
@@ -91,6 +92,7 @@ function Head({ session }: { session: Session }) {
         <span className="row push small">
           <Copy text={String(item.id)} label="session number"><span className="num">#{item.id}</span></Copy>
           {item.key ? <Copy text={item.key} label="session id"><span className="mono tiny cut key">{item.key}</span></Copy> : null}
+          <a href={href("/compare", { left: item.id })} onClick={(event) => { follow(event, "/compare"); if (event.defaultPrevented) go("/compare", { left: item.id }, true); }}>Compare</a>
           {session.links.jaeger ? <a className="row" href={session.links.jaeger} target="_blank" rel="noreferrer">Jaeger<Icon name="out" size={12} /></a> : null}
         </span>
       </div>

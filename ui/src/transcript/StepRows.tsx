@@ -181,11 +181,11 @@ export function AttemptDiff({ step }: { step: Step }) {
 }
 
 /** How the session ended. */
-export function Answer({ session }: { session: Session }) {
+export function Answer({ session, error }: { session: Session; error: string | null }) {
   return (
     <section className="final" aria-label="Final answer">
-      <p className="caps">{session.error && !session.final_answer ? "Failed" : "Final answer"}</p>
-      {session.error ? <p className="error-line text mono">{session.error}</p> : null}
+      <p className="caps">{error && !session.final_answer ? "Failed" : "Final answer"}</p>
+      {error ? <p className="error-line text mono">{error}</p> : null}
       {session.final_answer ? <Readable text={session.final_answer} /> : null}
       <RewardView reward={session.reward} />
     </section>

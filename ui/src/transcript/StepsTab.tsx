@@ -10,7 +10,7 @@ import { Empty } from "../parts/small";
 import { say } from "../parts/Toasts";
 import type { Review } from "../verdict/useReview";
 import { CorrectDialog } from "./CorrectDialog";
-import { lastAttempt, rowsOf, type Row, type StepTab } from "./rows";
+import { errorOf, lastAttempt, rowsOf, type Row, type StepTab } from "./rows";
 import { SpanCard } from "./SpanCard";
 import { Answer, AttemptDiff, Guidance, Outcome, StepHead } from "./StepRows";
 
@@ -167,7 +167,7 @@ export function StepsTab({ name, session, skeleton, step, review, me, onStep }: 
       case "around":
         return row.alone ? null : <p className="around small quiet">{plural(row.spans, "span")} outside the steps</p>;
       case "answer":
-        return <Answer session={session} />;
+        return <Answer session={session} error={errorOf(session, skeleton.spans)} />;
     }
   };
 

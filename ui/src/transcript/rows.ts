@@ -18,6 +18,11 @@ export function lastAttempt(step: Step): StepTab {
   return step.attempts.at(-1)?.attempt ?? 1;
 }
 
+/** Why the session failed: as its row says, else as its own span does. */
+export function errorOf(session: Session, spans: readonly SkeletonSpan[]): string | null {
+  return session.error ?? spans.find((span) => span.kind === "session" && span.status === "failed")?.error ?? null;
+}
+
 interface Block {
   readonly start: number;
   readonly step: Step | null;
@@ -36,7 +41,7 @@ export function rowsOf(session: Session, spans: readonly SkeletonSpan[], tabOf: 
       rows.push(...spanRows(block.spans, null, parents));
     }
   }
-  if (session.final_answer || session.error) rows.push({ type: "answer", key: "answer" });
+  if (session.final_answer || errorOf(session, spans)) rows.push({ type: "answer", key: "answer" });
   return rows;
 }
 

@@ -35,6 +35,10 @@ describe("the transcript's rows", () => {
   it("has the diff in place of the calls", () => {
     expect(keys("diff")).toEqual(["around-plan", "plan", "step-1", "diff-1", "around-late", "late", "answer"]);
   });
+  it("ends with why the session failed, where only its own span says so", () => {
+    const failed = span("root", { kind: "session", status: "failed", error: "boom" });
+    expect(rowsOf(session([]), [failed], () => 1).map((row) => row.type)).toEqual(["answer"]);
+  });
   it("keeps a step that never ran behind the one before it", () => {
     const rows = rowsOf(session([step(1, [attempt(1)]), step(2, [])]), [span("x", { start_ms: 5, step: 1 })], lastAttempt);
     expect(rows.flatMap((row) => (row.type === "step" ? [row.step.step_id] : []))).toEqual([1, 2]);

@@ -124,6 +124,18 @@ export function VerdictPanel({ session, setup, me, step, review, takenBy, onNext
               onKeyDown={(event) => { if (event.key === "Escape") event.currentTarget.blur(); }}
             />
           </label>
+          {step !== null && session.steps.length > 1 ? (
+            <label className="field">
+              <span className="row"><span>Note on step {step}</span>{draft.stepNotes[step] ? <span className="unsaved">•<span className="unseen">not saved</span></span> : null}</span>
+              <textarea
+                rows={1}
+                value={draft.stepNotes[step] ?? ""}
+                disabled={!mayWrite}
+                onChange={(event) => alter({ stepNotes: { ...latest.current.stepNotes, [step]: event.target.value } })}
+                onKeyDown={(event) => { if (event.key === "Escape") event.currentTarget.blur(); }}
+              />
+            </label>
+          ) : null}
           <div className="field">
             <span className="row"><span>Tags</span><Kbd>#</Kbd></span>
             <Tags saved={state.tags} draft={draft} field={tag} disabled={!mayWrite} onChange={alter} />
