@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import replace
 from itertools import count
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from atlas_otel_exporters.building.selecting import why_skipped
 from atlas_otel_exporters.formats import FORMATS, FormatName, format_named
 from atlas_otel_exporters.read import open_reader
 from atlas_otel_exporters.selection import Selection
+from atlas_otel_exporters.stored import StoredSession
 from tests.support.runs import any_records
 
 _SELECTIONS = st.builds(
@@ -38,7 +40,8 @@ def _keyed(records: list[Record], key: str) -> list[Record]:
     return [record._replace(session_key=key, trace_id=key) for record in records]
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@pytest.mark.timeout(600)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     runs=st.tuples(any_records(), any_records()),
     selection=_SELECTIONS,
@@ -84,8 +87,12 @@ def test_what_is_made_of_records_is_what_the_database_gives(
         made[key] = stored_session(key, rows, known[key], limit)
     assert made == read
     assert [why_skipped(one, selection) for one in made.values()].count(None) == considered.taken
+
+    def lines_of(session: StoredSession) -> Iterable[bytes]:
+        return format_named(name, records=lambda key: RecordSet(stored[key]))(session)
+
     for key, session in made.items():
-        assert list(format_named(name)(session)) == list(format_named(name)(read[key]))
+        assert list(lines_of(session)) == list(lines_of(read[key]))
 
 
 def test_a_session_of_no_database_is_numbered_by_its_key() -> None:
