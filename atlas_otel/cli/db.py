@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from atlas_otel.cli.options import DatabaseUrl, Quiet, command_app, duration, the_database
+from atlas_otel.cli.options import AsJson, DatabaseUrl, Quiet, command_app, duration, print_json, the_database
 from atlas_otel.postgres import migrate
 
 _WORTH_SAYING: Final = 100_000_000
@@ -49,9 +49,22 @@ def _migrate(url: str) -> None:
 
 
 @app.command()
-def status(database_url: DatabaseUrl = None) -> None:
+def status(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
     """Say which schema version the database has; exit code 1 where it is not up to date."""
     found = migrate.status(the_database(database_url))
+    if as_json:
+        print_json(
+            {
+                "database": found.database,
+                "version": found.version,
+                "current": found.current,
+                "applied": [{"version": a.version, "name": a.name, "applied_at": a.applied_at} for a in found.applied],
+                "pending": [{"version": one.version, "name": one.name} for one in found.pending],
+            }
+        )
+        if not found.current:
+            raise typer.Exit(1)
+        return
     for applied in found.applied:
         typer.echo(f"{applied.version:04} {applied.name}, applied {applied.applied_at.isoformat()}")
     for migration in found.pending:

@@ -220,5 +220,7 @@ def test_db_says_where_the_schema_stands_and_brings_it_up_to_date(run: Run, empt
     assert run("db", "init", **empty).stdout.count("applied") >= 2
     assert run("db", "init", **empty).stdout.count("applied") == 0
     done = run("db", "status", **empty)
+    told = json.loads(run("db", "status", "--json", **empty).stdout)
+    assert (told["current"], told["pending"], told["version"]) == (True, [], told["applied"][-1]["version"])
     assert done.returncode == 0
     assert "not applied" not in done.stdout
