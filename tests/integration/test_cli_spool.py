@@ -155,4 +155,4 @@ def test_a_session_whose_root_never_came_is_reaped_and_the_root_wins_later(
 
 def test_a_wrong_length_of_time_is_a_wrong_call(env: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["db", "reap", "--older-than", "soon"]) == 2
-    assert "no length of time" in capsys.readouterr().err
+    assert "is not a length of time, such as 90s" in capsys.readouterr().err

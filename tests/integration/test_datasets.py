@@ -153,7 +153,7 @@ def test_a_folder_that_is_taken_is_left_alone(runs_url: str, tmp_path: Path) -> 
 
 
 def test_nothing_selected_makes_nothing(runs_url: str, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match=f"left out were {3 * TASKS} review status pending"):
+    with pytest.raises(ExportError, match=rf"left out: {3 * TASKS} \(review status pending\); approve with"):
         create_dataset(tmp_path / "it", Plan("it", "kto"), database_url=runs_url)
     assert not (tmp_path / "it").exists()
 

@@ -34,6 +34,11 @@ CALLS: dict[str, list[list[str]]] = {
     "doctor": [["--no-probe"]],
     "export": [["--output", "OUT"]],
     "import": [["EMPTY"]],
+    "lake": [
+        ["archive", "--older-than", "30d", "--lake", "LAKE"],
+        ["restore", "--lake", "LAKE", KEY],
+        ["verify", "--lake", "LAKE"],
+    ],
     "project": [[]],
     "rebuild": [["--all"]],
     "refused": [["list"]],
@@ -87,6 +92,7 @@ def test_each_says_one_line_or_its_result(strange: str, tmp_path: Path) -> None:
         "CONFIG": str(tmp_path / "config.yaml"),
         "OUT": str(tmp_path / "out"),
         "EMPTY": str(tmp_path / "empty.json"),
+        "LAKE": str(tmp_path / "lake"),
     }
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("ATLAS_", "OTEL_"))}
     environment |= {"ATLAS_OTEL_DATABASE_URL": strange, "ATLAS_OTEL_SPOOL_DIR": str(tmp_path / "spool")}
