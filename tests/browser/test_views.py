@@ -72,6 +72,17 @@ def test_content_that_was_not_captured_is_not_there(serve: Any, open_page: Any) 
     assert "Question" not in page.locator(".pane").inner_text()
 
 
+def test_a_link_from_jaeger_opens_the_session(serve: Any, open_page: Any) -> None:
+    """collector/jaeger-ui.json leads to a session by the id of its trace, or by its key."""
+    address = serve()
+    page = open_page(f"{address}/queue?review_status=all&s=1")
+    told = page.evaluate("fetch('/api/v1/sessions/1/skeleton').then(answer => answer.json())")
+    task = page.locator(".pane-head h1, .pane-head h2").first.inner_text()
+    page.goto(f"{address}/sessions/{told['spans'][0]['trace_id']}")
+    page.locator(".pane-head").get_by_text(task).first.wait_for()
+    assert "/queue?s=" in page.url
+
+
 def test_ten_thousand_spans_scroll(serve: Any, open_page: Any) -> None:
     page = open_page(f"{serve()}/queue?agent=walker")
     page.locator(".span").first.wait_for()

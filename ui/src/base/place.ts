@@ -8,10 +8,15 @@ export interface Place {
 
 export type Changes = Record<string, string | number | boolean | null | undefined>;
 
+/** A session's own address, as links from elsewhere have it (from Jaeger: its trace's id): the queue with it open. */
+const OWN_ADDRESS = /^\/sessions\/([^/]+)\/?$/;
+
 let current = read();
 const listeners = new Set<() => void>();
 
 function read(): Place {
+  const named = OWN_ADDRESS.exec(window.location.pathname)?.[1];
+  if (named !== undefined) window.history.replaceState(null, "", `/queue?s=${named}&review_status=all`);
   const { pathname, search } = window.location;
   const path = pathname.replace(/\/+$/, "") || "/queue";
   return { path, query: Object.fromEntries(new URLSearchParams(search)) };
