@@ -111,6 +111,7 @@ def record(name: str) -> Recording:
             str(folder): "/environment",
             home: "/home",
             str(TESTS.parent): "/repository",
+            sys.base_prefix: "/python",
             model.url: "http://model",
         }
         print(f"{name}: {len(model.exchanges)} exchanges, {len(model.otlp)} of OTLP, strange: {model.strange[:3]}")
