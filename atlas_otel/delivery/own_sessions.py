@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from atlas_otel.records.record import Record
     from atlas_otel.records.store import Projected
 
-MAX_WEIGHT: Final = 6 * 1024 * 1024
+MAX_WEIGHT: Final = 4 * 1024 * 1024
 """How many bytes of records an agent holds to project: some five times that in memory, by measurement."""
 _LARGE_AGAIN_S: Final = 60.0
 """How long a session that is too large is not asked about: weighing it takes the server's time."""

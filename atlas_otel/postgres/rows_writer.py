@@ -42,7 +42,8 @@ _COLUMNS: Final[Mapping[str, str]] = {
 """Tables that others refer to first."""
 _EVENTS: Final = "public.trajectory_events (id, session_id, event, created_at)"
 _EVENTS_A_STATEMENT: Final = 10_000
-_BYTES_A_STATEMENT: Final = 16 * 1024 * 1024
+_BYTES_A_STATEMENT: Final = 2 * 1024 * 1024
+"""It is held twice while it is sent, in the agent's process too."""
 _KNOWN: Final = "session_id, time_ns, key, content_hash, event_id"
 _Surplus = tuple[str, int, int, int]  # relation, sessions.id, step, attempt or sequence
 
