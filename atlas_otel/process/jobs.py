@@ -37,6 +37,9 @@ def results_in_order(function: Callable[[_T], _R], pieces: Iterable[_T], jobs: i
                 running.extend(pool.submit(function, piece) for piece in islice(left, 1))
                 yield result
         except BrokenProcessPool:
-            raise AtlasOtelError("a process of --jobs was killed, for want of memory perhaps: ask for fewer") from None
+            raise AtlasOtelError(
+                "a process of --jobs was killed, for want of memory perhaps: ask for fewer; a script that asks for several "
+                'does so under if __name__ == "__main__"'
+            ) from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
