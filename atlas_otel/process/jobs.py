@@ -38,8 +38,8 @@ def results_in_order(function: Callable[[_T], _R], pieces: Iterable[_T], jobs: i
                 yield result
         except BrokenProcessPool:
             raise AtlasOtelError(
-                "a process of --jobs was killed, for want of memory perhaps: ask for fewer; a script that asks for several "
-                'does so under if __name__ == "__main__"'
+                "a process of --jobs was killed, for want of memory perhaps: ask for fewer; a script of yours "
+                'asks for several under if __name__ == "__main__"'
             ) from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
